@@ -24,19 +24,19 @@ def show(console: Console, running: Running, seconds: float) -> None:
         running: the twin.
         seconds: the duration of the start.
     """
-    options, made = running.options, running.plan
+    options, plan = running.options, running.plan
     notice = Text.assemble(
         (f"Local twin of stack '{options.stack}', ready in {seconds:.1f} s.", "bold"),
         "\nThis is not Azure: it runs the declared resources of the stack on this machine, with test users.",
     )
     console.print(Panel(notice, border_style="cyan", expand=False))
-    _rows(console, "Outputs of the stack", _flat(made.stack.outputs, made.stack.secret_outputs))
+    _rows(console, "Outputs of the stack", _flat(plan.stack.outputs, plan.stack.secret_outputs))
     _rows(
         console,
         "Who can sign in (no password)",
-        ((user.name, user.principal_name) for user in made.directory.users),
+        ((user.name, user.principal_name) for user in plan.directory.users),
     )
-    endpoint = _endpoint(made.stack.outputs) or f"http://localhost:{options.port}/mcp"
+    endpoint = _endpoint(plan.stack.outputs) or f"http://localhost:{options.port}/mcp"
     inspector = f"{_python()} -m twin inspector"
     _rows(
         console,
@@ -63,8 +63,8 @@ def show(console: Console, running: Running, seconds: float) -> None:
                 else []
             ),
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
-            *(("note", note) for note in _not_read(made.stack.encrypted)),
-            *(("warning", warning) for warning in made.stack.warnings),
+            *(("note", note) for note in _not_read(plan.stack.encrypted)),
+            *(("warning", warning) for warning in plan.stack.warnings),
             *(("warning", problem) for problem in _problems(running.containers)),
             *(
                 ("starting", f"{container.name}: requests are answered with 503 until it is ready")

@@ -162,8 +162,8 @@ class TokenCheck:
         async with self._fetching:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
             # The clock may have been moved in either direction in the meantime.
-            rested = abs(self._clock.now() - self._fetched_at) >= self._REFETCH_AFTER
-            if self._keys is None or (not known and rested):
+            may_fetch = abs(self._clock.now() - self._fetched_at) >= self._REFETCH_AFTER
+            if self._keys is None or (not known and may_fetch):
                 # Imported for the first token: an HTTP client takes a tenth of the start time of a process.
                 from twin.json_document import fetch_json  # noqa: PLC0415 -- see above
 

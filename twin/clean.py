@@ -24,18 +24,18 @@ def remove(folders: "list[Path]") -> None:
     Raises:
         InUseError: a twin is using one of them, or a folder in one of them.
     """
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for folder in folders:
             for lock in sorted(folder.glob(f"**/{LOCK}")):
                 if lock.is_file():
-                    _hold(lock, held)
+                    _lock(lock, locks)
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hold(lock: Path, held: ExitStack) -> None:
+def _lock(lock: Path, locks: ExitStack) -> None:
     descriptor = os.open(lock, os.O_RDWR)
-    held.callback(os.close, descriptor)
+    locks.callback(os.close, descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

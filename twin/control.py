@@ -34,8 +34,7 @@ Bodies are JSON objects; an error lists the accepted values.
                                 identity, with which `python -m gateway.admin` uses the store.
     GET /settings               the settings of the stack that the twin changed.
     GET /agent                  the settings of `python -m agent_demo`: the output agentSettings, how the
-    agents'
-                                identity signs in, and the token of GitHub's stand-in.
+                                agents' identity signs in, and the token of GitHub's stand-in.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
@@ -331,10 +330,8 @@ class _Calls:
         name = request.query_params.get("service")
         known = self._controlled.arrivals
         if name is not None and name not in known:
-            there_are = (
-                f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack uses none."
-            )
-            raise InvalidCallError(f"There is no stand-in {name!r}. {there_are}")
+            hint = f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack uses none."
+            raise InvalidCallError(f"There is no stand-in {name!r}. {hint}")
         arrived = [
             {"service": service, **asdict(arrival)}
             for service, arrivals in known.items()

@@ -16,28 +16,28 @@ class LateApp:
 
     def __init__(self, create: Callable[[], ASGIApp]) -> None:
         self._create = create
-        self._made: asyncio.Task[ASGIApp] | None = None
-        self._living: asyncio.Task[None] | None = None
+        self._creation: asyncio.Task[ASGIApp] | None = None
+        self._lifespan: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles an ASGI connection."""
-        if self._made is None:
-            self._made = asyncio.create_task(self._make(), name="late app")
-        app = await asyncio.shield(self._made)
+        if self._creation is None:
+            self._creation = asyncio.create_task(self._make(), name="late app")
+        app = await asyncio.shield(self._creation)
         await app(scope, receive, send)
 
     async def stop(self) -> None:
         """Ends the application's lifespan."""
         self._stopped.set()
-        if self._living is not None:
-            await asyncio.wait([self._living], timeout=1.0)
+        if self._lifespan is not None:
+            await asyncio.wait([self._lifespan], timeout=1.0)
 
     async def _make(self) -> ASGIApp:
         app = await asyncio.to_thread(self._create)
         if isinstance(app, Starlette):
             begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._living = asyncio.create_task(self._live(app, begun), name="lifespan")
+            self._lifespan = asyncio.create_task(self._live(app, begun), name="lifespan")
             await begun
         return app
 

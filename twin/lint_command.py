@@ -67,13 +67,13 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
         for document in documents
         if _root(document) == "fragment"
     )
-    alone = [
+    policies = [
         document for document in documents if all(document is not fragment.document for fragment in fragments)
     ]
     findings: set[Finding] = set()
-    for document in alone:
+    for document in policies:
         findings.update(_of_document(document, fragments, options))
-    if not alone:
+    if not policies:
         # The section that will include them is not known, so the one with the fewest findings is used.
         tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
         findings.update(min(tried, key=len))
@@ -121,7 +121,7 @@ def show(findings: list[Finding]) -> None:
     if not findings:
         console.print("No findings.")
         return
-    table = Table("where", "rule", "what", box=None, pad_edge=False)
+    table = Table("location", "rule", "message", box=None, pad_edge=False)
     for finding in findings:
         colour = "yellow" if is_warning(finding) else "red"
         place = f"{finding.document}:{finding.line}:{finding.column}"

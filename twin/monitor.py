@@ -146,7 +146,7 @@ class Monitor(MockMonitor):
         return "::".join([f"urn:pulumi:{pulumi.get_stack()}", pulumi.get_project(), qualified, name])
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Takes a registration."""
+        """Records a registration."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if urn in self.declared:
             raise DuplicateResourceError(

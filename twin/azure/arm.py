@@ -320,7 +320,7 @@ def _web_app(resource: Resource) -> dict[str, Any]:
 
 
 def _managed_environment(resource: Resource) -> dict[str, Any]:
-    # Of the first address range that a stack may have; nothing is reached there.
+    # An address of the default network; no request is sent to it.
     return {"defaultDomain": _domain(resource, resource.id), "staticIp": "10.80.0.200"}
 
 

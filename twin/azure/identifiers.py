@@ -37,7 +37,7 @@ class Seed:
         return self.octets(purpose, (length + 1) // 2).hex()[:length]
 
     def below(self, purpose: str, bound: int) -> Iterator[int]:
-        """An infinite sequence of integers from 0 up to, but without, the bound."""
+        """An infinite sequence of integers from 0 up to but not including the bound."""
         counter = 0
         while True:
             yield int.from_bytes(self.octets(f"{purpose}\0{counter}", 16), "big") % bound

@@ -62,7 +62,7 @@ class SqlRoleAssignment:
         scope = self.scope.rstrip("/")
         return path == scope or path.startswith(f"{scope}/")
 
-    def lies_in(self, path: str) -> bool:
+    def is_below(self, path: str) -> bool:
         """Whether the scope is below `path`, so that the principal may read the metadata of `path`."""
         return self.scope.startswith(f"{path.rstrip('/')}/")
 
@@ -94,9 +94,9 @@ class CosmosAccount:
 
     def container(self, database: str, name: str) -> Container | None:
         """The container with a name."""
-        named = self.database(database)
+        parent = self.database(database)
         return (
-            next((container for container in named.containers if container.name == name), None)
-            if named
+            next((container for container in parent.containers if container.name == name), None)
+            if parent
             else None
         )

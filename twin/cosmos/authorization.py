@@ -84,7 +84,7 @@ def authorize(principal: str, action: str, path: str, account: CosmosAccount) ->
     for role in account.role_assignments:
         if role.principal_id != principal or (role.read_only and action not in _READ_ONLY):
             continue
-        if role.covers(path.rstrip("/")) or (action == READ_METADATA and role.lies_in(path)):
+        if role.covers(path.rstrip("/")) or (action == READ_METADATA and role.is_below(path)):
             return
     place = "any scope" if action == READ_METADATA else f"resource [{path.removeprefix('/')}]"
     raise CosmosError(
@@ -97,7 +97,7 @@ def authorize(principal: str, action: str, path: str, account: CosmosAccount) ->
 
 
 def not_in_data_plane(method: str, path: str) -> CosmosError:
-    """403: databases and containers are created by deployments, not with a data-plane token."""
+    """An error with status 403: deployments create databases and containers, not data-plane tokens."""
     return CosmosError(
         HTTPStatus.FORBIDDEN,
         f"The given request [{method} {path}] cannot be authorized by AAD token in data plane. Declare "

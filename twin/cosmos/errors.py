@@ -44,27 +44,27 @@ class CosmosError(Exception):
 
 
 def bad_request(message: str, *, substatus: int = 0) -> CosmosError:
-    """400."""
+    """An error with status 400 (Bad Request)."""
     return CosmosError(HTTPStatus.BAD_REQUEST, message, substatus=substatus)
 
 
 def not_found(message: str = "Entity with the specified id does not exist in the system.") -> CosmosError:
-    """404."""
+    """An error with status 404 (Not Found)."""
     return CosmosError(HTTPStatus.NOT_FOUND, message)
 
 
 def conflict() -> CosmosError:
-    """409."""
+    """An error with status 409 (Conflict)."""
     return CosmosError(HTTPStatus.CONFLICT, "Entity with the specified id already exists in the system.")
 
 
 def precondition_failed() -> CosmosError:
-    """412."""
+    """An error with status 412 (Precondition Failed)."""
     return CosmosError(HTTPStatus.PRECONDITION_FAILED, "One of the specified pre-condition is not met")
 
 
 def throttled(retry_after_ms: int) -> CosmosError:
-    """429, as if the account's request units were used up."""
+    """An error with status 429 (Too Many Requests), as if the account's request units were used up."""
     return CosmosError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this "

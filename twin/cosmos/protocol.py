@@ -46,12 +46,12 @@ class Answer:
 
     @classmethod
     def of_error(cls, error: CosmosError) -> Self:
-        """A refusal."""
+        """The answer for an error."""
         return cls(status=error.status, error=error)
 
     @classmethod
     def not_modified(cls, etag: str) -> Self:
-        """304."""
+        """An answer with status 304 (Not Modified)."""
         return cls(status=HTTPStatus.NOT_MODIFIED, etag=etag)
 
 

@@ -127,12 +127,12 @@ class BrowserEndpoints:
         if origin is not None and origin != self._directory.base_url:
             raise _foreign_form("The form was sent from another site.")
         try:
-            held = self._keys.unseal(flow, purpose="form")
+            content = self._keys.unseal(flow, purpose="form")
         except InvalidTokenError as error:
             raise _foreign_form("The form is not from this sign-in page.") from error
-        if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), held["browser"].encode()):
+        if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), content["browser"].encode()):
             raise _foreign_form("The form is from another browser, or the browser did not send its cookie.")
-        return held["query"]
+        return content["query"]
 
     def _to_client_with_code(self, request: AuthorizationRequest, sign_in: SignIn) -> Response:
         answer = {"code": self._grants.issue_code(request, sign_in)}

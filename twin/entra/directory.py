@@ -77,7 +77,7 @@ class Application:
     token_version: int = 1
     assignment_required: bool = False
 
-    def answers_to(self, resource: str) -> bool:
+    def has_name(self, resource: str) -> bool:
         """Whether `resource` is a name of this application."""
         return resource == self.client_id or resource in self.identifier_uris
 
@@ -234,7 +234,7 @@ class Directory:
         if plain in FIRST_PARTY_RESOURCES:
             return plain
         for app in self.applications:
-            if app.has_service_principal and (app.answers_to(name) or app.answers_to(plain)):
+            if app.has_service_principal and (app.has_name(name) or app.has_name(plain)):
                 return app
         return None
 

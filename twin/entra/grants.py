@@ -72,15 +72,15 @@ class Grants:
         if not cookie:
             return None
         try:
-            held = self._keys.unseal(cookie, purpose="session")
+            content = self._keys.unseal(cookie, purpose="session")
         except InvalidTokenError:
             return None
-        user = self._directory.user(held["user"])
-        if user is None or self._accounts.is_disabled(user) or self._accounts.is_revoked(user, held["at"]):
+        user = self._directory.user(content["user"])
+        if user is None or self._accounts.is_disabled(user) or self._accounts.is_revoked(user, content["at"]):
             return None
-        if self._clock.now() >= held["at"] + SESSION_LIFETIME:
+        if self._clock.now() >= content["at"] + SESSION_LIFETIME:
             return None
-        return SignIn(user=user, session=held["session"], at=held["at"])
+        return SignIn(user=user, session=content["session"], at=content["at"])
 
     def issue_code(self, request: AuthorizationRequest, sign_in: SignIn) -> str:
         """A code that can be redeemed once within ten minutes. Only its hash is stored."""
@@ -100,45 +100,45 @@ class Grants:
                 (AADSTS70008), another redirect URI (AADSTS500112), wrong verifier (AADSTS501481), or the user
                 was disabled (AADSTS50057).
         """
-        held = self._codes.get(_hash(code))
-        if held is None or held.request.client_id != app.client_id:
+        record = self._codes.get(_hash(code))
+        if record is None or record.request.client_id != app.client_id:
             raise EntraError(
                 70000, "invalid_grant", "The provided value for the 'code' parameter is not valid."
             )
-        if held.redeemed:
+        if record.redeemed:
             raise EntraError(
                 54005,
                 "invalid_grant",
                 "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use "
                 "an existing refresh token.",
             )
-        if self._clock.now() >= held.issued + CODE_LIFETIME:
+        if self._clock.now() >= record.issued + CODE_LIFETIME:
             raise EntraError(70008, "invalid_grant", "The provided authorization code has expired.")
-        if redirect_uri != held.request.redirect_uri:
+        if redirect_uri != record.request.redirect_uri:
             raise EntraError(
                 500112,
                 "invalid_client",
                 f"The reply address '{redirect_uri}' does not match the reply address "
-                f"'{held.request.redirect_uri}' provided when requesting Authorization code.",
+                f"'{record.request.redirect_uri}' provided when requesting Authorization code.",
             )
-        if not held.request.admits(verifier):
+        if not record.request.admits(verifier):
             raise EntraError(
                 501481,
                 "invalid_grant",
                 "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
             )
-        if held.request.challenge is None and verifier is not None:
+        if record.request.challenge is None and verifier is not None:
             raise EntraError(
                 501481, "invalid_grant", "A Code_Verifier was sent for a code that has no code_challenge."
             )
-        held.redeemed = True
-        self._check(held.sign_in.user, held.issued)
+        record.redeemed = True
+        self._check(record.sign_in.user, record.issued)
         return Grant(
-            user=held.sign_in.user,
-            session=held.sign_in.session,
-            scopes=held.request.scopes,
-            resource=held.request.resource,
-            nonce=held.request.nonce,
+            user=record.sign_in.user,
+            session=record.sign_in.session,
+            scopes=record.request.scopes,
+            resource=record.request.resource,
+            nonce=record.request.nonce,
         )
 
     def issue_refresh_token(self, app: Application, grant: Grant) -> str:
@@ -161,25 +161,28 @@ class Grants:
                 revoked (AADSTS50173), or the user is disabled (AADSTS50057) or gone (AADSTS50034).
         """
         try:
-            held = self._keys.unseal(token.removeprefix("1."), purpose="refresh")
+            content = self._keys.unseal(token.removeprefix("1."), purpose="refresh")
         except InvalidTokenError as error:
             raise EntraError(
                 9002313, "invalid_grant", "Invalid request. Request is malformed or invalid."
             ) from error
-        if held["client"] != app.client_id:
+        if content["client"] != app.client_id:
             raise EntraError(
                 70000,
                 "invalid_grant",
                 "Provided grant is invalid or malformed: the refresh token was issued to another client.",
             )
-        if self._clock.now() >= held["at"] + REFRESH_LIFETIME:
+        if self._clock.now() >= content["at"] + REFRESH_LIFETIME:
             raise EntraError(700082, "invalid_grant", "The refresh token has expired due to inactivity.")
-        user = self._directory.user(held["user"])
+        user = self._directory.user(content["user"])
         if user is None:
             raise EntraError(50034, "invalid_grant", "The user account does not exist in the directory.")
-        self._check(user, held["at"])
+        self._check(user, content["at"])
         return Grant(
-            user=user, session=held["session"], scopes=tuple(held["scopes"]), resource=held["resource"]
+            user=user,
+            session=content["session"],
+            scopes=tuple(content["scopes"]),
+            resource=content["resource"],
         )
 
     def _check(self, user: User, issued: float) -> None:

@@ -77,7 +77,7 @@ class SigningKeys:
         return claims
 
     def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
-        """Encrypts state that clients keep, such as a refresh token; `purpose` distinguishes the kinds."""
+        """Encrypts state that clients keep, such as a renew_file token; `purpose` distinguishes the kinds."""
         return jwe.encrypt_compact(
             {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
         )
@@ -105,11 +105,11 @@ class SigningKeys:
             "sealing": self._seal.as_dict(private=True),
         }
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        new_file = self._path.with_name(f"{self._path.name}.new")
+        new_file.unlink(missing_ok=True)
+        with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(stored, file)
-        fresh.replace(self._path)
+        new_file.replace(self._path)
 
 
 def _new_key() -> RSAKey:

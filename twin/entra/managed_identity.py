@@ -70,11 +70,11 @@ class IdentityEndpoint:
         return identity
 
     def _host(self, header: str) -> IdentityHost | None:
-        identity = None
+        matching = None
         for secret, host in self._hosts.items():
             if hmac.compare_digest(secret.encode(), header.encode()):
-                identity = host
-        return identity
+                matching = host
+        return matching
 
 
 def _refused(status: int, message: str) -> JSONResponse:

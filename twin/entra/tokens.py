@@ -80,7 +80,7 @@ class TokenIssuer:
     def user_token(self, user: User, app: Application, resource: str | None, scopes: Collection[str]) -> str:
         """A delegated access token: `app` acts for `user` at `resource` (Microsoft Graph when None)."""
         target = self._target(resource) if resource is not None else GRAPH
-        claims = self._times(LIFETIME) | self._addressed(target, resource or GRAPH, app.client_id)
+        claims = self._times(LIFETIME) | self._audience_claims(target, resource or GRAPH, app.client_id)
         claims |= {
             "name": user.name,
             "oid": user.object_id,
@@ -101,7 +101,7 @@ class TokenIssuer:
                 role that the principal does not have.
         """
         target = self._target(resource)
-        claims = self._times(lifetime) | self._addressed(
+        claims = self._times(lifetime) | self._audience_claims(
             target, resource, principal.client_id, principal.authentication
         )
         claims |= {"oid": principal.object_id, "sub": principal.object_id}
@@ -126,7 +126,7 @@ class TokenIssuer:
             raise unknown_resource(resource, self.directory.tenant_id)
         return target
 
-    def _addressed(
+    def _audience_claims(
         self, target: Application | str, resource: str, client_id: str, authentication: str = "2"
     ) -> dict[str, Any]:
         """The claims that depend on the version of the resource's tokens.
@@ -137,22 +137,22 @@ class TokenIssuer:
         name itself.
         """
         if target == TOKEN_EXCHANGE:
-            second, audience = True, TOKEN_EXCHANGE
+            is_version_2, audience = True, TOKEN_EXCHANGE
         elif isinstance(target, Application):
-            second = target.token_version != 1
-            audience = target.client_id if second else resource
+            is_version_2 = target.token_version != 1
+            audience = target.client_id if is_version_2 else resource
         else:
-            second, audience = False, resource
+            is_version_2, audience = False, resource
         client = (
             {"azp": client_id, "azpacr": authentication}
-            if second
+            if is_version_2
             else {"appid": client_id, "appidacr": authentication}
         )
         return {
-            "iss": self.directory.issuer if second else self.directory.issuer_v1,
+            "iss": self.directory.issuer if is_version_2 else self.directory.issuer_v1,
             "aud": audience,
             "tid": self.directory.tenant_id,
-            "ver": "2.0" if second else "1.0",
+            "ver": "2.0" if is_version_2 else "1.0",
             **client,
         }
 

@@ -172,14 +172,14 @@ class Conversations:
             outcome = await self._client.call(server, call.tool.name, call.arguments)
             for event in writer.end_call(call, output=outcome.output, error=outcome.error):
                 yield event
-            said = outcome.output if outcome.error is None else f"error: {outcome.error}"
-            state.answers.append(f"{_name(call.tool)} answered:\n{_excerpt(said or '(nothing)')}")
+            text = outcome.output if outcome.error is None else f"error: {outcome.error}"
+            state.answers.append(f"{_name(call.tool)} answered:\n{_excerpt(text or '(nothing)')}")
 
 
 def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
     """The tool calls for a message, and a sentence about each part for which there is no call."""
-    every = [tool for tools_of_server in tools.values() for tool in tools_of_server]
-    planned = planner.plan(message, every)
+    all_tools = [tool for tools_of_server in tools.values() for tool in tools_of_server]
+    planned = planner.plan(message, all_tools)
     incomplete = [
         f"{_name(step.tool)} needs {', '.join(step.missing)}: write {step.missing[0]}=... in the request."
         for step in planned
@@ -190,7 +190,7 @@ def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call],
     ]
     if planned:
         return calls, incomplete
-    example = _name(every[0]) if every else "a tool"
+    example = _name(all_tools[0]) if all_tools else "a tool"
     return [], [f"No tool fits. Name one, such as {example}, with its arguments as name=value."]
 
 

@@ -61,9 +61,8 @@ def _tools(app: func.FunctionApp) -> dict[str, Tool]:
     """
     root = logging.getLogger()
     level = root.level
-    root.setLevel(
-        logging.ERROR
-    )  # the library warns that no function is triggered by HTTP, which is intended here
+    # The library warns that no function is triggered by HTTP, which is intended here.
+    root.setLevel(logging.ERROR)
     try:
         functions = app.get_functions()
     finally:

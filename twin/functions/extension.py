@@ -80,10 +80,10 @@ class ExtensionServer:
             return jsonrpc.error(identifier, jsonrpc.INTERNAL_ERROR, "An error occurred.")
 
     async def _initialize(self, session: Session, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        asked, session.client = read_initialize(params)
+        requested, session.client = read_initialize(params)
         settings = self._app.settings
         answer: dict[str, Any] = {
-            "protocolVersion": asked if asked in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1],
+            "protocolVersion": requested if requested in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1],
             "capabilities": {"logging": {}, "prompts": {}, "resources": {}, "tools": {}},
             "serverInfo": {"name": settings.server_name, "version": settings.server_version},
         }
@@ -163,7 +163,7 @@ def _empty_list(name: str) -> _Handler:
 
 def _unknown(kind: str, name: str) -> _Handler:
     async def answer(_: Session, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        asked = "" if params is None else _text(params, name)
-        raise MCPError(code=jsonrpc.INVALID_PARAMS, message=f"Unknown {kind}: '{asked}'")
+        requested = "" if params is None else _text(params, name)
+        raise MCPError(code=jsonrpc.INVALID_PARAMS, message=f"Unknown {kind}: '{requested}'")
 
     return answer

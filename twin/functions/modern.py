@@ -47,7 +47,7 @@ class ModernStreamableHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         body = await read_body(Request(scope, receive))
-        answer = self._announcing(send) if _opens(body) else send
+        answer = self._announcing(send) if _is_initialize(body) else send
         await self._manager.handle_request(scope, replay(body, receive), answer)
 
     def _announcing(self, send: Send) -> Send:
@@ -116,7 +116,7 @@ def _session(context: _Context) -> Session:
     )
 
 
-def _opens(body: bytes) -> bool:
+def _is_initialize(body: bytes) -> bool:
     """Whether a body is an `initialize` request."""
     try:
         message = jsonrpc.read(body)

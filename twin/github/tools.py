@@ -69,15 +69,13 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
         ] = "get",
     ) -> str:
         """Get information about a specific issue in a GitHub repository."""
-        issue = _repository(account, owner, repo)
+        repository = _repository(account, owner, repo)
         try:
-            selected = issue.issue(issue_number)
+            issue = repository.issue(issue_number)
         except NotFoundError as error:
             raise ToolError(str(error)) from None
         return _text(
-            [comment.shown() for comment in selected.comments]
-            if method == "get_comments"
-            else selected.shown()
+            [comment.shown() for comment in issue.comments] if method == "get_comments" else issue.shown()
         )
 
     @server.tool(annotations=_READ, structured_output=False)

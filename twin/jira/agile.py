@@ -25,8 +25,8 @@ def _route(method: str, path: str) -> Callable[[Handler], Handler]:
 def boards(call: Call) -> dict[str, Any]:
     """The boards, filtered by part of their name, by type or by project."""
     name, kind = call.query.get("name", "").lower(), call.query.get("type")
-    where = call.query.get("projectKeyOrId")
-    key = call.site.project(where).key if where else None
+    project = call.query.get("projectKeyOrId")
+    key = call.site.project(project).key if project else None
     return call.values(
         [
             call.shapes.board(board)
@@ -41,12 +41,12 @@ def boards(call: Call) -> dict[str, Any]:
 @_route("GET", "/board/{board}/sprint")
 def sprints(call: Call) -> dict[str, Any]:
     """The sprints of a board, filtered by state."""
-    where = call.site.board(call.identifier("board"))
-    if where.type != "scrum":
+    board = call.site.board(call.identifier("board"))
+    if board.type != "scrum":
         raise bad_request("The board does not support sprints")
     states = set((call.query.get("state") or "future,active,closed").split(","))
     matching = [
-        sprint for sprint in call.site.sprints.values() if sprint.board == where.id and sprint.state in states
+        sprint for sprint in call.site.sprints.values() if sprint.board == board.id and sprint.state in states
     ]
     return call.values([call.shapes.sprint(sprint) for sprint in matching])
 
@@ -54,9 +54,9 @@ def sprints(call: Call) -> dict[str, Any]:
 @_route("GET", "/board/{board}/issue")
 def board_issues(call: Call) -> dict[str, Any]:
     """The issues of a board, filtered by JQL."""
-    where = call.site.board(call.identifier("board"))
+    board = call.site.board(call.identifier("board"))
     issues = search(call.site, call.query.get("jql", ""))
-    return issues_page(call, [issue for issue in issues if issue.project == where.project])
+    return issues_page(call, [issue for issue in issues if issue.project == board.project])
 
 
 @_route("GET", "/sprint/{sprint}")

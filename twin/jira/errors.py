@@ -20,10 +20,10 @@ class JiraError(Exception):
 
 
 def bad_request(*messages: str, **fields: str) -> JiraError:
-    """400, with messages about the request or about fields."""
+    """An error with status 400 (Bad Request), with messages about the request or about fields."""
     return JiraError(HTTPStatus.BAD_REQUEST, *messages, fields=fields)
 
 
 def not_found(message: str) -> JiraError:
-    """404."""
+    """An error with status 404 (Not Found)."""
     return JiraError(HTTPStatus.NOT_FOUND, message)

@@ -61,7 +61,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite."""
+    """The negation of a condition."""
 
     operand: "Condition"
 
@@ -142,38 +142,38 @@ class _Parser:
         self._at = 0
 
     def query(self) -> Query:
-        starts_with_order = self._here.kind == "end" or self._here.is_word("order")
+        starts_with_order = self._token.kind == "end" or self._token.is_word("order")
         condition = None if starts_with_order else self._or()
         orders: tuple[Order, ...] = ()
         if self._take_word("order"):
             if not self._take_word("by"):
                 self._fail("Expecting 'by'")
             orders = tuple(self._separated(self._order))
-        if self._here.kind != "end":
+        if self._token.kind != "end":
             self._fail("Expecting either 'OR' or 'AND'")
         return Query(condition, orders)
 
     @property
-    def _here(self) -> _Token:
+    def _token(self) -> _Token:
         return self._tokens[self._at]
 
     def _next(self) -> _Token:
-        token = self._here
+        token = self._token
         self._at += 1
         return token
 
     def _fail(self, expected: str) -> NoReturn:
-        token = self._here
+        token = self._token
         got = f"but got '{token.text}'" if token.kind != "end" else "before the end of the query"
         raise _error(f"{expected} {got}", token.at)
 
     def _take_word(self, word: str) -> bool:
-        is_word = self._here.is_word(word)
+        is_word = self._token.is_word(word)
         self._at += is_word
         return is_word
 
     def _take(self, kind: str, *texts: str) -> bool:
-        matches = self._here.kind == kind and self._here.text in texts
+        matches = self._token.kind == kind and self._token.text in texts
         self._at += matches
         return matches
 
@@ -210,13 +210,13 @@ class _Parser:
         return Clause(field, operator, (operand,))
 
     def _field(self) -> str:
-        token = self._here
+        token = self._token
         if token.kind not in {"word", "quoted"} or (token.kind == "word" and token.text.lower() in _RESERVED):
             self._fail("Expecting a field name")
         return self._next().text
 
     def _operator(self) -> str:
-        if self._here.kind == "operator" and self._here.text not in {"&&", "||", "!"}:
+        if self._token.kind == "operator" and self._token.text not in {"&&", "||", "!"}:
             return self._next().text
         if self._take_word("in"):
             return "in"
@@ -240,7 +240,7 @@ class _Parser:
         return operands
 
     def _operand(self) -> Operand:
-        token = self._here
+        token = self._token
         if token.kind == "quoted":
             return Value(self._next().text)
         if token.kind != "word":

@@ -229,7 +229,7 @@ def _field(name: str) -> _Field:
     return field
 
 
-def _one(value: object) -> list[str]:
+def _optional(value: object) -> list[str]:
     return [] if value in (None, "") else [str(value)]
 
 
@@ -264,25 +264,25 @@ _BY_NAME: Mapping[str, _Field] = {
     "key": _Field("name", lambda _, issue: [issue.key, issue.id]),
     "status": _Field("name", lambda _, issue: [issue.status], _names("status")),
     "statuscategory": _Field("name", _category),
-    "assignee": _Field("name", lambda _, issue: _one(issue.assignee)),
+    "assignee": _Field("name", lambda _, issue: _optional(issue.assignee)),
     "reporter": _Field("name", lambda _, issue: [issue.reporter]),
     "creator": _Field("name", lambda _, issue: [issue.reporter]),
     "priority": _Field("name", lambda _, issue: [issue.priority], _names("priority")),
     "issuetype": _Field("name", lambda _, issue: [issue.type], _names("type")),
-    "resolution": _Field("name", lambda _, issue: _one(issue.resolution)),
+    "resolution": _Field("name", lambda _, issue: _optional(issue.resolution)),
     "labels": _Field("name", lambda _, issue: issue.labels),
     "component": _Field("name", lambda _, issue: issue.components),
     "fixversion": _Field("name", lambda _, issue: issue.versions),
     "sprint": _Field("name", _sprint_names),
-    "epic link": _Field("name", lambda _, issue: _one(issue.epic)),
-    "parent": _Field("name", lambda _, issue: _one(issue.parent)),
+    "epic link": _Field("name", lambda _, issue: _optional(issue.epic)),
+    "parent": _Field("name", lambda _, issue: _optional(issue.parent)),
     "summary": _Field("text", lambda _, issue: [issue.summary]),
-    "description": _Field("text", lambda _, issue: _one(issue.description)),
+    "description": _Field("text", lambda _, issue: _optional(issue.description)),
     "comment": _Field("text", lambda _, issue: [comment.body for comment in issue.comments]),
     "text": _Field("text", _all_text),
     "created": _Field("moment", lambda _, issue: [str(issue.created)]),
     "updated": _Field("moment", lambda _, issue: [str(issue.updated)]),
-    "resolved": _Field("moment", lambda _, issue: _one(issue.resolved)),
+    "resolved": _Field("moment", lambda _, issue: _optional(issue.resolved)),
     "due": _Field("moment", lambda _, issue: [] if issue.due is None else [str(_day(issue.due))]),
     "rank": _Field("name", lambda _, issue: [issue.key]),
 }

@@ -271,7 +271,7 @@ _FIELDS: Mapping[str, Callable[[Shapes, Issue], Any]] = {
     "subtasks": lambda shapes, issue: shapes.sub_tasks(issue),
     "issuelinks": lambda shapes, issue: shapes.links(issue),
     "comment": _comments,
-    "attachment": lambda _shapes, _each: [],
+    "attachment": lambda _shapes, _issue: [],
     EPIC_LINK: lambda _, issue: issue.epic,
     EPIC_NAME: lambda _, issue: issue.summary if issue.type == "Epic" else None,
     SPRINT: lambda shapes, issue: shapes.sprints(issue),
