@@ -42,14 +42,14 @@ _OF_SERVICES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Facts about the service that the rules need and that the service does not contain.
+    """Facts that the rules need and that the service does not contain.
 
     Attributes:
         unknown: names of the named values whose content is not known yet.
         diagnostics: the parts of messages that are logged.
-        streams: whether operations stream responses; None: only operations with a backend do.
-        protected: whether operations need a token; None: only operations with a backend do.
-        whole: whether the service is complete; only then unused declarations are reported.
+        streams: whether operations stream responses; None if only those with a backend do.
+        protected: whether operations need a token; None if only those with a backend do.
+        whole: whether the service is complete. Unused declarations are reported only for a complete service.
     """
 
     unknown: frozenset[str] = frozenset()
@@ -66,10 +66,10 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
 
 @lru_cache(maxsize=64)
 def _found(service: Service, about: Surroundings) -> tuple[Finding, ...]:
-    """The findings, by the places in the documents.
+    """The findings, with their positions in the documents.
 
     They are cached, because stacks with different resources often have the same policies, and a preview is
-    followed by an update. Source maps, which are not compared, have no influence on them.
+    followed by an update. Source maps are not compared, because they do not change the findings.
     """
     subject = compiled(service, about.unknown)
     found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
@@ -110,9 +110,9 @@ def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
     if api.service_url:
         return True
     return any(
-        one.element.name == "set-backend-service"
+        policy.element.name == "set-backend-service"
         for section in ("inbound", "backend")
-        for one in subject.everything(chain, section)
+        for policy in subject.everything(chain, section)
     )
 
 

@@ -1,4 +1,4 @@
-"""Policies that some tiers of API Management do not have.
+"""Finds policies that are not available in the tier of the service.
 
 https://learn.microsoft.com/azure/api-management/api-management-policies, columns Classic, V2, Consumption.
 The compiler checks the policies that the twin supports; this rule checks the others.
@@ -27,18 +27,18 @@ _MISSING = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Policies that are not available in the service's SKU."""
+    """Findings about policies that are not available in the service's SKU."""
     sku = subject.service.sku
     for document, root in subject.roots.items():
-        for one in LocatedElement(document, root).within():
-            name = one.element.name
+        for policy in LocatedElement(document, root).within():
+            name = policy.element.name
             if name not in POLICIES and sku in _MISSING.get(name, ()):
-                yield one.finding("policy-unavailable", f"{name} is not available in the SKU {sku}")
+                yield policy.finding("policy-unavailable", f"{name} is not available in the SKU {sku}")
             elif (
                 name == "forward-request"
                 and sku in _CONSUMPTION
-                and (value := one.element.attributes.get("buffer-response"))
+                and (value := policy.element.attributes.get("buffer-response"))
                 and value.text.lower() == "false"
             ):
                 message = f"responses cannot be streamed in the SKU {sku}"
-                yield one.finding("policy-unavailable", message, value)
+                yield policy.finding("policy-unavailable", message, value)

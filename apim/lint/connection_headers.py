@@ -33,32 +33,32 @@ _OTHERS = ("Accept", "Authorization", "Content-Type", "Host", "Mcp-Session-Id", 
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Headers of the connection that a policy sets or deletes, with a literal or a computed name.
+    """Findings about headers of the connection that a policy sets or deletes, by a literal or computed name.
 
-    Computed names are evaluated for a request and a response with every header of the connection.
+    Computed names are evaluated for a request and a response that have every header of the connection.
     """
     variables: dict[str, list[LocatedElement]] = {}
     changes: list[LocatedElement] = []
     for document, root in subject.roots.items():
-        for one in LocatedElement(document, root).within():
-            name = one.element.attributes.get("name")
+        for policy in LocatedElement(document, root).within():
+            name = policy.element.attributes.get("name")
             if name is None:
                 continue
-            if one.element.name == "set-variable":
-                variables.setdefault(name.text, []).append(one)
-            elif one.element.name == "set-header":
-                changes.append(one)
-    for one in changes:
-        name = one.element.attributes["name"]
-        expression = subject.expression(one.document, name)
+            if policy.element.name == "set-variable":
+                variables.setdefault(name.text, []).append(policy)
+            elif policy.element.name == "set-header":
+                changes.append(policy)
+    for policy in changes:
+        name = policy.element.attributes["name"]
+        expression = subject.expression(policy.document, name)
         found = name.text.strip() if expression is None else _computed(subject, expression, variables)
         if found.lower() in _NAMES:
             how = "" if expression is None else ", by a computed name"
-            yield one.finding("connection-header", f"it changes the header {found}{how}", name)
+            yield policy.finding("connection-header", f"the policy changes the header {found}{how}", name)
 
 
 def _computed(subject: Subject, expression: Expression, variables: dict[str, list[LocatedElement]]) -> str:
-    """A header of the connection that is a value of the expression for some message; "" if there is none."""
+    """The value of the expression, preferably one that is a header of the connection; "" if it has none."""
     context = _context()
     for name, definitions in variables.items():
         if f"variables:{name}" not in expression.reads:

@@ -1,4 +1,4 @@
-"""Comparisons and case conversions that depend on the culture of the machine."""
+"""Finds comparisons and case conversions that depend on the culture of the machine."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _COMPARISONS = frozenset({"CurrentCulture", "CurrentCultureIgnoreCase"})
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Calls whose result depends on .NET's current culture."""
+    """Findings about calls whose result depends on .NET's current culture."""
     for located in subject.catalogue.expressions:
         for name, (line, column) in _locations(located):
             yield Finding(

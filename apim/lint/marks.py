@@ -1,7 +1,7 @@
-"""Tracks which values contain tokens, cookies and bodies, and which were verified.
+"""Determines which values contain tokens, cookies and bodies, and which values were verified.
 
 Values are tracked through local variables, in any order, and through `set-variable`. The result of a
-comparison, a length or a hash reveals nothing about its inputs.
+comparison, a length or a hash is assumed to reveal nothing about its inputs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -84,7 +84,7 @@ NONE: Marks = frozenset()
 
 
 def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
-    """What the value of an expression reveals: "a token", "a cookie", "a body" and so on.
+    """What the value of an expression reveals, in words for messages: "a token", "a body" and so on.
 
     Args:
         expression: a compiled expression.
@@ -93,7 +93,7 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     if not _may_show(expression, variables):
         return NONE
     names = _variables_read(expression.source)
-    relevant = variables.items() if names is None else ((each, variables.get(each, NONE)) for each in names)
+    relevant = variables.items() if names is None else ((name, variables.get(name, NONE)) for name in names)
     return _shown(expression.source, frozenset(relevant))
 
 
@@ -123,7 +123,7 @@ def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     """What an expression passes to `context.Trace`; the arguments are those of `shown`."""
     if not _may_show(expression, variables):
         return NONE
-    return _Values(expression.source, variables).handed("Trace")
+    return _Values(expression.source, variables).passed_to("Trace")
 
 
 def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
@@ -132,11 +132,13 @@ def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
 
 @lru_cache(maxsize=1024)
 def checks_a_token(source: str) -> Marks:
-    """Whether an expression reads the Authorization header, and whether it verifies a signature or a MAC.
+    """The checks in an expression: "authorization" if it reads that header, "verified" if it verifies a MAC.
+
+    "verified" also stands for the verification of a signature. The result is cached, because all operations
+    of an API share expressions.
 
     Args:
-        source: C# of an expression that compiles. The result is cached, because all operations of an API
-            share expressions.
+        source: the C# of an expression that compiles.
     """
     found = set()
     made: set[str] = set()
@@ -150,7 +152,7 @@ def checks_a_token(source: str) -> Marks:
             case syntax.Assign(target=syntax.Name(name=name), value=value) if _is_made(value, made):
                 made.add(name)
             case syntax.If(condition=condition, yes=syntax.Block(statements=()), no=None):
-                idle |= {id(one) for one in nodes(condition)}
+                idle |= {id(inner) for inner in nodes(condition)}
             case _ if id(node) not in idle and _verifies(node, made):
                 found.add("verified")
     return frozenset(found)
@@ -196,7 +198,7 @@ class _Values:
         self._variables = variables
         self._locals: dict[str, Marks] = {}
 
-    def handed(self, method: str) -> Marks:
+    def passed_to(self, method: str) -> Marks:
         """What the arguments of a method of `context` reveal."""
         self._settle()
         return _union(
@@ -220,7 +222,7 @@ class _Values:
         )
 
     def _settle(self) -> None:
-        # Twice, because a loop may read a variable that is assigned later in its body.
+        # Assignments are read twice, because a loop may read a variable that is assigned later in its body.
         for _ in range(2):
             self._assignments()
 
@@ -303,7 +305,7 @@ def _collection_and_key(node: syntax.Call | syntax.Index) -> tuple[str, str | No
 
 
 def _filled(arguments: tuple[syntax.Argument, ...]) -> Iterator[str]:
-    """The variables that a call sets: out arguments."""
+    """The variables that a call sets with out arguments."""
     for argument in arguments:
         if argument.mode == "out":
             if argument.name:

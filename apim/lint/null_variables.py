@@ -30,17 +30,19 @@ _COLLECTIONS = frozenset({"Claims", "Groups", "Headers", "MatchedParameters", "Q
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Variables that may be set to null."""
+    """Findings about variables that may be set to null."""
     for document, root in subject.roots.items():
-        for one in LocatedElement(document, root).within():
-            value = one.element.attributes.get("value")
-            expression = subject.expression(document, value) if one.element.name == "set-variable" else None
+        for policy in LocatedElement(document, root).within():
+            value = policy.element.attributes.get("value")
+            expression = (
+                subject.expression(document, value) if policy.element.name == "set-variable" else None
+            )
             if expression is None:
                 continue
             reason = _reason(expression.source)
             if reason:
-                name = one.element.attributes["name"].text
-                yield one.finding("null-variable", f"the variable {name} may be null: {reason}", value)
+                name = policy.element.attributes["name"].text
+                yield policy.finding("null-variable", f"the variable {name} may be null: {reason}", value)
 
 
 @cache
@@ -57,7 +59,7 @@ class _Values:
         self._locals: dict[str, list[syntax.Node]] = {}
         self._dictionaries: set[str] = set()
         self._seen: set[str] = set()
-        # Local variables that the expression compares with null: the code that follows is taken to be
+        # Local variables that the expression compares with null: the code that follows is assumed to be
         # correct.
         self._compared: set[str] = set()
         for node in all_nodes(source):
@@ -74,7 +76,7 @@ class _Values:
                     self._add(name, value)
 
     def reason(self) -> str:
-        """Which value may be null; "" if no value is known to be."""
+        """The reason why a value may be null; "" if no value may be null."""
         if not isinstance(self._root, syntax.Block):
             return self._of(self._root)
         return next(filter(None, map(self._of, _returned(self._root))), "")
@@ -121,7 +123,7 @@ class _Values:
 
 
 def _returned(part: object) -> Iterable[syntax.Node]:
-    """The values that a block returns; those that lambda expressions in it return are left out."""
+    """The values that a block returns, without the values that lambda expressions in it return."""
     match part:
         case syntax.Return(value=value):
             if value is not None:
@@ -129,8 +131,8 @@ def _returned(part: object) -> Iterable[syntax.Node]:
         case syntax.Lambda():
             return
         case tuple():
-            for one in part:
-                yield from _returned(one)
+            for inner in part:
+                yield from _returned(inner)
         case _:
             for name in getattr(type(part), "__dataclass_fields__", ()):
                 yield from _returned(getattr(part, name))

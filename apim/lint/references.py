@@ -8,7 +8,7 @@ from apim.lint.subject import Subject
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """`==` and `!=` on arrays, lists and JSON, which C# compares by reference."""
+    """Findings about `==` and `!=` on arrays, lists and JSON, which C# compares by reference."""
     for located in subject.catalogue.expressions:
         for fact in located.expression.facts:
             if fact.name == "references":

@@ -1,9 +1,9 @@
 """Finds variables that may not exist after a call whose error was ignored (R8, R18).
 
 When `send-request` or `authentication-managed-identity` fails with `ignore-error="true"`, its variable
-may be null, may not exist, or may keep its previous value. So it must be read with `GetValueOrDefault`,
-and two calls of a request must not share one: if the second call failed, the response of the first would
-be taken for its own.
+may be null, may not exist, or may keep its previous value. Therefore it must be read with
+`GetValueOrDefault`, and two calls of a request must not share a variable: if the second call failed, the
+variable would still contain the response of the first.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ _VARIABLES = ("response-variable-name", "output-token-variable-name")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Variables of this kind that are read with the indexer."""
+    """Findings about variables of such calls that are read with the indexer."""
     names = {
         variable.text
         for document, root in subject.roots.items()
-        for one in LocatedElement(document, root).within()
-        if (variable := _variable(one)) is not None
+        for policy in LocatedElement(document, root).within()
+        if (variable := _variable(policy)) is not None
     }
     for located in subject.catalogue.expressions:
         if not any(f"variables:{name}" in located.expression.reads for name in names):
@@ -49,22 +49,22 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Calls of an operation that share a variable."""
+    """Findings about calls of an operation that share a variable."""
     first: dict[str, LocatedElement] = {}
     for section in SECTIONS:
-        for one in subject.everything(chain, section):
-            variable = _variable(one)
-            if variable is None or one.element.name != "send-request":
+        for policy in subject.everything(chain, section):
+            variable = _variable(policy)
+            if variable is None or policy.element.name != "send-request":
                 continue
-            earlier = first.setdefault(variable.text, one)
-            if earlier.element is not one.element:
+            earlier = first.setdefault(variable.text, policy)
+            if earlier.element is not policy.element:
                 message = f"another call stores its response in {variable.text}"
-                yield one.finding("shared-response-variable", message, variable)
+                yield policy.finding("shared-response-variable", message, variable)
 
 
-def _variable(one: LocatedElement) -> Value | None:
-    """The variable of a call whose error is ignored."""
-    attributes = one.element.attributes
+def _variable(policy: LocatedElement) -> Value | None:
+    """The variable of a call whose error is ignored; None for any other policy."""
+    attributes = policy.element.attributes
     ignored = attributes.get("ignore-error")
     if ignored is None or (not ignored.expression and ignored.text.strip().lower() != "true"):
         return None

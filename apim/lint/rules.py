@@ -12,7 +12,7 @@ REMEDIES = {
     "invalid-policy": "",
     "unknown-policy": "correct the element's name",
     "unsupported-policy": "use one of the policies that docs/policy-support.md lists",
-    "policy-unavailable": "remove it, or choose a SKU that has it",
+    "policy-unavailable": "remove it, or choose a SKU in which it is available",
     "document-size": "shorten it, or move a part into a fragment",
     "csharp": "",
     "member-not-allowed": "use a type or member of the documented list (policy expressions, .NET types)",
@@ -26,15 +26,15 @@ REMEDIES = {
     "missing-base": "add <base />; without it the policies of the outer scopes do not run",
     "culture-sensitive": "pass StringComparison.Ordinal (or OrdinalIgnoreCase), use string.CompareOrdinal, "
     "ToLowerInvariant() or ToUpperInvariant()",
-    "traced-secret": "leave it out, or send its length or presence only",
+    "traced-secret": "do not log it, or log only its length or its presence",
     "undecoded-query": "read OriginalUrl.QueryString and decode it, as policies/csharp/query.cs.j2 does",
     "unqualified-type": "write the type with its namespace",
     "time-claim": "",
-    "cache-remove-value": "use cache-store-value to store a value that means that there is none",
-    "null-variable": 'set-variable may refuse null (R7): use ?? "", an empty object or a default',
+    "cache-remove-value": "overwrite it with cache-store-value and a value that marks it as removed",
+    "null-variable": 'set-variable may fail for null (R7): use ?? "", an empty object or a default',
     "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
-    "shared-response-variable": "give each call a variable of its own: when the second one fails, the "
-    "response of the first may be taken for its own (R8)",
+    "shared-response-variable": "give each call its own variable: if the second call fails, the variable may "
+    "still contain the response of the first (R8)",
     "variables": "",
     "connection-header": "leave it to API Management (R3), and exclude it from computed names",
 }

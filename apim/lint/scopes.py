@@ -10,11 +10,10 @@ _HANDLING = frozenset({"forward-request", "return-response"})
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Sections of inner scopes without `<base />`.
+    """Findings about sections of inner scopes without `<base />`.
 
-    A backend section that forwards or answers the request itself needs none: the outer scope would
-        forward the
-    request again.
+    A backend section that forwards or answers the request does not need it, because the policies of the outer
+    scope would forward the request again.
     """
     for document, scope in subject.scopes.items():
         root = subject.roots.get(document)
@@ -24,6 +23,6 @@ def check(subject: Subject) -> Iterator[Finding]:
             name = section.element.name
             if name not in SECTIONS or any(child.name == "base" for child in section.element.children):
                 continue
-            handles = any(one.element.name in _HANDLING for one in subject.parts(section))
+            handles = any(policy.element.name in _HANDLING for policy in subject.parts(section))
             if not (name == "backend" and handles):
                 yield section.finding("missing-base", f"<{name}> has no <base />")

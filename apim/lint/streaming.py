@@ -30,7 +30,7 @@ _ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """The parts of messages that are logged.
+    """The diagnostic settings of APIs: the parts of messages that are logged.
 
     Attributes:
         name: name of the resource.
@@ -45,15 +45,18 @@ class Diagnostic:
 
 def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
     """Findings about everything that buffers the responses of an operation that streams."""
-    for one in subject.everything(chain, "backend"):
-        yield from _forwarding(one)
+    for policy in subject.everything(chain, "backend"):
+        yield from _forwarding(policy)
     for section in SECTIONS:
-        for one in subject.section(chain, section):
-            yield from subject.found(_body_access, one, section)
-            yield from subject.found(_policies, one, section)
+        for policy in subject.section(chain, section):
+            yield from subject.found(_body_access, policy, section)
+            yield from subject.found(_policies, policy, section)
     for diagnostic in diagnostics:
         if diagnostic.body_bytes:
-            message = f"it logs {diagnostic.body_bytes} bytes of bodies and so buffers them; set it to 0"
+            message = (
+                f"the diagnostic logs {diagnostic.body_bytes} bytes of bodies, which buffers them; "
+                "set the number to 0"
+            )
             yield Finding(
                 document=f"diagnostic {diagnostic.name}",
                 line=1,
@@ -63,24 +66,24 @@ def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...
             )
 
 
-def _forwarding(one: LocatedElement) -> Iterator[Finding]:
-    value = one.element.attributes.get("buffer-response")
-    if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
+def _forwarding(policy: LocatedElement) -> Iterator[Finding]:
+    value = policy.element.attributes.get("buffer-response")
+    if policy.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
         message = '<forward-request> of an API that streams needs buffer-response="false"'
-        yield one.finding("buffered-stream", message, value)
+        yield policy.finding("buffered-stream", message, value)
 
 
 def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> Iterator[Finding]:
-    for one in _for_streams(subject, statement):
-        for value in one.values():
-            expression = subject.expression(one.document, value)
+    for policy in _for_streams(subject, statement):
+        for value in policy.values():
+            expression = subject.expression(policy.document, value)
             for fact in expression.facts if expression else ():
-                # The body of a message in a local variable, which may be context.Response.
+                # An expression reads the body of a message in a variable, which may be context.Response.
                 indirect = fact.name == "message.body" and expression and "response" in expression.reads
                 if fact.name == "response.body" or indirect:
                     line, column = within(value.line, value.column, fact.line, fact.column)
                     yield Finding(
-                        document=one.document,
+                        document=policy.document,
                         line=line,
                         column=column,
                         message="context.Response.Body waits for the end of the response",
@@ -88,20 +91,22 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
                     )
 
 
-def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedElement]:
+def _for_streams(subject: Subject, policy: LocatedElement) -> Iterator[LocatedElement]:
     """A policy and the policies in it, without branches that are not for streams.
 
-    Those branches run only for failures, or depend on a variable that was computed from the request's body,
-    because the request may show that its response is not a stream.
+    These branches run only for failures, or depend on a variable that was computed from the request's body:
+    such a branch may run only for requests whose responses are not streams.
     """
-    yield one
-    if one.element.name == "when" and (_excludes_success(subject, one) or _knows_the_request(subject, one)):
+    yield policy
+    if policy.element.name == "when" and (
+        _excludes_success(subject, policy) or _depends_on_request_body(subject, policy)
+    ):
         return
-    for inner in subject.statements(one):
+    for inner in subject.statements(policy):
         yield from _for_streams(subject, inner)
 
 
-def _knows_the_request(subject: Subject, branch: LocatedElement) -> bool:
+def _depends_on_request_body(subject: Subject, branch: LocatedElement) -> bool:
     """Whether a branch depends on a variable that was computed from the request's body."""
     condition = subject.expression(branch.document, branch.element.attributes.get("condition"))
     if condition is None:
@@ -138,7 +143,7 @@ def _policies(subject: Subject, statement: LocatedElement, section: str) -> Iter
         return
     if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
         yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
-    if name == "when" and _knows_the_request(subject, statement):
+    if name == "when" and _depends_on_request_body(subject, statement):
         return
     for child in subject.statements(statement):
         yield from _policies(subject, child, section)

@@ -1,4 +1,4 @@
-"""The compiled policies of a service, for the rules: elements, expressions, and nested scopes."""
+"""The compiled policies of a service as the rules read them: elements, expressions and nested scopes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from apim.service import Api, Operation, PolicyDocument, Service, scoped_documen
 
 @dataclass(frozen=True, slots=True)
 class LocatedElement:
-    """An element with the name of its document."""
+    """A policy, or an element within a policy, with the name of its document."""
 
     document: str
     element: Element
@@ -59,9 +59,9 @@ class Subject:
         catalogue: the result of compiling the documents.
         scopes: the scope of each document, by name.
         sources: the documents, by name.
-        passable: for each check of a token, by its C# and whether the request has a token, whether some
-            request without a valid token passes it. Filled by `token_check`.
-        uses: for each document, by name, how it uses variables. Filled by `variables`.
+        passable: for each check of a token (its C#, and whether the request has a token), whether a request
+            without a valid token can pass it. Filled by `token_check`.
+        uses: for each document, by name, its use of variables. Filled by `variables`.
     """
 
     service: Service
@@ -93,19 +93,19 @@ class Subject:
     def section(self, chain: list[str], section: str) -> list[LocatedElement]:
         """The policies of a section, with those of the outer scopes in place of `<base />`."""
         found = nested([self._sections(document) for document in chain], section)
-        return [inner for one in found for inner in self._in_place(one)]
+        return [inner for policy in found for inner in self._in_place(policy)]
 
     def statements(self, holder: LocatedElement) -> Iterator[LocatedElement]:
         """The policies in an element, with included fragments expanded."""
         for child in holder.children():
             yield from self._in_place(child)
 
-    def parts(self, one: LocatedElement) -> tuple[LocatedElement, ...]:
+    def parts(self, policy: LocatedElement) -> tuple[LocatedElement, ...]:
         """A policy and the policies in it, with included fragments expanded; cached for all operations."""
-        location = one.document, id(one.element)
+        location = policy.document, id(policy.element)
         if location not in self._parts:
-            inner = (part for statement in self.statements(one) for part in self.parts(statement))
-            self._parts[location] = (one, *inner)
+            inner = (part for statement in self.statements(policy) for part in self.parts(statement))
+            self._parts[location] = (policy, *inner)
         return self._parts[location]
 
     def everything(self, chain: list[str], section: str) -> "Iterator[LocatedElement]":
@@ -127,15 +127,15 @@ class Subject:
             )
         return self._from_bodies
 
-    def found(self, rule: Rule, one: LocatedElement, section: str) -> tuple[Finding, ...]:
+    def found(self, rule: Rule, policy: LocatedElement, section: str) -> tuple[Finding, ...]:
         """The findings of a rule about a policy of a section; cached for all operations with the policy."""
-        location = rule, one.document, id(one.element), section
+        location = rule, policy.document, id(policy.element), section
         if location not in self._found:
-            self._found[location] = tuple(rule(self, one, section))
+            self._found[location] = tuple(rule(self, policy, section))
         return self._found[location]
 
     def _sections(self, document: str) -> dict[str, list[LocatedElement | Base]]:
-        """The policies of each section of a document; of sections with the same name the first counts."""
+        """The policies of each section of a document; if a section occurs twice, those of the first one."""
         if document not in self._sections_of:
             self._sections_of[document] = {
                 section.name: [
@@ -146,10 +146,14 @@ class Subject:
             }
         return self._sections_of[document]
 
-    def _in_place(self, one: LocatedElement) -> Iterator[LocatedElement]:
-        wanted = one.element.attributes.get("fragment-id") if one.element.name == "include-fragment" else None
+    def _in_place(self, policy: LocatedElement) -> Iterator[LocatedElement]:
+        wanted = (
+            policy.element.attributes.get("fragment-id")
+            if policy.element.name == "include-fragment"
+            else None
+        )
         if wanted is None:
-            yield one
+            yield policy
             return
         for fragment in self.service.fragments:
             root = self.roots.get(fragment.document.name)
@@ -164,7 +168,7 @@ def _elements(element: Element) -> Iterator[Element]:
 
 
 def compiled(service: Service, unknown: frozenset[str]) -> Subject:
-    """Compiles every policy document of a service.
+    """Compiles every policy document of a service; the errors are in the catalogue.
 
     Args:
         service: the declared service.
@@ -184,6 +188,9 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
             catalogue.root(fragment.document, "fragment", LARGEST_FRAGMENT)
     catalogue.roots.setdefault(DEFAULT_POLICY.name, rawxml.parse(DEFAULT_POLICY.xml, DEFAULT_POLICY.name))
     subject._expressions.update(  # noqa: SLF001 -- it is built here
-        {(one.document, one.line, one.column): one.expression for one in catalogue.expressions}
+        {
+            (located.document, located.line, located.column): located.expression
+            for located in catalogue.expressions
+        }
     )
     return subject

@@ -1,15 +1,15 @@
 """Checks that a request without a valid token is rejected.
 
-The rule runs the inbound policies of an operation for a request without a token, for requests with a forged
-token of each form, for one with a subscription key for all APIs and, if a product with the API is open, for
-one in its context. It evaluates expressions as far as their values are known without sending anything. If a
-condition depends on a response of the store or of another service, on random values, or on other parts of
-the request, it follows both branches. No path may reach the end of the section.
+The rule runs the inbound policies of an operation for several requests: without a token, with a forged token
+of each form, with a subscription key for all APIs, and in the context of each open product that contains the
+API. It evaluates an expression if its value is known without sending a request. If a condition depends on a
+response of the store or of another service, on random values, or on other parts of the request, the rule
+follows both branches. No path may reach the end of the section.
 
 The forged token must be rejected by validate-jwt, by validate-azure-ad-token, or by a condition on a
 variable that was computed from the Authorization header and in which a signature or a MAC is verified;
-parsing a token is not enough. The rule also runs such a check with every string literal in it as header,
-query parameter, IP address and token: none may pass it.
+parsing a token is not enough. The rule also runs such a check with each string literal that occurs in it as
+header, query parameter, IP address and token. None of these requests may pass the check.
 
 API Management checks a subscription key itself, before any policy. A key of a product that requires one,
 which the policy compares by the product's id, is a credential like a token. A key for all APIs is not.
@@ -58,8 +58,8 @@ class _Path:
 
     Attributes:
         unknown: variables whose values are not known.
-        marks: what each variable was computed from.
-        conditions: what the conditions on this path were computed from.
+        marks: for each variable, the checks that its value depends on.
+        conditions: the checks that the conditions on this path depend on.
     """
 
     context: Context
@@ -89,7 +89,8 @@ class _Walk:
     """A run of the policies along all paths.
 
     Attributes:
-        proofs: for each rejection, what the conditions that led to it were computed from.
+        subject: the compiled policies.
+        proofs: for each rejection, the marks of the conditions that led to it.
     """
 
     subject: Subject
@@ -99,14 +100,14 @@ class _Walk:
         """The paths that reach the end of the statements."""
         paths = [path]
         for statement in statements:
-            paths = [after for one in paths for after in self._step(statement, one)]
+            paths = [after for before in paths for after in self._step(statement, before)]
             if not paths:
                 return []
             paths = paths[:64]
         return paths
 
-    def _step(self, one: LocatedElement, path: _Path) -> list[_Path]:
-        name, attributes = one.element.name, one.element.attributes
+    def _step(self, policy: LocatedElement, path: _Path) -> list[_Path]:
+        name, attributes = policy.element.name, policy.element.attributes
         if name in _VALIDATES:
             signed = attributes.get("require-signed-tokens")
             if signed is not None and signed.text.lower() == "false":
@@ -117,29 +118,29 @@ class _Walk:
             self.proofs.append(path.conditions)
             return []
         if name == "choose":
-            return self._choose(one, path)
+            return self._choose(policy, path)
         if name == "set-variable":
-            self._set(one, path)
+            self._set(policy, path)
         elif name in {"retry", "limit-concurrency"}:
-            return self.through(list(self.subject.statements(one)), path)
+            return self.through(list(self.subject.statements(policy)), path)
         for attribute in _VARIABLES:
             if attribute in attributes:
                 path.unknown.add(attributes[attribute].text)
         return [path]
 
-    def _choose(self, one: LocatedElement, path: _Path) -> list[_Path]:
+    def _choose(self, policy: LocatedElement, path: _Path) -> list[_Path]:
         after: list[_Path] = []
-        for branch in one.children():
+        for branch in policy.children():
             condition = branch.element.attributes.get("condition")
             expression = self.subject.expression(branch.document, condition)
             made_of = self._made_of(expression, path)
             holds = True if branch.element.name == "otherwise" else self._holds(condition, expression, path)
             if holds is not False:
                 inner = path.fork(made_of)
-                came = self.through(list(self.subject.statements(branch)), inner)
-                for each in came:
-                    each.conditions = path.conditions
-                after += came
+                ends = self.through(list(self.subject.statements(branch)), inner)
+                for end in ends:
+                    end.conditions = path.conditions
+                after += ends
             if holds is True:
                 return after
         return [*after, path]
@@ -150,11 +151,11 @@ class _Walk:
         known, value = self._evaluated(expression, path)
         return value if known and isinstance(value, bool) else None
 
-    def _set(self, one: LocatedElement, path: _Path) -> None:
-        name, value = one.element.attributes.get("name"), one.element.attributes.get("value")
+    def _set(self, policy: LocatedElement, path: _Path) -> None:
+        name, value = policy.element.attributes.get("name"), policy.element.attributes.get("value")
         if name is None or value is None:
             return
-        expression = self.subject.expression(one.document, value)
+        expression = self.subject.expression(policy.document, value)
         path.unknown.discard(name.text)
         if expression is None:
             path.context.variables[name.text] = value.text
@@ -197,24 +198,26 @@ class _Walk:
 
 def _is_settled(expression: Expression) -> bool:
     """Whether it depends neither on random values nor on parts of the request other than method and token."""
-    if not all(map(_SETTLED.fullmatch, expression.reads)) or any(one in expression.source for one in _CHANCE):
+    if not all(map(_SETTLED.fullmatch, expression.reads)):
+        return False
+    if any(name in expression.source for name in _CHANCE):
         return False
     return "request.headers" not in expression.reads or _reads_only_the_token(expression.source)
 
 
 @lru_cache(maxsize=1024)
 def _reads_only_the_token(source: str) -> bool:
-    asked = [
+    keys = [
         node.args[0].value
         for node in all_nodes(source)
         if isinstance(node, syntax.Call | syntax.Index) and node.args and _is_of_headers(node.target)
     ]
     whole = sum(isinstance(node, syntax.Member) and node.name == "Headers" for node in all_nodes(source))
-    return len(asked) == whole and all(
-        isinstance(one, syntax.Literal)
-        and isinstance(one.value, str)
-        and one.value.lower() == "authorization"
-        for one in asked
+    return len(keys) == whole and all(
+        isinstance(key, syntax.Literal)
+        and isinstance(key.value, str)
+        and key.value.lower() == "authorization"
+        for key in keys
     )
 
 
@@ -227,15 +230,15 @@ def _is_of_headers(target: syntax.Node) -> bool:
 
 
 def _is_passable(expression: Expression, context: Context, value: object) -> bool:
-    """Whether the check has another value for some other request without a valid token."""
+    """Whether the check has another value for a different request without a valid token."""
     token = context.request.headers.get("Authorization")
     for text in _texts(expression.source):
         headers = {name: [text] for name in _texts(expression.source)}
         for authorization in (token, [f"Bearer {text}"], [text], [f"Bearer {_sealed(text)}"]):
-            given = {name: values for name, values in headers.items() if name.lower() != "authorization"}
+            sent = {name: values for name, values in headers.items() if name.lower() != "authorization"}
             if authorization:
-                given["Authorization"] = authorization
-            other = _with(context, given, text)
+                sent["Authorization"] = authorization
+            other = _with(context, sent, text)
             try:
                 if not _same(expression.evaluate(other), value):
                     return True
@@ -263,7 +266,7 @@ def _texts(source: str) -> tuple[str, ...]:
 
 
 def _sealed(header: str) -> str:
-    """A forged token of five parts with a given header (RFC 7516)."""
+    """A forged token that has five parts (RFC 7516) and this header."""
     return f"{header}..{'A' * 22}.{'A' * 22}.{'A' * 43}"
 
 
@@ -299,7 +302,7 @@ def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context
 def check(
     subject: Subject, chain: list[str], api: DeclaredApi, operation: Operation | None
 ) -> Iterator[Finding]:
-    """The finding about an operation that needs a check of the token and has none."""
+    """The finding about an operation whose policies accept a request without a valid token."""
     method = operation.method if operation else "POST"
     inbound = subject.section(chain, "inbound")
     for attempt in _attempts(subject, api):
@@ -316,10 +319,10 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    """What a request without a valid credential brings.
+    """A request without a valid credential.
 
     Attributes:
-        credential: it, in words.
+        credential: a description of what the request contains instead, for messages.
         token: the Authorization header.
         subscription: the subscription of a key that API Management accepts for the API.
         product: the product in whose context API Management handles the request.
@@ -358,7 +361,7 @@ def _missing(subject: Subject, chain: list[str], credential: str) -> Iterator[Fi
             message="the check of the token is commented out",
             code="commented-token-check",
         )
-        for document in (*chain, *(one.document.name for one in subject.service.fragments))
+        for document in (*chain, *(fragment.document.name for fragment in subject.service.fragments))
         if document in subject.roots
         and document in subject.sources
         and "<!--" in subject.sources[document].xml
@@ -373,9 +376,9 @@ def _missing(subject: Subject, chain: list[str], credential: str) -> Iterator[Fi
 
 def _inbound_section(subject: Subject, chain: list[str]) -> LocatedElement:
     """The inbound section that should contain the check: of the API, or else of the innermost scope."""
-    document = next((one for one in chain if subject.scopes.get(one) == "api"), chain[-1])
+    document = next((name for name in chain if subject.scopes.get(name) == "api"), chain[-1])
     root = subject.roots[document]
-    return LocatedElement(document, next((one for one in root.children if one.name == "inbound"), root))
+    return LocatedElement(document, next((child for child in root.children if child.name == "inbound"), root))
 
 
 def _is_a_check(subject: Subject, comment: str) -> bool:
@@ -388,16 +391,18 @@ def _is_a_check(subject: Subject, comment: str) -> bool:
 
 
 def _rejects_somewhere(subject: Subject, holder: LocatedElement) -> bool:
-    return _rejects(holder) or any(_rejects_somewhere(subject, one) for one in subject.statements(holder))
+    return _rejects(holder) or any(
+        _rejects_somewhere(subject, policy) for policy in subject.statements(holder)
+    )
 
 
-def _rejects(one: LocatedElement) -> bool:
-    if one.element.name in _VALIDATES:
+def _rejects(policy: LocatedElement) -> bool:
+    if policy.element.name in _VALIDATES:
         return True
-    if one.element.name == "set-variable":
-        value = one.element.attributes.get("value")
+    if policy.element.name == "set-variable":
+        value = policy.element.attributes.get("value")
         return bool(value and value.expression and '"Authorization"' in value.text)
-    return one.element.name == "set-status" and _code(one.element) in _REFUSALS
+    return policy.element.name == "set-status" and _code(policy.element) in _REFUSALS
 
 
 def _code(element: Element) -> str:

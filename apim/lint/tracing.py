@@ -17,24 +17,24 @@ _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Values of an operation's logging policies that would reveal a secret."""
-    statements = [one for section in SECTIONS for one in subject.everything(chain, section)]
-    sinks = [one for one in statements if one.element.name in _SINKS]
-    tracing = [(one, value) for one in statements for value in one.values() if _CALL in value.text]
+    """Findings about values in an operation's logging policies that would reveal a secret."""
+    statements = [policy for section in SECTIONS for policy in subject.everything(chain, section)]
+    sinks = [policy for policy in statements if policy.element.name in _SINKS]
+    tracing = [(policy, value) for policy in statements for value in policy.values() if _CALL in value.text]
     if not sinks and not tracing:
         return
     secrets = {value.name for value in subject.service.named_values if value.secret}
     variables = _variables(subject, statements, secrets)
-    for one, value in tracing:
-        expression = subject.expression(one.document, value)
-        for what in sorted(marks.traced(expression, variables) if expression else ()):
-            yield one.finding("traced-secret", f"context.Trace writes {what} to the logs", value)
+    for policy, value in tracing:
+        expression = subject.expression(policy.document, value)
+        for secret in sorted(marks.traced(expression, variables) if expression else ()):
+            yield policy.finding("traced-secret", f"context.Trace writes {secret} to the logs", value)
     for sink in sinks:
-        for one in sink.within():
-            for value in one.values():
-                for what in sorted(_shown(subject, one, value, variables, secrets)):
-                    message = f"<{sink.element.name}> writes {what} to the logs"
-                    yield one.finding("traced-secret", message, value)
+        for part in sink.within():
+            for value in part.values():
+                for secret in sorted(_shown(subject, part, value, variables, secrets)):
+                    message = f"<{sink.element.name}> writes {secret} to the logs"
+                    yield part.finding("traced-secret", message, value)
 
 
 def _variables(subject: Subject, statements: list[LocatedElement], secrets: set[str]) -> dict[str, Marks]:
@@ -43,16 +43,16 @@ def _variables(subject: Subject, statements: list[LocatedElement], secrets: set[
     cached: Marks = marks.NONE
     while True:
         before = dict(variables)
-        for one in statements:
-            attributes = one.element.attributes
+        for policy in statements:
+            attributes = policy.element.attributes
             value = attributes.get("value")
-            if one.element.name == "set-variable" and "name" in attributes and value is not None:
-                if found := frozenset(_shown(subject, one, value, variables, secrets)):
+            if policy.element.name == "set-variable" and "name" in attributes and value is not None:
+                if found := frozenset(_shown(subject, policy, value, variables, secrets)):
                     name = attributes["name"].text
                     variables[name] = variables.get(name, marks.NONE) | found
-            elif one.element.name == "cache-store-value" and value is not None:
-                cached |= frozenset(_shown(subject, one, value, variables, secrets))
-            elif one.element.name == "cache-lookup-value" and cached and "variable-name" in attributes:
+            elif policy.element.name == "cache-store-value" and value is not None:
+                cached |= frozenset(_shown(subject, policy, value, variables, secrets))
+            elif policy.element.name == "cache-lookup-value" and cached and "variable-name" in attributes:
                 variables[attributes["variable-name"].text] = cached
             elif token := attributes.get("output-token-variable-name"):
                 variables[token.text] = frozenset({"a token"})
@@ -61,10 +61,10 @@ def _variables(subject: Subject, statements: list[LocatedElement], secrets: set[
 
 
 def _shown(
-    subject: Subject, one: LocatedElement, value: Value, variables: dict[str, Marks], secrets: set[str]
+    subject: Subject, policy: LocatedElement, value: Value, variables: dict[str, Marks], secrets: set[str]
 ) -> Iterator[str]:
     if not _HIDES.search(value.text):
         yield from (f"the secret {name}" for name in _MENTION.findall(value.text) if name in secrets)
-    expression = subject.expression(one.document, value)
+    expression = subject.expression(policy.document, value)
     if expression is not None:
         yield from marks.shown(expression, variables)

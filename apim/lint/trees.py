@@ -13,18 +13,18 @@ def nodes(part: object) -> Iterator[syntax.Node]:
     """A part of a tree and its descendants, in the order of the source."""
     waiting = [part]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, tuple):
-            waiting += reversed(one)
+        current = waiting.pop()
+        if isinstance(current, tuple):
+            waiting += reversed(current)
             continue
-        if isinstance(one, syntax.Node):
-            yield one
-        waiting += [getattr(one, name) for name in _field_names(type(one))]
+        if isinstance(current, syntax.Node):
+            yield current
+        waiting += [getattr(current, name) for name in _field_names(type(current))]
 
 
 @lru_cache(maxsize=1024)
 def all_nodes(source: str) -> tuple[syntax.Node, ...]:
-    """The nodes of an expression that compiles, in the order of the source; several rules read them."""
+    """The nodes of an expression that compiles, in source order; cached, because several rules read them."""
     return tuple(nodes(parse(source)))
 
 

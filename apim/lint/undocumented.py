@@ -20,9 +20,9 @@ def check(subject: Subject) -> Iterator[Finding]:
         if "Claims" in located.expression.source:
             yield from _claims(located)
     for document, root in subject.roots.items():
-        for one in LocatedElement(document, root).within():
-            if one.element.name == "cache-remove-value":
-                yield one.finding(
+        for policy in LocatedElement(document, root).within():
+            if policy.element.name == "cache-remove-value":
+                yield policy.finding(
                     "cache-remove-value", "removing a value that is not in the cache may fail (R6)"
                 )
 

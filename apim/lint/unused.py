@@ -10,10 +10,10 @@ _VERSION = re.compile(r"-v[0-9]+$")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Named values and fragments that no policy uses.
+    """Findings about named values and fragments that no policy uses.
 
-    Of values that differ in their version only, such as `key-v1` and `key-v2`, at least one must be used: the
-    others are for earlier or later versions.
+    Of named values that differ only in their version, such as `key-v1` and `key-v2`, at least one must be
+    used, because the others are for earlier or later versions.
     """
     catalogue = subject.catalogue
     families = {_family(name) for name in catalogue.used_values}

@@ -25,7 +25,7 @@ _VARIABLE = "variables:"
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """How a document uses variables.
+    """The variables that a document uses.
 
     Attributes:
         reads: the variables that it reads.
@@ -39,7 +39,7 @@ class _Use:
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Declarations that differ from the variables that the document uses."""
+    """Findings about declarations that differ from the variables that the document uses."""
     for document in subject.roots:
         comment, declared = _declaration(subject, document)
         if comment is None or declared is None:
@@ -57,7 +57,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Variables that a document of an operation needs and that none of the operation's documents sets."""
+    """Findings about variables that a document needs and that no document of the operation sets."""
     documents = [*chain, *_fragments(subject, chain)]
     uses = {document: _use(subject, document) for document in documents}
     known = frozenset().union(*(use.sets for use in uses.values()))
@@ -93,7 +93,7 @@ def _listed(names: str) -> frozenset[str]:
 
 
 def _use(subject: Subject, document: str) -> _Use:
-    """How a document uses variables; cached for all operations with the document."""
+    """The variables that a document uses; cached for all operations with the document."""
     known = subject.uses.get(document)
     if not isinstance(known, _Use):
         known = subject.uses[document] = _use_of(subject, document)
@@ -104,12 +104,12 @@ def _use_of(subject: Subject, document: str) -> _Use:
     reads: set[str] = set()
     requires: set[str] = set()
     sets: set[str] = set()
-    for one in LocatedElement(document, subject.roots[document]).within():
-        attributes = one.element.attributes
-        if one.element.name == "set-variable" and "name" in attributes:
+    for policy in LocatedElement(document, subject.roots[document]).within():
+        attributes = policy.element.attributes
+        if policy.element.name == "set-variable" and "name" in attributes:
             sets.add(attributes["name"].text)
         sets.update(attributes[name].text for name in _NAMES if name in attributes)
-        for value in one.values():
+        for value in policy.values():
             expression = subject.expression(document, value)
             if expression is None:
                 continue
@@ -136,10 +136,10 @@ def _indexed(source: str) -> frozenset[str]:
 
 def _fragments(subject: Subject, chain: list[str]) -> Iterator[str]:
     included = {
-        one.element.attributes["fragment-id"].text
+        policy.element.attributes["fragment-id"].text
         for document in chain
-        for one in LocatedElement(document, subject.roots[document]).within()
-        if one.element.name == "include-fragment" and "fragment-id" in one.element.attributes
+        for policy in LocatedElement(document, subject.roots[document]).within()
+        if policy.element.name == "include-fragment" and "fragment-id" in policy.element.attributes
     }
     for fragment in subject.service.fragments:
         if fragment.id in included and fragment.document.name in subject.roots:

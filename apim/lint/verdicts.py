@@ -1,4 +1,4 @@
-"""Remembers services without findings, so that unchanged policies are checked once.
+"""Records which services had no findings, so that unchanged policies are checked once.
 
 The record of a service is an empty file below `__pycache__`. Its name is a hash of the service, of the
 sources of this engine and of the version of Python, so any change leads to a new check. Like Python's
@@ -45,7 +45,7 @@ def check_once(
 def _record(service: Service, about: Surroundings, folder: Path, engine: Path) -> Path | None:
     if sys.dont_write_bytecode:
         return None
-    # repr has all values that the rules read; a source map, which it leaves out, does not change findings.
+    # repr contains all values that the rules read. It omits source maps, which do not change findings.
     checked = (
         service,
         sorted(about.unknown),
@@ -60,7 +60,7 @@ def _record(service: Service, about: Surroundings, folder: Path, engine: Path) -
 
 @cache
 def _version(engine: Path) -> str:
-    """A hash of the engine's sources and the version of Python; a process does not load them again."""
+    """A hash of the engine's sources and the version of Python; cached, as a process loads them once."""
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(engine.rglob("*")):
         if file.suffix in {".py", ".toml"}:
