@@ -14,7 +14,7 @@ from apim.csharp.dotnet.conversions import is_instance
 from apim.csharp.dotnet.defaults import default_of
 from apim.csharp.dotnet.operators import arithmetic
 from apim.csharp.dotnet.ordering import compare_values
-from apim.csharp.dotnet.types import BYTE, INTEGERS, ClrType, clr
+from apim.csharp.dotnet.types import BYTE, INTEGERS, STRING, ClrType, clr
 from apim.csharp.dotnet.values import Array, Sequence, equals, iterate, type_of
 from apim.csharp.errors import DotNetException, argument_null
 from apim.csharp.language.decimals import checked_decimal
@@ -31,6 +31,8 @@ def given(values: Values | None, name: str = "source") -> Iterator[Any]:
     Raises:
         DotNetException: ArgumentNullException, if the source is null.
     """
+    if type(values) is Array and type(values.items) is list:
+        return iter(values.items)
     if values is None:
         raise argument_null(name)
     return iterate(values)
@@ -46,9 +48,7 @@ def invalid(message: str) -> DotNetException:
 
 def where(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
     """Where."""
-    for item in given(source):
-        if test(item):
-            yield item
+    yield from filter(test, given(source))
 
 
 def where_indexed(source: Values, test: Callable[[Any, int], bool]) -> Iterator[Any]:
@@ -60,8 +60,7 @@ def where_indexed(source: Values, test: Callable[[Any, int], bool]) -> Iterator[
 
 def select(source: Values, project: Callable[[Any], Any]) -> Iterator[Any]:
     """Select."""
-    for item in given(source):
-        yield project(item)
+    yield from map(project, given(source))
 
 
 def select_indexed(source: Values, project: Callable[[Any, int], Any]) -> Iterator[Any]:
@@ -164,12 +163,10 @@ def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[A
 def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Except."""
     key = key_function(comparer)
-    if comparer is None:
-        seen = {item if type(item) is str else key(item) for item in given(second, "second")}
-    else:
-        seen = {key(item) for item in given(second, "second")}
+    has_text = comparer is None and type(second) is Array and second.clr_type.args[0] is STRING
+    seen = set(second.items) if has_text else {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
-        identity = key(item)
+        identity = item if has_text else key(item)
         if identity not in seen:
             seen.add(identity)
             yield item
@@ -329,9 +326,9 @@ def group_(element: ClrType, key_type: ClrType, result: ClrType | None = None) -
 
 def first(source: Values | None, test: Callable[[Any], bool] | None = None) -> Any:
     """First."""
-    for item in given(source):
-        if test is None or test(item):
-            return item
+    found = first_or(_MISSING)(source, test)
+    if found is not _MISSING:
+        return found
     raise invalid(_EMPTY if test is None else _NO_MATCH)
 
 
@@ -339,7 +336,7 @@ def first_or(default: Any) -> Callable[..., Any]:
     """FirstOrDefault."""
 
     def first(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
-        return next((item for item in given(source) if test is None or test(item)), default)
+        return next(given(source) if test is None else filter(test, given(source)), default)
 
     return first
 
@@ -357,9 +354,8 @@ def last_or(default: Any) -> Callable[..., Any]:
 
     def last(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
         found = default
-        for item in given(source):
-            if test is None or test(item):
-                found = item
+        for found in given(source) if test is None else filter(test, given(source)):  # noqa: B007 -- the last
+            pass
         return found
 
     return last
@@ -449,12 +445,13 @@ def element_at_or(default: Any) -> Callable[[Values, int], Any]:
 
 def any_(source: Values | None, test: Callable[[Any], bool] | None = None) -> bool:
     """Any."""
-    return any(test is None or test(item) for item in given(source))
+    items = given(source)
+    return any(map(test, items)) if test is not None else next(items, _MISSING) is not _MISSING
 
 
 def all_(source: Values | None, test: Callable[[Any], bool]) -> bool:
     """All."""
-    return all(test(item) for item in given(source))
+    return all(map(test, given(source)))
 
 
 def count(source: Values | None, test: Callable[[Any], bool] | None = None) -> int:

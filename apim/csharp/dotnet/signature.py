@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from apim.csharp.dotnet.types import DEFINITIONS, ClrType, Definition, clr
 from apim.csharp.language import syntax
@@ -21,6 +21,7 @@ from apim.csharp.language.statement_parser import StatementParser
 _HEADER = re.compile(r"(class|struct|enum|interface|static) ([\w.]+)(?:<([\w, ]+)>)?(?: : (.*))?$")
 _METHOD = re.compile(r"(\w+)(?:<[\w, ]+>)?\(")
 NO_DEFAULT: Final = object()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,26 @@ class Checked:
     def __init__(self, function: Callable[..., object], check: Callable[..., object]) -> None:
         self.function = function
         self.check = check
+
+
+Prepare = Callable[..., Callable[[Any], object] | None]
+PREPARATIONS: Final[dict[Callable[..., object], Prepare]] = {}
+"""By function of a table: see `prepared_by`."""
+
+
+def prepared_by(prepare: Prepare) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Decorates a table's function whose arguments after the first are often constants.
+
+    Args:
+        prepare: is called with these constants when an expression is compiled. It returns a function of the
+            first argument with the same results and exceptions, or None.
+    """
+
+    def decorate(function: Callable[..., T]) -> Callable[..., T]:
+        PREPARATIONS[function] = prepare
+        return function
+
+    return decorate
 
 
 class Culture:

@@ -23,6 +23,7 @@ class Bound:
         const: its value, if it is known at compile time.
         path: the part of `context` that is read, as in `context.Request.Body`.
         present: whether it is never null.
+        shared: for a new array of constants, an array with these items for callers that only read it.
     """
 
     type: ClrType
@@ -31,6 +32,7 @@ class Bound:
     const: Any = NOT_CONSTANT
     path: str = ""
     present: bool = False
+    shared: Any = None
 
     @property
     def is_constant(self) -> bool:

@@ -9,6 +9,7 @@ from apim.csharp.dotnet.conversions import same
 from apim.csharp.dotnet.inheritance import lookup
 from apim.csharp.dotnet.signature import (
     NOT_CONSTANT,
+    PREPARATIONS,
     Checked,
     Contextual,
     Culture,
@@ -44,6 +45,7 @@ from apim.csharp.lowering.names import Names
 from apim.csharp.lowering.overloads import Candidate, Choice, Overloads, Slot
 from apim.csharp.lowering.results import wrapper
 from apim.csharp.lowering.source import CONTEXT as GIVEN
+from apim.csharp.lowering.source import Source
 
 _EXTENSIONS: Final = ("Enumerable", "Extensions", "PolicyExtensions")
 _ORDER: Final = frozenset(
@@ -222,8 +224,17 @@ class Calls(Names):
         signature = choice.candidate.member.signature
         self._check_order(choice, at)
         function = self.function_of(choice, at)
-        texts = [self.slot_text(slot) for slot in choice.slots if slot.parameter.mode != "out"]
-        outs = [slot for slot in choice.slots if slot.parameter.mode == "out"]
+        slots = choice.slots
+        prepared = _prepared(function, slots if receiver is not None else slots[1:])
+        if prepared is not None:
+            slots = slots[: receiver is None]
+        reads_only = choice.candidate.member.owner.name == "Enumerable" and signature.name != "AsEnumerable"
+        texts = [
+            (_shared(slot, self.source) if reads_only else None) or self.slot_text(slot)
+            for slot in slots
+            if slot.parameter.mode != "out"
+        ]
+        outs = [slot for slot in slots if slot.parameter.mode == "out"]
         is_contextual = isinstance(choice.candidate.member.function, Contextual)
         if (
             not outs
@@ -239,7 +250,7 @@ class Calls(Names):
         returns = choice.returns
         if returns.name in _DEFERRED and inspect.isgeneratorfunction(function):
             function = _deferred(function, returns)
-        text = self.apply(function, *texts)
+        text = self.apply(prepared or function, *texts)
         if outs:
             text = self._set_outs(text, outs)
         text = self.apply(wrapper(returns) or same, text) if outs else self.wrapped(text, function, returns)
@@ -319,6 +330,10 @@ class Calls(Names):
     def slot_text(self, slot: Slot) -> str:
         """The code for one parameter."""
         if slot.expanded:
+            if _is_constant(slot):
+                return self.source.name(
+                    _known(slot)
+                )  # No member changes the array of its `params` parameter.
             items = ", ".join(self._one(slot, index) for index in range(len(slot.arguments)))
             return self.source.call(Array.of, self.source.name(slot.type), f"[{items}]")
         if not slot.arguments:
@@ -363,6 +378,25 @@ def _is_constant(slot: Slot) -> bool:
         argument.lambda_node is None and argument.bound is not None and argument.bound.is_constant
         for argument in slot.arguments
     )
+
+
+def _prepared(function: Callable[..., Any], slots: list[Slot]) -> Callable[[Any], Any] | None:
+    """The function with the arguments after the first set, from the slots; None if there is no such form."""
+    prepare = PREPARATIONS.get(function)
+    if prepare is None or not slots or not all(map(_is_constant, slots)):
+        return None
+    try:
+        return prepare(*map(_known, slots))
+    except DotNetException:
+        return None  # The call throws it when the expression runs.
+
+
+def _shared(slot: Slot, source: Source) -> str | None:
+    """The name of one array for all calls, if the argument is a new array of constants."""
+    if slot.expanded or not slot.arguments or slot.converters[0] is not same:
+        return None
+    bound = slot.arguments[0].bound
+    return None if bound is None or bound.shared is None else source.name(bound.shared)
 
 
 def _known(slot: Slot) -> Any:

@@ -127,12 +127,14 @@ class Creation(Operations):
             if not size.is_constant or size.const != len(items):
                 self.refuse("the size must be the number of elements", node.at, "CS0847")
         values = [self.convert(item, element) for item in items]
+        shared = None
         if values and all(value.is_constant for value in values):
-            made = f"{self.source.name([value.const for value in values])}[:]"
+            constants = [value.const for value in values]
+            made, shared = f"{self.source.name(constants)}[:]", Array.of(element, constants)
         else:
             made = f"[{', '.join(map(self.text, values))}]"
         text = self.source.call(Array, self.source.name(element), made)
-        return Bound(array_of(element), text, node.at, present=True)
+        return Bound(array_of(element), text, node.at, present=True, shared=shared)
 
     def _sized(self, node: syntax.NewArray) -> Bound:
         if node.element is None or node.size is None:

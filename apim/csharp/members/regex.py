@@ -8,7 +8,7 @@ from typing import Any
 from apim.csharp.dotnet.moments import TimeSpan
 from apim.csharp.dotnet.regex import Group, Groups, Match, Matches, Regex, expand
 from apim.csharp.dotnet.regex_translation import translate
-from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, define
+from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, define, prepared_by
 from apim.csharp.dotnet.values import EnumValue
 from apim.csharp.errors import argument_null, out_of_range
 
@@ -117,6 +117,13 @@ def _check_second(_input_value: Any, pattern: Any, *rest: Any) -> None:
 def _static(function: Callable[..., Any]) -> Checked:
     """The static method, whose parameters are the input, the pattern, others, and the options."""
 
+    def prepare(pattern: str | None, *rest: Any) -> Callable[[str | None], Any] | None:
+        if function is not _is_match or pattern is None or rest:
+            return None
+        regex = Regex(pattern)
+        return lambda text: _is_match(regex, text)
+
+    @prepared_by(prepare)
     def call(text: str | None, pattern: str | None, *rest: Any) -> Any:
         # The timeout is ignored.
         rest = rest[:-1] if rest and isinstance(rest[-1], TimeSpan) else rest

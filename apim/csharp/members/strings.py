@@ -1,11 +1,12 @@
 """String. Lengths and indexes count UTF-16 code units; comparisons are those of .NET's invariant mode."""
 
 from collections.abc import Callable, Iterable
+from operator import methodcaller
 from typing import Any, Final
 
 from apim.csharp.dotnet.characters import WHITE_SPACE, lower, upper
 from apim.csharp.dotnet.comparison import compare, compare_ignoring_case, compare_ordinal, folded
-from apim.csharp.dotnet.signature import Culture, Typed, define
+from apim.csharp.dotnet.signature import Culture, Typed, define, prepared_by
 from apim.csharp.dotnet.text.composite_format import composite
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import ClrType, clr
@@ -55,6 +56,15 @@ def _given(text: str | None, name: str = "value") -> str:
 def _as(test: Callable[[str, str], Any]) -> Callable[[str, str | None, Any], Any]:
     """A search with a StringComparison, made of a function that searches ordinally."""
 
+    def prepare(value: str | None, comparison: Any) -> Callable[[str], Any] | None:
+        if value is None:
+            return None
+        if comparison.number in _IGNORE_CASE:
+            wanted = folded(value)
+            return lambda text: test(folded(text), wanted)
+        return _METHODS.get(test, lambda _value: None)(value)
+
+    @prepared_by(prepare)
     def search(text: str, value: str | None, comparison: Any) -> Any:
         wanted = _given(value)
         if comparison.number in _IGNORE_CASE:
@@ -82,6 +92,14 @@ def _index(text: str, value: str | None) -> int:
 
 def _last_index(text: str, value: str | None) -> int:
     return text.rfind(_given(value))
+
+
+_METHODS: Final[dict[Any, Callable[[str], Callable[[str], Any]]]] = {
+    _starts: lambda value: methodcaller("startswith", value),
+    _ends: lambda value: methodcaller("endswith", value),
+    _index: lambda value: methodcaller("find", value),
+}
+"""Searches for a constant, as calls of Python's methods."""
 
 
 def _index_from(text: str, value: str | None, start: int, count: Any = None, how: Any = None) -> int:
@@ -217,6 +235,11 @@ def _replace(text: str, old: str | None, new: str | None) -> str:
     return text.replace(old, new or "")
 
 
+@prepared_by(lambda old, new: methodcaller("replace", chr(old), chr(new)))
+def _replace_char(text: str, old: int, new: int) -> str:
+    return text.replace(chr(old), chr(new))
+
+
 def _replace_as(text: str, old: str | None, new: str | None, comparison: Any) -> str:
     if comparison.number not in _IGNORE_CASE:
         return _replace(text, old, new)
@@ -240,6 +263,10 @@ def _pad(text: str, width: int, character: int, *, left: bool) -> str:
 def _trim(side: str) -> Callable[..., str]:
     strip = {"both": str.strip, "start": str.lstrip, "end": str.rstrip}[side]
 
+    def prepare(characters: Any) -> Callable[[str], str] | None:
+        return methodcaller(strip.__name__, chr(characters)) if isinstance(characters, int) else None
+
+    @prepared_by(prepare)
     def trim(text: str, characters: Any = None) -> str:
         if isinstance(characters, int):
             return strip(text, chr(characters))
@@ -301,6 +328,15 @@ def _skip_separators(rest: str, separators: list[str]) -> str:
     return rest
 
 
+def _prepare_by_chars(
+    separators: Array | None, count: int | None = None, options: Any = None
+) -> Callable[[str], list[str]] | None:
+    if separators is None or len(separators.items) != 1 or count is not None or options is not None:
+        return None
+    return methodcaller("split", chr(separators.items[0]))
+
+
+@prepared_by(_prepare_by_chars)
 def _by_chars(
     text: str, separators: Array | None, count: int | None = None, options: Any = None
 ) -> list[str]:
@@ -480,7 +516,7 @@ define(
         "string Remove(int startIndex)": _remove,
         "string Remove(int startIndex, int count)": _remove,
         "string Replace(string oldValue, string newValue)": _replace,
-        "string Replace(char oldChar, char newChar)": lambda text, old, new: text.replace(chr(old), chr(new)),
+        "string Replace(char oldChar, char newChar)": _replace_char,
         "string Replace(string oldValue, string newValue, StringComparison comparisonType)": _replace_as,
         "string PadLeft(int totalWidth)": lambda text, width: _pad(text, width, 32, left=True),
         "string PadLeft(int totalWidth, char paddingChar)": lambda text, width, c: _pad(
