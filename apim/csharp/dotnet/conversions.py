@@ -221,25 +221,33 @@ def _full_name(of: ClrType) -> str:
 
 def _downcast(target: ClrType) -> Converter:
     """Unboxing, or a cast to a class or interface, checked at run time."""
-    if target is STRING:
-        return to_string_cast
-    wanted = target.args[0] if target.name == "Nullable" else target
-    needs_value = target.name != "Nullable" and is_value_type(target)
+    return to_string_cast if target is STRING else Downcast(target)
 
-    def cast(value: Any) -> Any:
-        if getattr(value, "clr_type", None) is wanted:
+
+class Downcast:
+    """A cast to a type other than string, checked at run time.
+
+    Attributes:
+        wanted: the type; for a nullable type, the one that may be null.
+    """
+
+    def __init__(self, target: ClrType) -> None:
+        self.wanted = target.args[0] if target.name == "Nullable" else target
+        self._needs_value = target.name != "Nullable" and is_value_type(target)
+
+    def __call__(self, value: Any) -> Any:
+        """The value, unless it has another type."""
+        if getattr(value, "clr_type", None) is self.wanted:
             return value
         if value is None:
-            if needs_value:
+            if self._needs_value:
                 raise DotNetException(
                     "NullReferenceException", "Object reference not set to an instance of an object."
                 )
             return None
-        if not is_instance(value, wanted):
-            raise _invalid_cast(value, wanted)
+        if not is_instance(value, self.wanted):
+            raise _invalid_cast(value, self.wanted)
         return value
-
-    return cast
 
 
 def is_instance(value: Any, target: ClrType) -> bool:

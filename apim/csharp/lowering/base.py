@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from apim.csharp.dotnet import operators
-from apim.csharp.dotnet.conversions import Converter, explicit, same, to_string_cast
+from apim.csharp.dotnet.conversions import Converter, Downcast, explicit, same, to_string_cast
 from apim.csharp.dotnet.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
+from apim.csharp.dotnet.values import Long
 from apim.csharp.errors import RefusedError
+from apim.csharp.json.tokens import JArray, JObject
 from apim.csharp.language import syntax
 from apim.csharp.language.syntax import Node, TypeName
 from apim.csharp.lowering import runtime
@@ -35,6 +37,8 @@ MOST_BLOCKS: Final = 18
 """Python allows 20 nested loops and `try` statements in a function."""
 MOST_INDENTS: Final = 90
 """Python allows 100 levels of indentation."""
+_CLASSES: Final = {BOOLEAN: bool, clr("JObject"): JObject, clr("JArray"): JArray, clr("Int64"): Long}
+"""Types whose values usually have the same Python class, so that a cast compares only the class."""
 _FEW: Final = 4
 """The number of strings up to which `+` is faster than `join`."""
 _PERHAPS_NOT_IMPORTED: Final = frozenset({"System.Net"})
@@ -224,9 +228,12 @@ class Base(ABC):
             symbol = operators.SYMBOLS.get(function)
             if symbol is not None:
                 return f"({arguments[0]} {symbol} {arguments[1]})"
-        elif function is to_string_cast or function is runtime.inward:
+        exact_class = str if function in {to_string_cast, runtime.inward} else None
+        if isinstance(function, Downcast):
+            exact_class = _CLASSES.get(function.wanted)
+        if exact_class is not None:
             kept, source = self.temporary(), self.source
-            exact = f"{source.name(type)}({kept} := {arguments[0]}) is {source.name(str)}"
+            exact = f"{source.name(type)}({kept} := {arguments[0]}) is {source.name(exact_class)}"
             if function is runtime.inward:
                 exact += f" and {kept}.isascii()"
             return f"({kept} if {exact} else {source.call(function, kept)})"

@@ -44,7 +44,16 @@ def _kind(token: JToken) -> EnumValue:
 
 
 def _cast(name: str, *, nullable: bool) -> Callable[[Any], Any]:
-    return lambda token: cast_token(token, name, nullable=nullable)
+    def cast(token: Any) -> Any:
+        return cast_token(token, name, nullable=nullable)
+
+    def cast_text(token: Any) -> Any:
+        """The same for string; most tokens that are cast to it are strings."""
+        if type(token) is JValue and token.kind == "String":
+            return token.value
+        return cast_token(token, "String", nullable=nullable)
+
+    return cast_text if name == "String" else cast
 
 
 def _conversions() -> dict[str, Any]:
