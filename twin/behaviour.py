@@ -55,13 +55,13 @@ class Behaviour:
     Attributes:
         gateway: the gateway, which uses the readings.
         readings: the readings of all other processes of the twin.
-        first: the readings with which the twin was started.
+        initial: the readings with which the twin was started.
         rollout: deploys other settings.
     """
 
     gateway: Follower
     readings: SharedReadings
-    first: Readings
+    initial: Readings
     rollout: Deployer
 
     def use(self, readings: Readings) -> None:
@@ -76,8 +76,8 @@ class Behaviour:
     def reset(self) -> None:
         """Restores the initial readings and settings."""
         self.rollout.undo()
-        if self.readings.current != self.first:
-            self.use(self.first)
+        if self.readings.current != self.initial:
+            self.use(self.initial)
 
 
 def behaviour_routes(behaviour: Behaviour) -> list[Route]:

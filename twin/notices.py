@@ -18,4 +18,4 @@ class Notice:
 
 
 Notify = Callable[[Notice], object]
-"""Takes a notice."""
+"""Handles a notice."""

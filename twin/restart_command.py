@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from twin.ports import LOOPBACK, Ports
 
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 """Seconds; a server may take up to a minute to become ready."""
 
 
@@ -24,7 +24,7 @@ def restart(name: str, port: int) -> None:
     Raises:
         NotRestartedError: the server was not restarted, or is not ready.
     """
-    connection = http.client.HTTPConnection(LOOPBACK, Ports(port).control, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection(LOOPBACK, Ports(port).control, timeout=_TIMEOUT)
     try:
         connection.request("POST", f"/servers/{quote(name, safe='')}/restart")
         answer = connection.getresponse()

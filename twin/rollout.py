@@ -31,7 +31,7 @@ class Rollout:
         self._readings = readings
         self._evaluate = evaluate
         self._loaded = loaded
-        self._first = gateway.service
+        self._initial = gateway.service
         self._deployed = gateway.service
         self._changing = asyncio.Lock()
 
@@ -59,7 +59,7 @@ class Rollout:
 
     def undo(self) -> None:
         """Restores the initial service."""
-        self._deployed = self._first
+        self._deployed = self._initial
         self.finish()
 
     def _load(self, service: Service) -> None:

@@ -146,20 +146,20 @@ class ServerProcess:
                     remedy = f"Correct the cause, then: python -m twin restart {self.name}"
                     self._notify(Notice(f"{error}\n{remedy}", warning=True))
                     return
-                said = str(error).removeprefix(summary)
+                output = str(error).removeprefix(summary)
             else:
                 was_ready, ready = True, time.monotonic()
                 self.state = State.READY
                 self._settled.set()
                 self._notify(Notice(f"{self.name} is ready ({ready - began:.1f} s)."))
                 summary = f"{self.name} ended with status {await self._running.wait()}"
-                said = printed(self._running.last_lines())
+                output = printed(self._running.last_lines())
                 if time.monotonic() - ready > _HEALTHY_AFTER:
                     pause = self._pause
             self.state, self.problem = State.WAITING, f"{summary}. It will be restarted."
             self._retry_at = time.monotonic() + pause
             self._settled.set()
-            self._notify(Notice(f"{summary}; it will be restarted in {pause:g} s{said}", warning=True))
+            self._notify(Notice(f"{summary}; it will be restarted in {pause:g} s{output}", warning=True))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
             self._begin()

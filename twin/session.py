@@ -41,14 +41,14 @@ def run_foreground(options: Options, *, started: float, verbose: bool) -> NoRetu
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         handlers=[shown, recent],
     )
-    for chatty in ("azure", "asyncio", "httpx", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("azure", "asyncio", "httpx", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(options, started))
     except _EXPECTED as error:
-        said = "" if verbose or not isinstance(error, TwinError) else recent.text()
-        _print(f"error: {error}{said}", file=2)
+        log = "" if verbose or not isinstance(error, TwinError) else recent.text()
+        _print(f"error: {error}{log}", file=2)
         _exit(1)
     _exit(0)
 

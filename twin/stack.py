@@ -173,7 +173,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
         )
         SETTINGS.callbacks = Callbacks()
         set_all_config(dict(settings.values), sorted(settings.secret_keys))
-        with _importable(root), _seldom_collected():
+        with _importable(root), _raised_gc_thresholds():
             loop.run_until_complete(run_in_stack(lambda: _run_program(root)))
     except pulumi.RunError as error:
         raise StackError(str(error)) from error
@@ -193,7 +193,7 @@ def _run_program(root: Path) -> None:
 
 
 @contextmanager
-def _seldom_collected() -> Generator[None]:
+def _raised_gc_thresholds() -> Generator[None]:
     """Raises the GC thresholds, because an evaluation creates many objects and frees few of them."""
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], 20_000), 20, 50)

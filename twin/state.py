@@ -77,10 +77,10 @@ class StateFolder:
         if (self.path / LOCK).exists():
             return
         # Folders of twins on other ports may be in it.
-        if strange := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
+        if foreign := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
             raise StateError(
                 f"The folder {str(self.path)!r} contains files that are not a twin's state, such as "
-                f"{min(strange)!r}. Choose an empty folder, or one that does not exist yet:\n"
+                f"{min(foreign)!r}. Choose an empty folder, or one that does not exist yet:\n"
                 "  make up ARGS='--state .twin/other'"
             )
 
@@ -92,7 +92,7 @@ class StateFolder:
             self._lock = None
 
     @contextmanager
-    def opening(self, file: Path, holds: str) -> Generator[None]:
+    def opening(self, file: Path, content: str) -> Generator[None]:
         """Converts errors of reading a file to a message with its content and how to continue without it.
 
         Raises:
@@ -103,7 +103,7 @@ class StateFolder:
         except (sqlite3.Error, OSError, ValueError, LookupError) as error:
             raise StateError(
                 f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). Is it damaged, or another "
-                f"user's? It contains {holds}; without it the twin starts with an empty state:\n"
+                f"user's? It contains {content}; without it the twin starts with an empty state:\n"
                 f"  mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
             ) from error
 
@@ -149,10 +149,10 @@ class StateFolder:
             stored = file.read_bytes()
             if len(stored) == 32:  # noqa: PLR2004 - the length that is written below
                 return Seed(stored)
-        fresh = secrets.token_bytes(32)
+        new_seed = secrets.token_bytes(32)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-            opened.write(fresh)
-        return Seed(fresh)
+            opened.write(new_seed)
+        return Seed(new_seed)
 
 
 def _reason(error: OSError | ValueError) -> str:

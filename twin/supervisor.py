@@ -96,13 +96,13 @@ class Child:
 class BlobStorage(Child):
     """Azurite, with the declared blob containers."""
 
-    def __init__(self, made: Plan, folder: Path) -> None:
-        super().__init__(blobs.azurite(made.blob_accounts.values(), folder=folder))
+    def __init__(self, planned: Plan, folder: Path) -> None:
+        super().__init__(blobs.azurite(planned.blob_accounts.values(), folder=folder))
         self._containers = {
             account: [
-                container.name for container in made.blob_containers if container.account == account.name
+                container.name for container in planned.blob_containers if container.account == account.name
             ]
-            for account in made.blob_accounts.values()
+            for account in planned.blob_accounts.values()
         }
 
     async def start(self) -> None:
@@ -137,7 +137,7 @@ class _Notices:
         self._kept: list[Notice] | None = []
 
     def __call__(self, notice: Notice) -> None:
-        """Takes a notice."""
+        """Handles a notice."""
         if self._kept is None:
             self._notify(notice)
         elif notice.warning:
@@ -176,7 +176,7 @@ async def run(
 
     Raises:
         TwinError: it could not start, or a service failed. All services are stopped.
-        PortTakenError, StateInUseError, StackError: see there.
+        PortTakenError, StateInUseError, StackError: see their classes.
     """
     serving = asyncio.create_task(_serve(options, announce, _Notices(notify)))
     stopping = asyncio.create_task(stop.wait())
@@ -194,8 +194,8 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
     options.ports.require_free()
     async with AsyncExitStack() as cleanup:
         state = cleanup.enter_context(StateFolder(options.state))
-        made = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
-        builder = _Builder(options, state, made, cleanup, notices)
+        planned = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
+        builder = _Builder(options, state, planned, cleanup, notices)
         options.ports.require_free(builder.further_ports())
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
@@ -206,7 +206,7 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
         services.append(control)
         await control.start()
         await settled
-        announce(Running(options=options, plan=made, containers=builder.containers))
+        announce(Running(options=options, plan=planned, containers=builder.containers))
         notices.announced()
         name, reason = await _first_end(services)
         raise TwinError(f"{name} {reason}, so the twin stops.")
@@ -282,14 +282,14 @@ class _Builder:
         self,
         options: Options,
         state: StateFolder,
-        made: Plan,
+        planned: Plan,
         cleanup: AsyncExitStack,
         notify: Notify,
     ) -> None:
         self._options = options
         self.ports = options.ports
         self._state = state
-        self._plan = made
+        self._plan = planned
         self._cleanup = cleanup
         with state.opening(state.clock, "the offset of the clock"):
             self._clock = Clock(state.clock)
@@ -299,11 +299,11 @@ class _Builder:
         self._readings.choose(options.readings)
         with state.opening(state.entra_keys, "the keys that sign Entra's tokens"):
             self._keys = entra.SigningKeys(state.entra_keys)
-        self._tenant = entra.create_app(made.directory, self._clock, self._keys)
+        self._tenant = entra.create_app(planned.directory, self._clock, self._keys)
         with state.opening(state.documents, "registrations and sign-ins"):
             self._store = cosmos.SqliteStore(state.documents, self._clock)
         cleanup.callback(self._store.close)
-        self._network = HttpNetwork(made.hosts)
+        self._network = HttpNetwork(planned.hosts)
         cleanup.push_async_callback(self._network.close)
         self.containers = tuple(
             Container(
@@ -314,25 +314,25 @@ class _Builder:
                 readings=self._readings,
                 notify=notify,
             )
-            for index, app in enumerate(made.container_apps)
+            for index, app in enumerate(planned.container_apps)
         )
         self.stand_ins = self._stand_ins()
         self.hosted = hosted.create_hosted(
-            made,
+            planned,
             self.ports,
             self._clock,
             self._keys,
             Identity(self._network, self._tenant.state.identity_headers[AGENTS]),
         )
-        self._storage = BlobStorage(made, state.blobs) if made.blob_accounts else None
+        self._storage = BlobStorage(planned, state.blobs) if planned.blob_accounts else None
         self._function_servers = (
             ()
-            if made.function_app is None
+            if planned.function_app is None
             else (
                 FunctionsService(
                     self._functions,
-                    plan=made,
-                    host=made.function_app.host,
+                    plan=planned,
+                    host=planned.function_app.host,
                     port=self.ports.functions,
                     notify=notify,
                 ),
@@ -352,17 +352,17 @@ class _Builder:
 
     def _stand_ins(self) -> dict[str, StandIn]:
         """The stand-ins for containers without real credentials, by service."""
-        made: dict[str, StandIn] = {}
+        created: dict[str, StandIn] = {}
         for registration in STAND_INS:
             users = [container for container in self.containers if container.stand_in == registration.service]
             if not users:
                 continue
             ports = tuple(ports_of(registration, self.ports).values())
             args = StandInArgs(ports=ports, folder=self._state.containers, clock=self._clock)
-            stand_in = made[registration.service] = registration.create(args)
+            stand_in = created[registration.service] = registration.create(args)
             for container in users:
                 container.use(stand_in.environment())
-        return made
+        return created
 
     def children(self) -> list[Service]:
         """The services in separate processes."""
@@ -388,11 +388,11 @@ class _Builder:
 
     def servers(self) -> list[Service]:
         """The services in this process that do not need the gateway."""
-        made, ports = self._plan, self.ports
+        planned, ports = self._plan, self.ports
         servers: list[Service] = [AsgiServer("Entra", self._tenant, ports.entra)]
-        if made.cosmos is not None:
-            verifier = entra.TokenVerifier(made.directory, self._clock, self._keys)
-            account = cosmos.create_app(made.cosmos, self._store, self._clock, verifier)
+        if planned.cosmos is not None:
+            verifier = entra.TokenVerifier(planned.directory, self._clock, self._keys)
+            account = cosmos.create_app(planned.cosmos, self._store, self._clock, verifier)
             servers.append(AsgiServer("Cosmos DB", account, ports.cosmos))
         return servers
 
@@ -409,7 +409,7 @@ class _Builder:
             cache=gateway.services.cache,
             gateway=gateway,
             behaviour=Behaviour(
-                gateway=gateway, readings=self._readings, first=self._options.readings, rollout=rollout
+                gateway=gateway, readings=self._readings, initial=self._options.readings, rollout=rollout
             ),
             memories=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
             arrivals={
@@ -485,16 +485,16 @@ class _Builder:
             own_thread.start(lambda: plan.make(self._options, self._state), "plan")
         )
 
-    def _functions(self, made: Plan, port: int) -> ChildProcess:
-        app = made.function_app
+    def _functions(self, planned: Plan, port: int) -> ChildProcess:
+        app = planned.function_app
         if app is None:
             raise CannotRunError("the stack no longer declares a Function App. Restart the twin")
-        settings = blobs.local_settings(app.settings, made.blob_accounts)
+        settings = blobs.local_settings(app.settings, planned.blob_accounts)
         settings |= {
             "WEBSITE_SITE_NAME": app.name,
             "WEBSITE_HOSTNAME": app.host,
-            "WEBSITE_AUTH_ENCRYPTION_KEY": made.session_key,
-            "IDENTITY_ENDPOINT": f"{made.directory.base_url}/twin/managed-identity/token",
+            "WEBSITE_AUTH_ENCRYPTION_KEY": planned.session_key,
+            "IDENTITY_ENDPOINT": f"{planned.directory.base_url}/twin/managed-identity/token",
             "IDENTITY_HEADER": self._tenant.state.identity_headers[FUNCTIONS],
         }
         return functions_process(

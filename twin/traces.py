@@ -171,7 +171,7 @@ _NO_TRACE = (
 def rows(trace: Trace) -> list[Row]:
     """The statements of a request, for its page."""
     whole = trace.milliseconds or trace.elapsed()
-    made: list[Row] = []
+    statement_rows: list[Row] = []
     section = ""
     for index, statement in enumerate(trace.statements):
         sent = [
@@ -179,9 +179,9 @@ def rows(trace: Trace) -> list[Row]:
         ]
         bar = _bar(statement.start, statement.milliseconds, whole)
         begins = "" if statement.section == section else statement.section
-        made.append(Row(statement, trace.written(statement), bar, sent, begins))
+        statement_rows.append(Row(statement, trace.written(statement), bar, sent, begins))
         section = statement.section
-    return made
+    return statement_rows
 
 
 def _bar(start: float, length: float, whole: float) -> Bar:

@@ -53,4 +53,4 @@ def test_the_page_shows_records_as_text(reader: TestClient) -> None:
     assert "&lt;script&gt;" in page.text
     assert "<script" not in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    assert "None of the 2 records fits." in reader.get("/audit/view?subject=x").text
+    assert "None of the 2 records matches." in reader.get("/audit/view?subject=x").text

@@ -82,7 +82,7 @@ class Twin:
             cache=self.cache,
             gateway=self.gateway,
             behaviour=Behaviour(
-                gateway=self.gateway, readings=self.readings, first=Readings.default(), rollout=self.rollout
+                gateway=self.gateway, readings=self.readings, initial=Readings.default(), rollout=self.rollout
             ),
             network=self.network,
             clock=self.clock,

@@ -59,7 +59,7 @@ class ClientState:
         """The session and instance in a state, or None if it does not consist of these two.
 
         Raises:
-            UnreadableStateError: see there.
+            UnreadableStateError: see its class.
         """
         try:
             token = b64decode(state + "=" * (-len(state) % 4), altchars="-_", validate=True)

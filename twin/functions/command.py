@@ -50,8 +50,8 @@ def run(
 ) -> None:
     """Serves a function app's MCP tools on this machine."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for chatty in ("azure", "mcp", "sse_starlette"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("azure", "mcp", "sse_starlette"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         check = None
         if not without_auth:

@@ -47,7 +47,7 @@ class SseTransport:
         """Serves one request.
 
         Raises:
-            UnhandledError: see there.
+            UnhandledError: see its class.
             BodyTooLargeError, ClientDisconnect: see `read_body`.
         """
         request = Request(scope, receive)

@@ -39,7 +39,7 @@ class StreamableHttp:
         """Serves one request.
 
         Raises:
-            UnhandledError: see there.
+            UnhandledError: see its class.
             BodyTooLargeError, ClientDisconnect: see `read_body`.
         """
         request = Request(scope, receive)
