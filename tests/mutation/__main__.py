@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutation.plugin import ROOT, Mutation
 
-TESTS = ["tests/policies/oauth", "tests/policies/access", "tests/attacks"]
+TESTS = ["tests/policies/oauth", "tests/policies/access", "tests/policies/registry", "tests/attacks"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
@@ -20,5 +20,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     files = [str(template.resolve().relative_to(ROOT / "policies")) for template in arguments.template]
     plugins = [f"-p no:{name}" for name in ("xdist", "cacheprovider", "unraisableexception")]
+    # Only the names of failed tests are used, so that pytest need not explain the failures.
+    brief = ["-q", "-W", "ignore", "--assert=plain", "--tb=native"]
     mutation = Mutation(files, arguments.seconds)
-    sys.exit(pytest.main(["-q", "-W", "ignore", *plugins, *arguments.tests], plugins=[mutation]))
+    sys.exit(pytest.main([*brief, *plugins, *arguments.tests], plugins=[mutation]))

@@ -1,6 +1,8 @@
 """A plugin of pytest that runs the tests of a template's lines against each mutant of the template."""
 
+import gc
 import multiprocessing
+import resource
 import shutil
 import time
 import weakref
@@ -23,6 +25,12 @@ from tests.policies.oauth.flow import GATEWAY
 from tests.stacks import planned_service
 
 ROOT = Path(__file__).resolve().parents[2]
+
+_FIRST_TESTS = 10
+"""The number of tests that run in the order of their rank; the others run module by module."""
+
+_WAIT = 900
+"""The longest time in seconds for one process, which may have to wait for processor time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,8 @@ class Mutation:
         # The processes share the compiled expressions of unchanged templates.
         Harness(planned_service(GATEWAY))
         policy._environment.cache_clear()
-        measured = _in_child(session, lambda: self._measure(session), seconds=1800) or {}
+        gc.freeze()
+        measured = _in_child(session, lambda: self._measure(session)) or {}
         tests = [_Test(item, *measured[item.nodeid]) for item in session.items if item.nodeid in measured]
         reporter.write_line(f"\n{len(tests)} tests pass without a mutant.")
         with TemporaryDirectory() as folder, mock.patch.object(policy, "_FOLDER", Path(folder)):
@@ -134,16 +143,16 @@ class Mutation:
 
     def _run(self, session: pytest.Session, file: str, mutant: Mutant, tests: list[_Test]) -> Result:
         chosen = self._chosen(f"policies/{file}", mutant.line, tests)
-        found_by = _in_child(
-            session, lambda: self._first_failure(chosen) or "", seconds=60 + 3 * self.seconds
-        )
+        limit = round(10 + 3 * self.seconds)
+        found_by = _in_child(session, lambda: self._first_failure(chosen) or "", processor_seconds=limit)
         return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
 
     def _chosen(self, file: str, line: int, tests: list[_Test]) -> list[pytest.Item]:
         """Tests that run the template: first those that cover rare points of the line, or of the one before.
 
         Of tests that cover the same points, those whose requests end soon after the line are chosen first,
-        from each module in turn. They run module by module, because the tests of a module share fixtures.
+        from each module in turn. Most mutants fail one of the first; the others run module by module, because
+        the tests of a module share fixtures.
         """
         used = Counter(point for test in tests for point in test.points if point.file == file)
         covered = max((point.line for point in used if point.line <= line), default=0)
@@ -161,12 +170,17 @@ class Mutation:
             ordered.append((rank, turns[rank, item.path], seconds, item))
             turns[rank, item.path] += 1
         left = self.seconds
-        chosen: dict[Path, list[pytest.Item]] = {}
+        first: list[pytest.Item] = []
+        others: dict[Path, list[pytest.Item]] = {}
         for *_, seconds, item in sorted(ordered, key=lambda each: each[:3]):
-            if seconds <= left:
-                left -= seconds
-                chosen.setdefault(item.path, []).append(item)
-        return [item for items in chosen.values() for item in items]
+            if seconds > left:
+                continue
+            left -= seconds
+            if len(first) < _FIRST_TESTS:
+                first.append(item)
+            else:
+                others.setdefault(item.path, []).append(item)
+        return [*first, *(item for items in others.values() for item in items)]
 
     def _first_failure(self, items: Sequence[pytest.Item], last: pytest.Item | None = None) -> str | None:
         """Runs tests until one fails."""
@@ -181,12 +195,23 @@ class Mutation:
 _T = TypeVar("_T")
 
 
-def _in_child(session: pytest.Session, compute: Callable[[], _T], *, seconds: float) -> _T | None:
-    """The result of a function in a forked process; None if it takes longer or the process ends early."""
+def _in_child(
+    session: pytest.Session, compute: Callable[[], _T], *, processor_seconds: int | None = None
+) -> _T | None:
+    """The result of a function in a forked process; None if the process ends early.
+
+    Args:
+        session: the session of the tests.
+        compute: the function.
+        processor_seconds: the processor time after which the process ends; a busy machine must not look
+            like a test that fails.
+    """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def work() -> None:
+        if processor_seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
         session.config.pluginmanager.unregister(name="terminalreporter")
         sender.send(compute())
 
@@ -194,7 +219,7 @@ def _in_child(session: pytest.Session, compute: Callable[[], _T], *, seconds: fl
     process.start()
     sender.close()
     try:
-        return receiver.recv() if receiver.poll(seconds) else None
+        return receiver.recv() if receiver.poll(_WAIT) else None
     except EOFError:
         return None
     finally:

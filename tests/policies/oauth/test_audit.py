@@ -94,6 +94,7 @@ REFUSALS = [
     ("callback-refused", ("sign-in", "refused", "access_denied")),
     ("token-unknown", ("token", "refused", "invalid_grant")),
     ("authorize-too-often", ("authorization", "refused", "too_many_requests")),
+    ("token-too-often", ("token", "refused", "too_many_requests")),
     ("refresh-malformed", ("refresh", "refused", "invalid_grant")),
     ("register-malformed", ("registration", "refused", "invalid_redirect_uri")),
     ("revoke-unknown", ("revocation", "refused", "unknown_token")),
@@ -122,6 +123,11 @@ def authorize_too_often(flow: Flow) -> None:
     flow.authorize()
 
 
+def redeem_too_often(flow: Flow) -> None:
+    flow.harness.gateway.services.counters.add("token|203.0.113.7", 600)
+    flow.redeem("unknown")
+
+
 UNKNOWN_STATE = f"code=c&state={encoded(bytes(32))}.{encoded(bytes(32))}"
 WAYS: dict[str, Callable[[Flow], object]] = {
     "authorize-unknown-client": lambda flow: flow.authorize(client_id="unknown"),
@@ -131,6 +137,7 @@ WAYS: dict[str, Callable[[Flow], object]] = {
     "consent-store-unreachable": consent_without_store,
     "callback-expired": lambda flow: flow.get("/oauth-callback", UNKNOWN_STATE),
     "callback-refused": refused_callback,
+    "token-too-often": redeem_too_often,
     "token-unknown": lambda flow: flow.redeem(f"{encoded(bytes(16))}.{encoded(bytes(32))}"),
     "refresh-malformed": lambda flow: flow.refresh("malformed"),
     "register-malformed": lambda flow: flow.register(redirect_uris=["ftp://a"]),

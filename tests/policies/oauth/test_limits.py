@@ -1,8 +1,11 @@
 """Limits of lengths, numbers and characters: the last accepted value and the first refused one."""
 
+import base64
 import json
 
 import pytest
+from joserfc import jwe
+from joserfc.jwk import OctKey
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow
@@ -382,6 +385,29 @@ def test_a_form_must_have_its_content_type(flow: Flow, content_type: str, status
 def test_a_missing_form_is_treated_as_an_empty_one(flow: Flow, path: str) -> None:
     answer = flow.harness.send("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
+
+
+# Access tokens
+
+
+def sealed(flow: Flow, plaintext: bytes) -> str:
+    """A token that is sealed with the gateway's key."""
+    key = OctKey.import_key(base64.b64decode(flow.named_value("token-key-v1")))
+    header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
+    return jwe.encrypt_compact(header, plaintext, key, algorithms=["dir", "A256CBC-HS512"])
+
+
+@pytest.mark.parametrize(("plaintext", "length", "accepted"), [(2944, 4076, True), (2960, 4097, False)])
+def test_an_access_token_has_4096_characters_at_most(
+    flow: Flow, plaintext: int, length: int, accepted: bool
+) -> None:
+    """Encryption works on blocks of 16 bytes, so that no token has between 4077 and 4096 characters."""
+    claims = json.dumps(flow.claims_of(flow.token()))
+    token = sealed(flow, claims.ljust(plaintext).encode())
+    assert len(token) == length
+    assert flow.call(token).status == (200 if accepted else 401)
+    assert flow.revoke(token).status == 200
+    assert flow.store.one("grants")["status"] == ("revoked" if accepted else "redeemed")
 
 
 # Rate limits

@@ -284,6 +284,18 @@ def test_b5_a_document_is_cached_as_long_as_its_headers_allow(
     assert fetched == ([1, 1, 2] if kept else [1, 2, 3])
 
 
+@pytest.mark.parametrize("control", ["no-store", "no-cache", "max-age=0"])
+def test_b5_a_document_that_must_not_be_cached_is_never_stored_in_the_cache(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, control: str
+) -> None:
+    """What API Management does with a duration of 0 seconds is not documented."""
+    cache, kept = flow.harness.gateway.services.cache, []
+    monkeypatch.setattr(cache, "store", lambda key, *_: kept.append(key.partition("|")[0]))
+    for headers in ({"Cache_Control": control}, {}):
+        assert outcome(flow, Host(document(), **headers)) == "consent"
+    assert kept.count("document") == 1
+
+
 def test_b5_only_listed_domains_are_accepted_when_there_is_a_list() -> None:
     flow = Flow.at(_harness("example.com", "claude.ai"))
     host = Host(document())
