@@ -12,9 +12,9 @@ def compare(left: str | None, right: str | None) -> int:
     """Ordinal comparison. As in .NET, the result is a difference of characters or of lengths."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            return ord(one) - ord(other)
+    for ours, theirs in zip(left, right, strict=False):
+        if ours != theirs:
+            return ord(ours) - ord(theirs)
     return len(left) - len(right)
 
 
@@ -24,8 +24,8 @@ def compare_ordinal(left: str | None, right: str | None) -> int:
         return compare(left, right)
     count = min(len(left), len(right))
     count = max(count + count % 2, 2)
-    one, other = left.ljust(count, "\0"), right.ljust(count, "\0")
-    difference = compare(one[:count], other[:count])
+    padded_left, padded_right = left.ljust(count, "\0"), right.ljust(count, "\0")
+    difference = compare(padded_left[:count], padded_right[:count])
     return difference or len(left) - len(right)
 
 
@@ -38,8 +38,8 @@ def compare_ignoring_case(left: str | None, right: str | None) -> int:
     if left is None or right is None:
         return compare(left, right)
     beyond = False
-    for one, other in zip(left, right, strict=False):
-        beyond = beyond or not (one.isascii() and other.isascii())
-        if one != other and folded(one) != folded(other):
-            return ord(one) - ord(other) if beyond else ord(one.upper()) - ord(other.upper())
+    for ours, theirs in zip(left, right, strict=False):
+        beyond = beyond or not (ours.isascii() and theirs.isascii())
+        if ours != theirs and folded(ours) != folded(theirs):
+            return ord(ours) - ord(theirs) if beyond else ord(ours.upper()) - ord(theirs.upper())
     return len(left) - len(right)

@@ -287,7 +287,9 @@ class Calls(Names):
     def _orders_texts(self, choice: Choice) -> bool:
         """Whether the member compares strings without a comparer, for which .NET uses the culture."""
         signature = choice.candidate.member.signature
-        if signature.name not in _ORDER or any(one.name == "comparer" for one in signature.parameters):
+        if signature.name not in _ORDER or any(
+            parameter.name == "comparer" for parameter in signature.parameters
+        ):
             return False
         return self._type_arguments(choice)[-1:] == [STRING]
 

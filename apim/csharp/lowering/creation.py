@@ -76,7 +76,9 @@ class Creation(Operations):
         return Bound(made.type, text, made.at, present=True)
 
     def _fill(self, target: Bound, initializer: Initializer) -> list[str]:
-        settings = [one.member is not None or one.index is not None for one in initializer.elements]
+        settings = [
+            element.member is not None or element.index is not None for element in initializer.elements
+        ]
         if any(settings) and not all(settings):
             at = initializer.elements[settings.index(False)].at
             self.refuse("an initializer must either set members or add elements", at, "CS0747")

@@ -121,11 +121,12 @@ class Operations(Calls, Interpolation):
     def _predefined(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:
         plain_left, plain_right = _underlying(left.type), _underlying(right.type)
         # A constant operand is converted to the other's type if it is in range, for example 0 to an enum.
-        for one, other in ((left, plain_right), (right, plain_left)):
-            takes = is_enum(other) and op not in {"+", "-"}
-            if one.is_constant and (takes or other.name in {"UInt32", "UInt64"}) and _fits(one, other):
-                fitted = self.convert(one, other)
-                left, right = (fitted, right) if one is left else (left, fitted)
+        for operand, other in ((left, plain_right), (right, plain_left)):
+            to_enum = is_enum(other) and op not in {"+", "-"}
+            to_unsigned = other.name in {"UInt32", "UInt64"}
+            if operand.is_constant and (to_enum or to_unsigned) and _is_in_range(operand, other):
+                fitted = self.convert(operand, other)
+                left, right = (fitted, right) if operand is left else (left, fitted)
                 plain_left, plain_right = _underlying(left.type), _underlying(right.type)
         operation = self._operation(op, plain_left, plain_right)
         if operation is None:
@@ -216,15 +217,15 @@ class Operations(Calls, Interpolation):
         wanted_left, wanted_right, result, function = operation
         if result is BOOLEAN and op in {"&", "|", "^"}:
             return None
-        one = self.text(self.convert(left, nullable(wanted_left)))
-        other = self.text(self.convert(right, nullable(wanted_right)))
+        left_text = self.text(self.convert(left, nullable(wanted_left)))
+        right_text = self.text(self.convert(right, nullable(wanted_right)))
         unknown = _never
         if result is not BOOLEAN:
             unknown = _nothing
         elif op in _EQUALITY:
             unknown = operator.is_ if op == "==" else operator.is_not
         names = self.source.name(function), self.source.name(unknown)
-        text = self.source.call(runtime.lifted, one, other, *names)
+        text = self.source.call(runtime.lifted, left_text, right_text, *names)
         return Bound(result if result is BOOLEAN else nullable(result), text, at)
 
     def _with_null(self, value: Bound, at: int, *, wanted: bool) -> Bound | None:
@@ -455,7 +456,7 @@ def _nothing(_left: Any, _right: Any) -> None:
     return None
 
 
-def _fits(constant_operand: Bound, target: ClrType) -> bool:
+def _is_in_range(constant_operand: Bound, target: ClrType) -> bool:
     return (
         constant_operand.type.name in {"Int32", "Int64"} and convertible(constant_operand, target) is not None
     )

@@ -220,7 +220,7 @@ class Overloads:
             if types and name not in bindings:
                 common = best_common(types)
                 if common is None:
-                    return all(one is NULL for one in types)
+                    return all(of is NULL for of in types)
                 bindings[name] = common
         return True
 
@@ -257,9 +257,9 @@ class Overloads:
     def _is_better(self, left: Choice, right: Choice) -> bool:
         """Whether `left` is a better function member than `right`."""
         balance = [self._compare(argument, left, right) for argument in self._arguments]
-        if any(one < 0 for one in balance):
+        if any(sign < 0 for sign in balance):
             return False
-        if any(one > 0 for one in balance):
+        if any(sign > 0 for sign in balance):
             return True
         return self._break_tie(left) < self._break_tie(right)
 
@@ -270,38 +270,41 @@ class Overloads:
 
     def _compare(self, argument: ArgumentValue, left: Choice, right: Choice) -> int:
         """1 if the conversion in `left` is better, -1 if that in `right` is better, else 0."""
-        one, other = _type_for(argument, left), _type_for(argument, right)
-        if one is other:
+        left_type, right_type = _type_for(argument, left), _type_for(argument, right)
+        if left_type is right_type:
             return 0
         if argument.lambda_node is not None:
-            return self._compare_delegates(argument, one, other)
+            return self._compare_delegates(argument, left_type, right_type)
         source = argument.bound.type if argument.bound is not None else None
-        if source is one or source is other:
-            return 1 if source is one else -1
-        return compare_targets(one, other)
+        if source is left_type or source is right_type:
+            return 1 if source is left_type else -1
+        return compare_targets(left_type, right_type)
 
-    def _compare_delegates(self, argument: ArgumentValue, one: ClrType, other: ClrType) -> int:
-        left, right = delegate_parts(one), delegate_parts(other)
-        if left is None or right is None or left[0] != right[0] or left[1] is right[1]:
+    def _compare_delegates(self, argument: ArgumentValue, left: ClrType, right: ClrType) -> int:
+        left_parts, right_parts = delegate_parts(left), delegate_parts(right)
+        if left_parts is None or right_parts is None or left_parts[0] != right_parts[0]:
             return 0
-        returned, _code = self._lambdas.bind_lambda(argument.lambda_node, left[0], None)
-        if returned is left[1] or returned is right[1]:
-            return 1 if returned is left[1] else -1
-        return compare_targets(left[1], right[1])
+        left_result, right_result = left_parts[1], right_parts[1]
+        if left_result is right_result:
+            return 0
+        returned, _code = self._lambdas.bind_lambda(argument.lambda_node, left_parts[0], None)
+        if returned is left_result or returned is right_result:
+            return 1 if returned is left_result else -1
+        return compare_targets(left_result, right_result)
 
 
-def compare_targets(one: ClrType, other: ClrType) -> int:
-    """1 if the first type is the better target of a conversion, -1 if the second is, else 0."""
-    forth, back = implicit(one, other) is not None, implicit(other, one) is not None
+def compare_targets(left: ClrType, right: ClrType) -> int:
+    """1 if `left` is the better target of a conversion, -1 if `right` is, else 0."""
+    forth, back = implicit(left, right) is not None, implicit(right, left) is not None
     if forth != back:
         return 1 if forth else -1
-    if one.name in _SIGNED and other.name in _UNSIGNED:
+    if left.name in _SIGNED and right.name in _UNSIGNED:
         return 1
-    return -1 if one.name in _UNSIGNED and other.name in _SIGNED else 0
+    return -1 if left.name in _UNSIGNED and right.name in _SIGNED else 0
 
 
 def _type_for(argument: ArgumentValue, choice: Choice) -> ClrType:
-    return next(slot.type for slot in choice.slots if any(one is argument for one in slot.arguments))
+    return next(slot.type for slot in choice.slots if any(known is argument for known in slot.arguments))
 
 
 def convertible(bound: Bound, target: ClrType) -> Converter | None:

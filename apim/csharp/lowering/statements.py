@@ -181,14 +181,14 @@ class Statements(Assignments):
         self.function.jumps.pop()
         self.function.rounds -= 1
         self.scope.leave()
-        every = self.checked(values)
+        collection = self.checked(values)
         pairs = values.type is clr("JObject")
-        every = f"{every}.pairs()" if pairs else self.source.call(iterate, every)
-        one = self.temporary()
-        lines = [f"for {one} in {every}:", f" {setter(self.apply(convert, one))}", *body]
-        more = self.decision("True", node.at, "foreach")
-        if more != "True":
-            lines.insert(1, f" {more}")
+        items = f"{collection}.pairs()" if pairs else self.source.call(iterate, collection)
+        item = self.temporary()
+        lines = [f"for {item} in {items}:", f" {setter(self.apply(convert, item))}", *body]
+        taken = self.decision("True", node.at, "foreach")
+        if taken != "True":
+            lines.insert(1, f" {taken}")
             lines += ["else:", f" {self.decision('False', node.at, 'foreach')}"]
         return lines
 
