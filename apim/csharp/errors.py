@@ -2,7 +2,7 @@
 
 
 class CSharpError(Exception):
-    """An expression that cannot be compiled: invalid C#, or C# outside the subset that the twin supports.
+    """An expression that cannot be compiled: invalid C#, or C# that the twin does not support.
 
     `line` and `column` are 1-based positions in the document called `name`. `construct` identifies the cause:
     a compiler's error number such as `CS0221`, or a member such as `System.IO.File`.

@@ -102,7 +102,7 @@ class Expression:
         except DotNetException:
             raise
         except RecursionError:
-            raise UnsupportedError("an expression that is nested this deeply") from None
+            raise UnsupportedError("an expression with this depth of nesting") from None
         except _PYTHON as error:
             raise UnsupportedError(
                 f"{type(error).__name__} inside the evaluator, a defect of the twin"

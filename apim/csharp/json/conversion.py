@@ -135,7 +135,7 @@ def read_item(of: ClrType) -> Callable[[JToken], Any]:
             if error.type_name in {"FormatException", "OverflowException"}:
                 raise DotNetException("JsonReaderException", f"Could not convert: {error.message}") from None
             if error.type_name == "ArgumentException":
-                raise UnsupportedError("a JSON value that does not fit the target type") from None
+                raise UnsupportedError("a JSON value that has another type than the target") from None
             raise
 
     return read

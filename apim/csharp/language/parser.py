@@ -1,7 +1,7 @@
 """Parses expressions of C# 7 by precedence climbing over the scanner's tokens.
 
 Ambiguities of the grammar are resolved by the rules of the C# 7.3 specification: "Cast expressions" for
-`(x)-1`, "Grammar ambiguities" for `a < b`. The error for a construct outside the subset names the construct.
+`(x)-1`, "Grammar ambiguities" for `a < b`. The error for an unsupported construct names the construct.
 """
 
 from typing import Final, NoReturn
@@ -45,17 +45,17 @@ _TOO_NEW: Final = {
     "with": "the with expression",
 }
 _REFUSED_WORDS: Final = {
-    "typeof": "typeof",
-    "sizeof": "sizeof",
-    "checked": "checked",
-    "unchecked": "unchecked",
-    "delegate": "an anonymous method; write a lambda",
-    "stackalloc": "stackalloc",
-    "this": "this",
-    "base": "base",
-    "ref": "ref",
-    "await": "await",
-    "async": "async",
+    "typeof": "`typeof`",
+    "sizeof": "`sizeof`",
+    "checked": "`checked`",
+    "unchecked": "`unchecked`",
+    "delegate": "anonymous methods; write a lambda",
+    "stackalloc": "`stackalloc`",
+    "this": "`this`",
+    "base": "`base`",
+    "ref": "`ref`",
+    "await": "`await`",
+    "async": "`async`",
 }
 
 
@@ -77,7 +77,7 @@ class Parser(TypeParser):
                 self.refuse("only a variable, a property or an element can be assigned", token, "CS0131")
             return syntax.Assign(token.start, op, left, self.expression())
         if op in _TOO_NEW:
-            self.refuse(f"{_TOO_NEW[op]} is C# newer than 7", token, op)
+            self.refuse(f"{_TOO_NEW[op]} is newer than C# 7", token, op)
         return left
 
     def _ternary(self) -> Node:
@@ -134,16 +134,16 @@ class Parser(TypeParser):
     def _pattern(self) -> Pattern:
         start = self.token.start
         if self.token.text == "not" and self.tokens[self.position + 1].kind in {"keyword", "name"}:
-            self.refuse("the pattern `not` is C# newer than 7", self.token, "not")
+            self.refuse("the pattern `not` is newer than C# 7", self.token, "not")
         before = self.position
         found = self.try_type(nullable="operator")
         if found is not None and not self.at_op("(") and not self.at_op("."):
             if self.at_op("{"):
-                self.refuse("a property pattern is C# newer than 7", self.token, "pattern")
+                self.refuse("a property pattern is newer than C# 7", self.token, "pattern")
             if self.token.kind == "name" and self.token.text not in {"when", "and", "or"}:
                 return Pattern(start, found, self.advance().text)
             if self.token.text in {"and", "or"}:
-                self.refuse(f"the pattern `{self.token.text}` is C# newer than 7", self.token, "pattern")
+                self.refuse(f"the pattern `{self.token.text}` is newer than C# 7", self.token, "pattern")
             return Pattern(start, found)
         self.position = before
         return Pattern(start, constant=self._binary(8))
@@ -157,9 +157,9 @@ class Parser(TypeParser):
             if token.text == "(" and (cast := self._cast()) is not None:
                 return cast
             if token.text in {"&", "*", "^"}:
-                self.refuse(f"the prefix operator {token.text} is outside the subset", token, token.text)
+                self.refuse(f"the twin does not support the prefix operator {token.text}", token, token.text)
         if token.text == "await":
-            self.refuse("await is outside the subset", token, "await")
+            self.refuse("the twin does not support `await`", token, "await")
         return self._postfix(self._primary())
 
     def _negated_literal(self, minus: Token) -> Node | None:
@@ -210,23 +210,23 @@ class Parser(TypeParser):
             case "keyword":
                 return self._keyword()
         if self.at_op("["):
-            self.refuse("a collection expression is C# newer than 7", token, "collection expression")
+            self.refuse("a collection expression is newer than C# 7", token, "collection expression")
         if not self.at_op("("):
             self.refuse(f"expected an expression, not {token.text or 'the end'}", token, "CS1525")
         self.advance()
         inner = self.expression()
         if self.at_op(","):
-            self.refuse("a tuple is outside the subset", token, "tuple")
+            self.refuse("the twin does not support tuples", token, "tuple")
         self.expect(")")
         return syntax.Paren(token.start, inner)
 
     def _refuse_query(self) -> None:
         if self.token.text == "from" and self.tokens[self.position + 1].kind in {"name", "keyword"}:
             self.refuse(
-                "query syntax is outside the subset; write .Where(...).Select(...)", self.token, "from"
+                "the twin does not support query syntax; write .Where(...).Select(...)", self.token, "from"
             )
         if self.token.text == "async" and self.tokens[self.position + 1].kind == "name":
-            self.refuse("async is outside the subset", self.token, "async")
+            self.refuse("the twin does not support `async`", self.token, "async")
 
     def _keyword(self) -> Node:
         token = self.advance()
@@ -239,11 +239,11 @@ class Parser(TypeParser):
         if token.text == "new":
             return self._new(token)
         if token.text in _REFUSED_WORDS:
-            self.refuse(f"{_REFUSED_WORDS[token.text]} is outside the subset", token, token.text)
+            self.refuse(f"the twin does not support {_REFUSED_WORDS[token.text]}", token, token.text)
         if token.text != "default":
             self.refuse(f"`{token.text}` does not start an expression", token, "CS1525")
         if not self.at_op("("):
-            self.refuse("the literal `default` is C# newer than 7.0; write default(T)", token, "default")
+            self.refuse("the literal `default` is newer than C# 7.0; write default(T)", token, "default")
         self.advance()
         of = self.type()
         self.expect(")")
@@ -254,7 +254,7 @@ class Parser(TypeParser):
             token = self.token
             if token.kind != "op":
                 if token.text in {"switch", "with"} and self.tokens[self.position + 1].text == "{":
-                    self.refuse(f"{_TOO_NEW[token.text]} is C# newer than 7", token, token.text)
+                    self.refuse(f"{_TOO_NEW[token.text]} is newer than C# 7", token, token.text)
                 return node
             if token.text == "?" and self._starts_access():
                 self.advance()
@@ -265,7 +265,7 @@ class Parser(TypeParser):
                 self.advance()
                 node = syntax.Postfix(token.start, token.text, node)
             elif token.text == "!" and self.tokens[self.position + 1].text != "=":
-                self.refuse("the operator `!` after a value is C# newer than 7", token, "!")
+                self.refuse("the operator `!` after a value is newer than C# 7", token, "!")
             else:
                 return node
 
@@ -317,11 +317,13 @@ class Parser(TypeParser):
             name = self.advance().text
             self.advance()
         if self.token.text in {"ref", "in"}:
-            self.refuse(f"`{self.token.text}` arguments are outside the subset", self.token, self.token.text)
+            self.refuse(
+                f"the twin does not support `{self.token.text}` arguments", self.token, self.token.text
+            )
         if self.token.text != "out":
             if self.at_op("^") or self.at_op(".."):
                 self.refuse(
-                    "indexes from the end and ranges are C# newer than 7", self.token, self.token.text
+                    "indexes from the end and ranges are newer than C# 7", self.token, self.token.text
                 )
             return Argument(self.expression(), name=name)
         self.advance()
@@ -341,7 +343,7 @@ class Parser(TypeParser):
         if self.at_op("{"):
             return syntax.NewAnonymous(token.start, self._anonymous_members())
         if self.at_op("("):
-            self.refuse("new() without a type is C# newer than 7", token, "new()")
+            self.refuse("new() without a type is newer than C# 7", token, "new()")
         created = self.type(array=False)
         if self.at_op("["):
             return self._new_array(token, created)
@@ -377,7 +379,7 @@ class Parser(TypeParser):
         self.advance()
         size = None if self.at_op("]") else self.expression()
         if self.at_op(","):
-            self.refuse("arrays of several dimensions are outside the subset", token, "[,]")
+            self.refuse("the twin does not support arrays of several dimensions", token, "[,]")
         self.expect("]")
         element = self.array_suffixes(element)
         items = self._array_items() if self.at_op("{") else None

@@ -195,7 +195,7 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
     if kind == "space":
         return None, match.end()
     if kind == "raw" and match.group() not in {'""', '$""'}:
-        raise RefusedError("raw string literals are C# newer than 7", position, "raw string")
+        raise RefusedError("raw string literals are newer than C# 7", position, "raw string")
     if kind == "interpolated":
         parts, after = _interpolated(source, match.end(), end, verbatim="@" in match.group())
         return Token("interpolated", match.group(), position, after, parts), after

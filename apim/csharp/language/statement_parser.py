@@ -26,7 +26,7 @@ def parse(source: str) -> Node:
     It is cached, because templates repeat expressions and both the compiler and the lint read the tree.
 
     Raises:
-        RefusedError: the expression is malformed, or outside the subset.
+        RefusedError: the expression is malformed, or the twin does not support it.
     """
     parser = StatementParser(tokens_of(source, 1, len(source)))
     if source.startswith("@{"):
@@ -37,7 +37,7 @@ def parse(source: str) -> Node:
     at = parser.expect("(").start
     inner = parser.expression()
     if parser.at_op(","):
-        parser.refuse("a tuple is outside the subset", parser.token, "tuple")
+        parser.refuse("the twin does not support tuples", parser.token, "tuple")
     parser.expect(")")
     if parser.token.kind != "end":
         parser.refuse("unexpected text after the expression", parser.token, "CS1003")
@@ -71,7 +71,7 @@ class StatementParser(Parser):
         if token.text in _REFUSED and (
             token.kind == "keyword" or self.tokens[self.position + 1].kind == "keyword"
         ):
-            self.refuse(f"`{token.text}` is outside the subset", token, token.text)
+            self.refuse(f"the twin does not support `{token.text}`", token, token.text)
         if token.kind == "keyword" and (found := self._keyword_statement()) is not None:
             return found
         if token.kind == "end":
@@ -85,7 +85,7 @@ class StatementParser(Parser):
         token = self.token
         statement = self.statement()
         if isinstance(statement, syntax.Local):
-            self.refuse("a declaration needs a block of its own here", token, "CS1023")
+            self.refuse("a declaration must be in a block here", token, "CS1023")
         return statement
 
     def _keyword_statement(self) -> Node | None:
@@ -122,7 +122,7 @@ class StatementParser(Parser):
             return None
         if following.text in {"(", "<"}:
             self.refuse(
-                "a local function is outside the subset; write a lambda where it is used",
+                "the twin does not support local functions; write a lambda where the function is used",
                 self.token,
                 "local function",
             )
@@ -287,7 +287,7 @@ class StatementParser(Parser):
     def _using(self) -> Node:
         at = self.advance().start
         if not self.at_op("("):
-            self.refuse("`using` without parentheses is C# newer than 7", self.token, "using")
+            self.refuse("`using` without parentheses is newer than C# 7", self.token, "using")
         self.advance()
         resource = self.declaration() or syntax.Do(self.token.start, self.expression())
         self.expect(")")

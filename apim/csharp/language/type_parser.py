@@ -84,7 +84,7 @@ class TypeParser:
         while self.at_op("[") and self.tokens[self.position + 1].text in {"]", ","}:
             at = self.advance().start
             if self.at_op(","):
-                raise RefusedError("arrays of several dimensions are outside the subset", at, "[,]")
+                raise RefusedError("the twin does not support arrays of several dimensions", at, "[,]")
             self.advance()
             element = TypeName("[]", at, (element,))
         return element

@@ -299,7 +299,7 @@ class Base(ABC):
         if name.name in {"[]", "Nullable"} and len(name.args) == 1:
             inner = self.type_named(name.args[0])
             if name.name == "Nullable" and not is_value_type(inner):
-                self.refuse(f"{inner}? is C# newer than 7", name.at, "CS0453")
+                self.refuse(f"{inner}? is newer than C# 7", name.at, "CS0453")
             return clr(name.name, inner)
         if name.name == "dynamic":
             return DYNAMIC

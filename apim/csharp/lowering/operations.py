@@ -394,7 +394,7 @@ class Operations(Calls, Interpolation):
         if pattern.constant is not None:
             return self._match_constant(operand, self.bind(pattern.constant), pattern.at)
         if pattern.type is None:
-            self.refuse("this pattern is outside the subset", pattern.at, "pattern")
+            self.refuse("the twin does not support this pattern", pattern.at, "pattern")
         if pattern.type.name == "var" and pattern.name is not None:
             set_any = self.declarer(pattern.name, operand.type, pattern.at)
             return f"({set_any(self.text(operand))}, True)[1]"

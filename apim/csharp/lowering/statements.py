@@ -42,7 +42,7 @@ class Statements(Assignments):
             types = list(self.function.returned or [])
             found = best_common(types) if types else VOID
             if found is None:
-                self.refuse("the returns of this lambda have no common type", body.at, "CS1662")
+                self.refuse("the values that this lambda returns have no common type", body.at, "CS1662")
             returns = found
             self.function = Function(returned=[], expected=found)
         return returns, self.statement(body)
