@@ -54,6 +54,13 @@ def outcome(expression: Expression, given_context: Context) -> object:
         ("NaN", 'Float "NaN"'),
         ("[Infinity, -Infinity]", 'Array ["Infinity","-Infinity"]'),
         ("\u0663", "JsonReaderException"),
+        # 64 levels are allowed, in a document of any length; the depth of a replaced value counts, too.
+        ("[" * 64 + "]" * 64, "Array " + "[" * 64 + "]" * 64),
+        ('{"a":' * 64 + "1" + "}" * 64, "Object " + '{"a":' * 64 + "1" + "}" * 64),
+        ('{"a":' * 65 + "1" + "}" * 65, "JsonReaderException"),
+        (f"[{','.join(['[{}]'] * 70)}]", f"Array [{','.join(['[{}]'] * 70)}]"),
+        (f"[{','.join(['[]'] * 70)},{'[' * 64}{']' * 64}]", "JsonReaderException"),
+        (f'{{"a":{"[" * 64}{"]" * 64},"a":1}}', "JsonReaderException"),
         # Strings
         ("'a\"b'", 'String "a\\"b"'),
         ('"a\nb"', 'String "a\\nb"'),

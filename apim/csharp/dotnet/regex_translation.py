@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.language.literals import SURROGATE
 
 IGNORE_CASE, MULTILINE, EXPLICIT_CAPTURE, COMPILED, SINGLELINE, INVARIANT = 1, 2, 4, 8, 16, 512
 _KNOWN: Final = IGNORE_CASE | MULTILINE | EXPLICIT_CAPTURE | COMPILED | SINGLELINE | INVARIANT
@@ -51,7 +52,7 @@ class Pattern:
         """
         if self.classless:
             return text
-        if not text.isascii() and (self.ascii_only or any("\ud800" <= c <= "\udfff" for c in text)):
+        if not text.isascii() and (self.ascii_only or SURROGATE.search(text)):
             raise UnsupportedError("a regular expression on characters that Python does not classify as .NET")
         if _DISPUTED.search(text):
             raise UnsupportedError(

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from apim.csharp.dotnet.types import BYTE, INTEGERS, OBJECT, ClrType, clr
 from apim.csharp.errors import DotNetException
-from apim.csharp.language.literals import utf16
+from apim.csharp.language.literals import SURROGATE, utf16
 
 
 class Integer(int):
@@ -186,7 +186,7 @@ def iterate(value: Any) -> Iterator[object]:
 
 def outward(text: str) -> str:
     """A Python string from UTF-16 code units: surrogate pairs are joined, lone surrogates replaced."""
-    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
+    if text.isascii() or not SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

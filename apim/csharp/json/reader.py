@@ -59,12 +59,27 @@ def parse_any(text: str) -> JToken:
 
 def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
     """Strict JSON, parsed by Python's parser; None for everything else, which the lenient parser handles."""
-    if text.count("{") + text.count("[") > _MOST_DEPTH or _SURROGATE.search(text):
+    if _SURROGATE.search(text):
         return None
     try:
-        return _strict_reader(dates)(text)
+        token = _strict_reader(dates)(text)
     except (ValueError, RecursionError):
         return None
+    may_be_deep = text.count("{") + text.count("[") > _MOST_DEPTH
+    return None if may_be_deep and _depth(token) > _MOST_DEPTH else token
+
+
+def _depth(token: JToken) -> int:
+    """The number of nested objects and arrays."""
+    depth, level = 0, [token]
+    while level := [container for container in level if isinstance(container, (JObject, JArray))]:
+        depth += 1
+        level = [
+            child.value if isinstance(child, JProperty) else child
+            for container in level
+            for child in container.children()
+        ]
+    return depth
 
 
 @cache
@@ -86,9 +101,8 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
             else:
                 token = convert(value)
             if name in properties:
-                found.set(name, token)
-            else:
-                properties[name] = holding(name, token, found)
+                raise ValueError(name)  # The depth of a value that is replaced counts, too.
+            properties[name] = holding(name, token, found)
         return found
 
     decoder = json.JSONDecoder(

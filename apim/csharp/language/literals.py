@@ -32,12 +32,15 @@ _INTEGER_TYPES: Final = {
     "l": ("Int64", "UInt64"),
     "ul": ("UInt64",),
 }
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""A code unit that is half of a character beyond U+FFFF."""
+_SUPPLEMENTARY: Final = re.compile("[\U00010000-\U0010ffff]")
 _LARGEST: Final = {"Int32": 2**31 - 1, "UInt32": 2**32 - 1, "Int64": 2**63 - 1, "UInt64": 2**64 - 1}
 
 
 def utf16(text: str) -> str:
     """Converts a Python string to UTF-16 code units."""
-    if text.isascii() or max(text) <= "\uffff":
+    if text.isascii() or not _SUPPLEMENTARY.search(text):
         return text
     return "".join(
         c if c <= "\uffff" else chr(0xD7C0 + (ord(c) >> 10)) + chr(0xDC00 + (ord(c) & 0x3FF)) for c in text
