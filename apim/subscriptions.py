@@ -61,9 +61,9 @@ class Subscriptions:
                 primary_key=found.key,
                 secondary_key=found.secondary_key or "",
             )
-            return self._enter(found.product, context)
+            return self._set_product(found.product, context)
         if api.id in self._open:
-            return self._enter(self._open[api.id], context)
+            return self._set_product(self._open[api.id], context)
         if sent is not None:
             raise _denied(
                 "SubscriptionKeyInvalid",
@@ -89,7 +89,7 @@ class Subscriptions:
         keys = decoded_values(query.removeprefix("?")).get(_PARAMETER)
         return keys[0] if keys else None
 
-    def _enter(self, product: str | None, context: Context) -> str | None:
+    def _set_product(self, product: str | None, context: Context) -> str | None:
         if product is not None:
             entered = self._products[product]
             context.product = csharp.Product(

@@ -112,7 +112,7 @@ def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
     return any(
         policy.element.name == "set-backend-service"
         for section in ("inbound", "backend")
-        for policy in subject.everything(chain, section)
+        for policy in subject.all_parts(chain, section)
     )
 
 

@@ -148,8 +148,8 @@ def checks_a_token(source: str) -> Marks:
             case syntax.Literal(value=str(value)) if value.lower() == "authorization":
                 found.add("authorization")
             case syntax.Local(variables=variables):
-                made |= {name for name, _at, value in variables if _is_made(value, made)}
-            case syntax.Assign(target=syntax.Name(name=name), value=value) if _is_made(value, made):
+                made |= {name for name, _at, value in variables if _is_from_mac(value, made)}
+            case syntax.Assign(target=syntax.Name(name=name), value=value) if _is_from_mac(value, made):
                 made.add(name)
             case syntax.If(condition=condition, yes=syntax.Block(statements=()), no=None):
                 idle |= {id(inner) for inner in nodes(condition)}
@@ -164,13 +164,13 @@ def _verifies(node: syntax.Node, made: set[str]) -> bool:
         case syntax.Call(target=syntax.Member(name=name)) if name in _VERIFIES:
             return True
         case syntax.Call(target=syntax.Member(name=name)) if name in _EQUALS:
-            return _is_made(node, made)
+            return _is_from_mac(node, made)
         case syntax.Binary(op="==" | "!=" | "^", left=left, right=right):
-            return _is_made((left, right), made) and _shape(left) != _shape(right)
+            return _is_from_mac((left, right), made) and _shape(left) != _shape(right)
     return False
 
 
-def _is_made(value: object, made: set[str]) -> bool:
+def _is_from_mac(value: object, made: set[str]) -> bool:
     """Whether a value is computed from a MAC; `made` contains the local variables that are."""
     return any(
         (isinstance(node, syntax.Name) and node.name in made)

@@ -52,7 +52,7 @@ def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
     """Findings about calls of an operation that share a variable."""
     first: dict[str, LocatedElement] = {}
     for section in SECTIONS:
-        for policy in subject.everything(chain, section):
+        for policy in subject.all_parts(chain, section):
             variable = _variable(policy)
             if variable is None or policy.element.name != "send-request":
                 continue

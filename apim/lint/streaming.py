@@ -45,12 +45,12 @@ class Diagnostic:
 
 def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
     """Findings about everything that buffers the responses of an operation that streams."""
-    for policy in subject.everything(chain, "backend"):
+    for policy in subject.all_parts(chain, "backend"):
         yield from _forwarding(policy)
     for section in SECTIONS:
         for policy in subject.section(chain, section):
-            yield from subject.found(_body_access, policy, section)
-            yield from subject.found(_policies, policy, section)
+            yield from subject.cached_findings(_body_access, policy, section)
+            yield from subject.cached_findings(_policies, policy, section)
     for diagnostic in diagnostics:
         if diagnostic.body_bytes:
             message = (

@@ -93,12 +93,12 @@ class Subject:
     def section(self, chain: list[str], section: str) -> list[LocatedElement]:
         """The policies of a section, with those of the outer scopes in place of `<base />`."""
         found = nested([self._sections(document) for document in chain], section)
-        return [inner for policy in found for inner in self._in_place(policy)]
+        return [inner for policy in found for inner in self._with_fragment(policy)]
 
     def statements(self, holder: LocatedElement) -> Iterator[LocatedElement]:
         """The policies in an element, with included fragments expanded."""
         for child in holder.children():
-            yield from self._in_place(child)
+            yield from self._with_fragment(child)
 
     def parts(self, policy: LocatedElement) -> tuple[LocatedElement, ...]:
         """A policy and the policies in it, with included fragments expanded; cached for all operations."""
@@ -108,7 +108,7 @@ class Subject:
             self._parts[location] = (policy, *inner)
         return self._parts[location]
 
-    def everything(self, chain: list[str], section: str) -> "Iterator[LocatedElement]":
+    def all_parts(self, chain: list[str], section: str) -> "Iterator[LocatedElement]":
         """The policies of a section and all elements in them, with included fragments expanded."""
         for statement in self.section(chain, section):
             yield from self.parts(statement)
@@ -127,7 +127,7 @@ class Subject:
             )
         return self._from_bodies
 
-    def found(self, rule: Rule, policy: LocatedElement, section: str) -> tuple[Finding, ...]:
+    def cached_findings(self, rule: Rule, policy: LocatedElement, section: str) -> tuple[Finding, ...]:
         """The findings of a rule about a policy of a section; cached for all operations with the policy."""
         location = rule, policy.document, id(policy.element), section
         if location not in self._found:
@@ -146,7 +146,7 @@ class Subject:
             }
         return self._sections_of[document]
 
-    def _in_place(self, policy: LocatedElement) -> Iterator[LocatedElement]:
+    def _with_fragment(self, policy: LocatedElement) -> Iterator[LocatedElement]:
         wanted = (
             policy.element.attributes.get("fragment-id")
             if policy.element.name == "include-fragment"

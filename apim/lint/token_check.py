@@ -133,10 +133,14 @@ class _Walk:
         for branch in policy.children():
             condition = branch.element.attributes.get("condition")
             expression = self.subject.expression(branch.document, condition)
-            made_of = self._made_of(expression, path)
-            holds = True if branch.element.name == "otherwise" else self._holds(condition, expression, path)
+            checks = self._checks_in(expression, path)
+            holds = (
+                True
+                if branch.element.name == "otherwise"
+                else self._condition_value(condition, expression, path)
+            )
             if holds is not False:
-                inner = path.fork(made_of)
+                inner = path.fork(checks)
                 ends = self.through(list(self.subject.statements(branch)), inner)
                 for end in ends:
                     end.conditions = path.conditions
@@ -145,7 +149,9 @@ class _Walk:
                 return after
         return [*after, path]
 
-    def _holds(self, condition: Value | None, expression: Expression | None, path: _Path) -> bool | None:
+    def _condition_value(
+        self, condition: Value | None, expression: Expression | None, path: _Path
+    ) -> bool | None:
         if expression is None:
             return condition.text.strip().lower() == "true" if condition else None
         known, value = self._evaluated(expression, path)
@@ -165,13 +171,13 @@ class _Walk:
             path.context.variables[name.text] = result
         else:
             path.unknown.add(name.text)
-        path.marks[name.text] = self._made_of(expression, path)
+        path.marks[name.text] = self._checks_in(expression, path)
 
     def _evaluated(self, expression: Expression, path: _Path) -> tuple[bool, object]:
         """Whether the expression has the same value for all requests of this kind, and the value."""
         if any(f"variables:{name}" in expression.reads for name in path.unknown):
             return False, None
-        checks = self._made_of(expression, path) >= _CHECKED
+        checks = self._checks_in(expression, path) >= _CHECKED
         if not checks and not _is_settled(expression):
             return False, None
         try:
@@ -187,7 +193,7 @@ class _Walk:
                 return False, None
         return True, value
 
-    def _made_of(self, expression: Expression | None, path: _Path) -> Marks:
+    def _checks_in(self, expression: Expression | None, path: _Path) -> Marks:
         if expression is None:
             return NONE
         found = checks_a_token(expression.source) if "request.headers" in expression.reads else NONE
@@ -234,20 +240,20 @@ def _is_passable(expression: Expression, context: Context, value: object) -> boo
     token = context.request.headers.get("Authorization")
     for text in _texts(expression.source):
         headers = {name: [text] for name in _texts(expression.source)}
-        for authorization in (token, [f"Bearer {text}"], [text], [f"Bearer {_sealed(text)}"]):
+        for authorization in (token, [f"Bearer {text}"], [text], [f"Bearer {_forged_encrypted_token(text)}"]):
             sent = {name: values for name, values in headers.items() if name.lower() != "authorization"}
             if authorization:
                 sent["Authorization"] = authorization
-            other = _with(context, sent, text)
+            other = _request_with(context, sent, text)
             try:
-                if not _same(expression.evaluate(other), value):
+                if not _is_equal(expression.evaluate(other), value):
                     return True
             except DotNetException:
                 continue
     return False
 
 
-def _same(left: object, right: object) -> bool:
+def _is_equal(left: object, right: object) -> bool:
     """Whether two values of an expression are equal; JSON is compared by its content."""
     if isinstance(left, JToken) and isinstance(right, JToken):
         return deep_equals(left, right)
@@ -265,12 +271,12 @@ def _texts(source: str) -> tuple[str, ...]:
     return tuple(found)[:_MOST_TEXTS]
 
 
-def _sealed(header: str) -> str:
+def _forged_encrypted_token(header: str) -> str:
     """A forged token that has five parts (RFC 7516) and this header."""
     return f"{header}..{'A' * 22}.{'A' * 22}.{'A' * 43}"
 
 
-def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context:
+def _request_with(context: Context, headers: dict[str, list[str]], text: str) -> Context:
     query = {name: text for name in headers if name != "access_token"}
     url = replace(
         context.request.url,
@@ -308,7 +314,7 @@ def check(
     for attempt in _attempts(subject, api):
         walk = _Walk(subject)
         if walk.through(inbound, _Path(_request(method, attempt, api, operation))):
-            yield from _missing(subject, chain, attempt.credential)
+            yield from _findings_without_check(subject, chain, attempt.credential)
             return
         # A CORS preflight has no token.
         if attempt.token and method != "OPTIONS" and not any(proof >= _CHECKED for proof in walk.proofs):
@@ -352,7 +358,7 @@ def _attempts(subject: Subject, api: DeclaredApi) -> Iterator[_Attempt]:
             yield _Attempt(credential="no token, in an open product,", product=context)
 
 
-def _missing(subject: Subject, chain: list[str], credential: str) -> Iterator[Finding]:
+def _findings_without_check(subject: Subject, chain: list[str], credential: str) -> Iterator[Finding]:
     commented = [
         Finding(
             document=document,

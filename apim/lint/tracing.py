@@ -18,7 +18,7 @@ _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
     """Findings about values in an operation's logging policies that would reveal a secret."""
-    statements = [policy for section in SECTIONS for policy in subject.everything(chain, section)]
+    statements = [policy for section in SECTIONS for policy in subject.all_parts(chain, section)]
     sinks = [policy for policy in statements if policy.element.name in _SINKS]
     tracing = [(policy, value) for policy in statements for value in policy.values() if _CALL in value.text]
     if not sinks and not tracing:

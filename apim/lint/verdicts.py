@@ -38,7 +38,7 @@ def check_once(
         return []
     findings = check(service, surroundings)
     if record is not None and not findings:
-        _keep(record)
+        _write_record(record)
     return findings
 
 
@@ -68,7 +68,7 @@ def _version(engine: Path) -> str:
     return digest.hexdigest()
 
 
-def _keep(record: Path) -> None:
+def _write_record(record: Path) -> None:
     """Writes a record, if the folder can be written; when it is full, the old records are deleted."""
     with contextlib.suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from apim.csharp.dotnet.values import Long
 from apim.csharp.errors import DotNetException, argument_null
-from apim.csharp.json.query import Comparison, Operand, Query, every, some
+from apim.csharp.json.query import Comparison, Operand, Query, all_of, any_of
 from apim.csharp.json.reader import SIMPLE_ESCAPES
 from apim.csharp.json.tokens import JArray, JConstructor, JObject, JProperty, JToken, JValue, quoted_name
 
@@ -203,7 +203,7 @@ class _PathReader:
                 self.position += 2
                 if joined != here:
                     conditions: list[Query] = []
-                    opened = (every if here == "&" else some)(conditions)
+                    opened = (all_of if here == "&" else any_of)(conditions)
                     if outermost is None:
                         outermost = opened
                     else:

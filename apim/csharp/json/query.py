@@ -27,12 +27,12 @@ _OPTIONS: Final = {"i": 1, "m": 2, "s": 16, "x": 4}
 _EPSILON: Final = 2.2204460492503131e-16
 
 
-def every(conditions: list[Query]) -> Query:
+def all_of(conditions: list[Query]) -> Query:
     """Whether all conditions are true; conditions may be added to the list later."""
     return lambda root, token: all(condition(root, token) for condition in conditions)
 
 
-def some(conditions: list[Query]) -> Query:
+def any_of(conditions: list[Query]) -> Query:
     """Whether any condition is true; conditions may be added to the list later."""
     return lambda root, token: any(condition(root, token) for condition in conditions)
 
@@ -65,7 +65,7 @@ class Comparison:
             case "!==":
                 return not _strictly_equal(left, right)
             case "=~":
-                return _fits(left, right)
+                return _matches_regex(left, right)
         order = compare(left, right)
         return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[self.operator]
 
@@ -87,7 +87,7 @@ def _strictly_equal(left: JValue, right: JValue) -> bool:
     return left.kind == right.kind and left.clr_equals(right)
 
 
-def _fits(left: JValue, right: JValue) -> bool:
+def _matches_regex(left: JValue, right: JValue) -> bool:
     if left.kind != "String" or right.kind != "String":
         return False
     pattern, _slash, options = right.value[1:].rpartition("/")

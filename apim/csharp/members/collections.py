@@ -415,7 +415,7 @@ def _take(values: List, index: int, kind: str) -> Any:
     return values.items.pop(index)
 
 
-def _look(values: List, kind: str) -> Any:
+def _peek(values: List, kind: str) -> Any:
     if not values.items:
         raise DotNetException("InvalidOperationException", f"{kind} empty.")
     return values.items[0]
@@ -435,7 +435,7 @@ define(
         "int Count": len,
         "void Enqueue(T item)": _add,
         "T Dequeue()": lambda values: _take(values, 0, "Queue"),
-        "T Peek()": lambda values: _look(values, "Queue"),
+        "T Peek()": lambda values: _peek(values, "Queue"),
         "bool Contains(T item)": _contains,
         "void Clear()": _clear,
         "T[] ToArray()": lambda values: list(values.items),
@@ -451,7 +451,7 @@ define(
         "int Count": len,
         "void Push(T item)": _push,
         "T Pop()": lambda values: _take(values, 0, "Stack"),
-        "T Peek()": lambda values: _look(values, "Stack"),
+        "T Peek()": lambda values: _peek(values, "Stack"),
         "bool Contains(T item)": _contains,
         "void Clear()": _clear,
         "T[] ToArray()": lambda values: list(values.items),
