@@ -315,7 +315,7 @@ class Connections:
                 connection.close()
         self._kept.clear()
         self._used.clear()
-        await asyncio.sleep(0)  # the transports close in the event loop's next iteration
+        await asyncio.sleep(0)  # The transports close in the event loop's next iteration.
 
     async def _exchange(self, server: Server, connection: Connection, request: Outgoing) -> "Exchange":
         self._used.add(connection)

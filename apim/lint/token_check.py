@@ -328,7 +328,7 @@ class _Attempt:
     """A request without a valid credential.
 
     Attributes:
-        credential: a description of what the request contains instead, for messages.
+        credential: what the request contains, in words, for messages.
         token: the Authorization header.
         subscription: the subscription of a key that API Management accepts for the API.
         product: the product in whose context API Management handles the request.

@@ -214,7 +214,7 @@ class Base(ABC):
         text = self.text(bound)
         if bound.present or is_value_type(bound.type):
             return text
-        throws = self.source.call(runtime.null)
+        throws = self.source.call(runtime.throw_null_reference)
         if text.isidentifier():
             return f"({text} if {text} is not None else {throws})"
         kept = self.temporary()

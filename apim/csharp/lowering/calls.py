@@ -44,7 +44,7 @@ from apim.csharp.lowering.bound import (
 from apim.csharp.lowering.names import Names
 from apim.csharp.lowering.overloads import Candidate, Choice, Overloads, Slot
 from apim.csharp.lowering.results import wrapper
-from apim.csharp.lowering.source import CONTEXT as GIVEN
+from apim.csharp.lowering.source import CONTEXT as CONTEXT_NAME
 from apim.csharp.lowering.source import Source
 
 _EXTENSIONS: Final = ("Enumerable", "Extensions", "PolicyExtensions")
@@ -246,7 +246,7 @@ class Calls(Names):
         if receiver is not None:
             texts.insert(0, self._receiver(receiver, choice.candidate.owner))
         if is_contextual:
-            texts.insert(0, GIVEN)
+            texts.insert(0, CONTEXT_NAME)
         returns = choice.returns
         if returns.name in _DEFERRED and inspect.isgeneratorfunction(function):
             function = _deferred(function, returns)

@@ -29,7 +29,7 @@ from apim.csharp.lowering.base import Function
 from apim.csharp.lowering.bound import ArgumentValue, Bound, Variable
 from apim.csharp.lowering.operations import Operations
 from apim.csharp.lowering.overloads import Candidate, Overloads
-from apim.csharp.lowering.source import CONTEXT as GIVEN
+from apim.csharp.lowering.source import CONTEXT as CONTEXT_NAME
 from apim.csharp.lowering.source import indented, variables_in
 
 
@@ -60,7 +60,7 @@ class Creation(Operations):
         function = self.function_of(choice, node.at)
         texts = [self.slot_text(slot) for slot in choice.slots]
         if isinstance(choice.candidate.member.function, Contextual):
-            texts.insert(0, GIVEN)
+            texts.insert(0, CONTEXT_NAME)
         elif arguments and all(
             argument.bound is not None and argument.bound.is_constant for argument in arguments
         ):
@@ -144,7 +144,7 @@ class Creation(Operations):
         element = self.type_named(node.element)
         size = self.text(self.bind_as(node.size, INT32))
         default = self.source.literal(default_of(element))
-        text = self.source.call(runtime.sized, self.source.name(element), default, size)
+        text = self.source.call(runtime.new_array, self.source.name(element), default, size)
         return Bound(array_of(element), text, node.at, present=True)
 
     def bind_new_anonymous(self, node: syntax.NewAnonymous) -> Bound:
@@ -172,7 +172,7 @@ class Creation(Operations):
         """The type that a lambda returns, and the code that creates its function."""
         if not isinstance(node, syntax.Lambda):
             node = _expanded(node, len(parameters))
-        around = self.scope.visible() | {GIVEN}
+        around = self.scope.visible() | {CONTEXT_NAME}
         outer, self.function = self.function, Function(returned=[], expected=returns)
         self.scope.enter()
         try:

@@ -38,7 +38,7 @@ from apim.csharp.lowering.base import Base, Meaning
 from apim.csharp.lowering.bound import ArgumentValue, Bound, NamespaceReference, TypeReference, constant
 from apim.csharp.lowering.overloads import Candidate, Choice, Overloads, convertible
 from apim.csharp.lowering.results import wrapper
-from apim.csharp.lowering.source import CONTEXT as GIVEN
+from apim.csharp.lowering.source import CONTEXT as CONTEXT_NAME
 
 _CONSTANTS = frozenset(NUMBERS) | {"String", "Boolean"}
 CONTEXT = clr("IProxyRequestContext")
@@ -82,7 +82,7 @@ class Names(Base):
             if variable is not None:
                 return self.read_variable(variable, node.at)
             if node.name == "context":
-                return Bound(CONTEXT, GIVEN, node.at, path="context", present=True)
+                return Bound(CONTEXT, CONTEXT_NAME, node.at, path="context", present=True)
         found = self.find_type(TypeName(node.name, node.at, node.args))
         return TypeReference(found, node.at) if found is not None else NamespaceReference(node.name, node.at)
 
@@ -128,7 +128,7 @@ class Names(Base):
         value, returns = member.function, member.signature.returns
         if isinstance(value, Contextual):
             self.note("clock", node.at)
-            return Bound(returns, self.source.call(value.function, GIVEN), node.at)
+            return Bound(returns, self.source.call(value.function, CONTEXT_NAME), node.at)
         if returns.name in _CONSTANTS:
             return constant(returns, value, node.at)
         return Bound(returns, self.source.literal(value), node.at, present=value is not None)
@@ -165,7 +165,7 @@ class Names(Base):
             get = get.make(*holder.args)
         owner = self.text(target) if target.type.name == "Nullable" else self.checked(target)
         if isinstance(get, Contextual):
-            return self.source.call(get.function, GIVEN, owner)
+            return self.source.call(get.function, CONTEXT_NAME, owner)
         if isinstance(get, Attribute):
             return self.apply(get.then or same, f"{owner}.{get.name}")
         return self.source.call(get, owner)
@@ -234,7 +234,7 @@ class Names(Base):
     def _variable(self, name: str) -> str:
         """`context.Variables["name"]`."""
         source, found, key = self.source, self.temporary(), self.source.literal(name)
-        get = f"{GIVEN}.variables.get({key}, {source.name(runtime.MISSING)})"
+        get = f"{CONTEXT_NAME}.variables.get({key}, {source.name(runtime.MISSING)})"
         other = f"{source.name(type)}({found}) is not {source.name(str)}"
         plain = f"({found} := {get}) is not {source.name(runtime.MISSING)} and ({other} or {found}.isascii())"
         return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"

@@ -298,7 +298,7 @@ class Operations(Calls, Interpolation):
         return Bound(clr(of), self.apply(function, self.text(operand)), node.at)
 
     def _lifted_one(self, text: str, function: Any) -> str:
-        return self.source.call(runtime.lifted_one, text, self.source.name(function))
+        return self.source.call(runtime.lifted_unary, text, self.source.name(function))
 
     def bind_postfix(self, node: syntax.Postfix) -> Bound:
         """`x++`, `x--`."""

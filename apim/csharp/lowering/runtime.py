@@ -13,7 +13,7 @@ MISSING: Final = object()
 join: Final = "".join
 
 
-def null() -> NoReturn:
+def throw_null_reference() -> NoReturn:
     """Throws the exception for an access to a member of null."""
     raise null_reference()
 
@@ -23,7 +23,7 @@ def throw(error: DotNetException | None) -> NoReturn:
     raise error if error is not None else DotNetException("NullReferenceException", "")
 
 
-def beyond(most: int) -> NoReturn:
+def throw_too_many_iterations(most: int) -> NoReturn:
     """Throws the exception for a loop with too many iterations."""
     raise UnsupportedError(f"a loop of more than {most:,} iterations")
 
@@ -113,7 +113,7 @@ def character(text: str | None, place: int) -> Char:
     return Char(ord(text[place]))
 
 
-def sized(element: ClrType, default: Any, count: int) -> Array:
+def new_array(element: ClrType, default: Any, count: int) -> Array:
     """`new T[count]`."""
     if count < 0:
         raise DotNetException("OverflowException", "Arithmetic operation resulted in an overflow.")
@@ -130,7 +130,7 @@ def is_a(value: Any, target: ClrType) -> bool:
     return value is not None and is_instance(value, target)
 
 
-def is_net(error: BaseException) -> bool:
+def is_catchable(error: BaseException) -> bool:
     """Whether policy code can catch an exception. It cannot catch an UnsupportedError."""
     return isinstance(error, DotNetException) and not isinstance(error, UnsupportedError)
 
@@ -155,6 +155,6 @@ def lifted(a: Any, b: Any, function: Callable[[Any, Any], Any], unknown: Callabl
     return unknown(a, b) if a is None or b is None else function(a, b)
 
 
-def lifted_one(value: Any, function: Callable[[Any], Any]) -> Any:
+def lifted_unary(value: Any, function: Callable[[Any], Any]) -> Any:
     """An operator on a value that may be null."""
     return None if value is None else function(value)

@@ -152,7 +152,7 @@ class Statements(Assignments):
             f"for {turn} in {rounds}:",
             *body,
             "else:",
-            f" {self.source.call(runtime.beyond, most)}",
+            f" {self.source.call(runtime.throw_too_many_iterations, most)}",
         ]
 
     def _test(self, node: syntax.Loop) -> str | None:
@@ -270,7 +270,7 @@ class Statements(Assignments):
             "try:",
             *([f" {line}" for line in inner] if node.catches else inner),
             f"except {source.name(BaseException)} as {error}:",
-            f" {net} = {source.call(runtime.is_net, error)}",
+            f" {net} = {source.call(runtime.is_catchable, error)}",
             " raise",
             "finally:",
             f" if {net}:",
@@ -287,7 +287,7 @@ class Statements(Assignments):
             *body,
             f"except {source.name(DotNetException)} as {error}:",
             f" {kept} = {error}",
-            f" if not {source.call(runtime.is_net, kept)}:",
+            f" if not {source.call(runtime.is_catchable, kept)}:",
             "  raise",
             *handlers,
             " else:",

@@ -9,7 +9,7 @@ from apim.csharp.dotnet.signature import Attribute, Typed, define
 from apim.csharp.dotnet.types import BYTE
 from apim.csharp.dotnet.values import Array
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
-from apim.csharp.members.collections import copy_to, first_match, given, index_of
+from apim.csharp.members.collections import copy_to, first_match, index_of, items_of
 
 
 def _copy(source: Array | None, target: Array | None, length: int) -> None:
@@ -72,34 +72,36 @@ define(
         "static void Clear(Array array, int index, int length)": _clear_array,
         "static T[] Empty<T>()": Typed(lambda element: lambda: Array.of(element, [])),
         "static int IndexOf(Array array, object value)": lambda values, wanted: index_of(
-            given(values, "array"), wanted
+            items_of(values, "array"), wanted
         ),
         "static int IndexOf<T>(T[] array, T value)": Typed(
-            lambda _element: lambda values, wanted: index_of(given(values, "array"), wanted)
+            lambda _element: lambda values, wanted: index_of(items_of(values, "array"), wanted)
         ),
         "static bool Exists<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: lambda values, test: any(test(value) for value in given(values, "array"))
+            lambda _element: lambda values, test: any(test(value) for value in items_of(values, "array"))
         ),
         "static T Find<T>(T[] array, Predicate<T> match)": Typed(
             lambda element: lambda values, test: first_match(values, test, default_of(element))
         ),
         "static T[] FindAll<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: lambda values, test: [value for value in given(values, "array") if test(value)]
+            lambda _element: (
+                lambda values, test: [value for value in items_of(values, "array") if test(value)]
+            )
         ),
         "static int FindIndex<T>(T[] array, Predicate<T> match)": Typed(
             lambda _element: (
                 lambda values, test: next(
-                    (index for index, value in enumerate(given(values, "array")) if test(value)), -1
+                    (index for index, value in enumerate(items_of(values, "array")) if test(value)), -1
                 )
             )
         ),
         "static R[] ConvertAll<T, R>(T[] array, Converter<T, R> converter)": Typed(
             lambda _element, _result: (
-                lambda values, convert: [convert(value) for value in given(values, "array")]
+                lambda values, convert: [convert(value) for value in items_of(values, "array")]
             )
         ),
         "static void ForEach<T>(T[] array, Action<T> action)": Typed(
-            lambda _element: lambda values, act: [act(value) for value in given(values, "array")] and None
+            lambda _element: lambda values, act: [act(value) for value in items_of(values, "array")] and None
         ),
         "void CopyTo(Array array, int index)": copy_to,
     },

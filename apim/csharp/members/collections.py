@@ -16,7 +16,7 @@ from apim.csharp.errors import DotNetException, argument_null, out_of_range
 _GENERIC = "System.Collections.Generic"
 
 
-def given(values: Iterable[Any] | None, name: str = "collection") -> Any:
+def items_of(values: Iterable[Any] | None, name: str = "collection") -> Any:
     """The items of a collection; `name` is its parameter's name in .NET.
 
     Raises:
@@ -38,7 +38,7 @@ def _contains(values: Iterable[Any], wanted: Any) -> bool:
 
 def first_match(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
     """The first item for which the test is true; the default if there is none."""
-    return next((value for value in given(values, "array") if test(value)), default)
+    return next((value for value in items_of(values, "array") if test(value)), default)
 
 
 def _item(values: Any, index: int) -> Any:
@@ -137,7 +137,7 @@ def _changed(values: List) -> List:
 
 
 def _extend(values: List, more: Any) -> None:
-    _changed(values).items.extend(list(given(more)))
+    _changed(values).items.extend(list(items_of(more)))
 
 
 def _insert(values: List, index: int, item: Any) -> None:
@@ -187,7 +187,7 @@ def _new_list(element: ClrType) -> Callable[..., List]:
     def make(values: Any = ()) -> List:
         if isinstance(values, int) and values < 0:
             raise out_of_range("capacity")
-        return List(element, [] if isinstance(values, int) else given(values))
+        return List(element, [] if isinstance(values, int) else items_of(values))
 
     return make
 
@@ -351,26 +351,26 @@ define(
 
 
 def _new_set(element: ClrType) -> Callable[..., HashSet]:
-    return lambda values=(), comparer=None: HashSet(element, given(values), comparer)
+    return lambda values=(), comparer=None: HashSet(element, items_of(values), comparer)
 
 
 def _union(left: HashSet, values: Any) -> None:
-    for item in list(given(values, "other")):
+    for item in list(items_of(values, "other")):
         left.add(item)
 
 
 def _subtract(left: HashSet, values: Any) -> None:
-    for item in list(given(values, "other")):
+    for item in list(items_of(values, "other")):
         left.entries.pop(left.key(item), None)
 
 
 def _intersect(left: HashSet, values: Any) -> None:
-    keys = {left.key(item) for item in given(values, "other")}
+    keys = {left.key(item) for item in items_of(values, "other")}
     left.entries = {key: item for key, item in left.entries.items() if key in keys}
 
 
 def _keys(left: HashSet, values: Any) -> set[Any]:
-    return {left.key(item) for item in given(values, "other")}
+    return {left.key(item) for item in items_of(values, "other")}
 
 
 define(
@@ -430,7 +430,7 @@ define(
     {
         "new()": Typed(lambda element: lambda: List(element, (), "Queue")),
         "new(IEnumerable<T> collection)": Typed(
-            lambda element: lambda values: List(element, given(values), "Queue")
+            lambda element: lambda values: List(element, items_of(values), "Queue")
         ),
         "int Count": len,
         "void Enqueue(T item)": _add,
@@ -446,7 +446,7 @@ define(
     {
         "new()": Typed(lambda element: lambda: List(element, (), "Stack")),
         "new(IEnumerable<T> collection)": Typed(
-            lambda element: lambda values: List(element, list(given(values))[::-1], "Stack")
+            lambda element: lambda values: List(element, list(items_of(values))[::-1], "Stack")
         ),
         "int Count": len,
         "void Push(T item)": _push,
