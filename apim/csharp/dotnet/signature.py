@@ -65,11 +65,11 @@ class Checked:
 
 Prepare = Callable[..., Callable[[Any], object] | None]
 PREPARATIONS: Final[dict[Callable[..., object], Prepare]] = {}
-"""By function of a table: see `prepared_by`."""
+"""The preparations of the functions that `prepared_by` decorates."""
 
 
 def prepared_by(prepare: Prepare) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Decorates a table's function whose arguments after the first are often constants.
+    """Decorates a member's function whose arguments after the first are often constants.
 
     Args:
         prepare: is called with these constants when an expression is compiled. It returns a function of the

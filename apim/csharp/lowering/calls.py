@@ -383,18 +383,18 @@ def _is_constant(slot: Slot) -> bool:
 
 
 def _prepared(function: Callable[..., Any], slots: list[Slot]) -> Callable[[Any], Any] | None:
-    """The function with the arguments after the first set, from the slots; None if there is no such form."""
+    """The function of the first argument, if the others are constant and it can be prepared; or else None."""
     prepare = PREPARATIONS.get(function)
     if prepare is None or not slots or not all(map(_is_constant, slots)):
         return None
     try:
         return prepare(*map(_known, slots))
     except DotNetException:
-        return None  # The call throws it when the expression runs.
+        return None  # The call throws the exception when the expression runs.
 
 
 def _shared(slot: Slot, source: Source) -> str | None:
-    """The name of one array for all calls, if the argument is a new array of constants."""
+    """The name of an array that all calls share, if the argument is a new array of constants; or else None."""
     if slot.expanded or not slot.arguments or slot.converters[0] is not same:
         return None
     bound = slot.arguments[0].bound

@@ -423,7 +423,7 @@ class Operations(Calls, Interpolation):
                 self.refuse(f"{operand.type} is never null", at, "CS0037")
             return f"({self.text(operand)} is None)"
         if value.type is STRING or (value.type is INT32 is operand.type):
-            # As in .NET, Python's `==` is true for equal values only.
+            # For strings and for two ints, `==` of Python gives the result of .NET.
             return f"({self.text(value)} == {self.text(operand)})"
         return self.source.call(equals, self.text(value), self.text(operand))
 

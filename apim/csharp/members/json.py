@@ -48,7 +48,7 @@ def _cast(name: str, *, nullable: bool) -> Callable[[Any], Any]:
         return cast_token(token, name, nullable=nullable)
 
     def cast_text(token: Any) -> Any:
-        """The same for string; most tokens that are cast to it are strings."""
+        """`cast` for string, which is faster for the usual case, a token that is a string."""
         if type(token) is JValue and token.kind == "String":
             return token.value
         return cast_token(token, "String", nullable=nullable)
