@@ -394,7 +394,7 @@ def _prepared(function: Callable[..., Any], slots: list[Slot]) -> Callable[[Any]
 
 
 def _shared(slot: Slot, source: Source) -> str | None:
-    """The name of an array that all calls share, if the argument is a new array of constants; or else None."""
+    """The name of one array for all calls, if the argument is a new array of constants; otherwise None."""
     if slot.expanded or not slot.arguments or slot.converters[0] is not same:
         return None
     bound = slot.arguments[0].bound
