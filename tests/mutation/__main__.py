@@ -17,10 +17,16 @@ if __name__ == "__main__":
     parser.add_argument(
         "--seconds", type=float, default=20, help="longest time of tests for each mutant (%(default)s)"
     )
+    parser.add_argument(
+        "--saved",
+        type=Path,
+        metavar="FILE",
+        help="a file for the lines that each test covers; a later command with the same tests reads it",
+    )
     arguments = parser.parse_args()
     files = [str(template.resolve().relative_to(ROOT / "policies")) for template in arguments.template]
     plugins = [f"-p no:{name}" for name in ("xdist", "cacheprovider", "unraisableexception")]
     # Only the names of failed tests are used, so that pytest need not explain the failures.
     brief = ["-q", "-W", "ignore", "--assert=plain", "--tb=native"]
-    mutation = Mutation(files, arguments.seconds)
+    mutation = Mutation(files, arguments.seconds, arguments.saved)
     sys.exit(pytest.main([*brief, *plugins, *arguments.tests], plugins=[mutation]))

@@ -1,14 +1,16 @@
 """A plugin of pytest that runs the tests of a template's lines against each mutant of the template."""
 
 import gc
+import json
 import multiprocessing
 import resource
 import shutil
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -18,9 +20,11 @@ import pytest
 
 from apim import coverage
 from apim.gateway import Gateway
+from apim.messages import InboundRequest, OutboundResponse
 from gateway import policy
 from tests.mutation.mutants import Mutant, mutants
 from tests.policies.engine.harness import Harness
+from tests.policies.oauth import flow
 from tests.policies.oauth.flow import GATEWAY
 from tests.stacks import planned_service
 
@@ -63,27 +67,59 @@ class _Test:
     points: frozenset[coverage.Point]
 
 
-class _Recorder:
-    """Counts which points of some templates each test covers."""
+_Measured = dict[str, tuple[float, frozenset[coverage.Point]]]
+"""The duration of each test that passes, and the points that it covers, by the test's id."""
 
-    def __init__(self, files: frozenset[str]) -> None:
-        self.files = files
-        self._marks: list[tuple[weakref.ref[Gateway], list[coverage.Mark]]] = []
+
+def _save(measured: _Measured, file: Path) -> None:
+    points = {
+        point: number for number, point in enumerate({each for _, some in measured.values() for each in some})
+    }
+    tests = {name: [seconds, [points[each] for each in some]] for name, (seconds, some) in measured.items()}
+    file.write_text(json.dumps({"points": [astuple(point) for point in points], "tests": tests}))
+
+
+def _load(file: Path) -> _Measured:
+    saved = json.loads(file.read_text())
+    points = [coverage.Point(*values) for values in saved["points"]]
+    return {
+        name: (seconds, frozenset(points[number] for number in numbers))
+        for name, (seconds, numbers) in saved["tests"].items()
+    }
+
+
+class _Recorder:
+    """Counts which points of the templates each test covers."""
+
+    def __init__(self) -> None:
+        self._marks: weakref.WeakKeyDictionary[Gateway, list[coverage.Mark]] = weakref.WeakKeyDictionary()
+        self._used: weakref.WeakSet[Gateway] = weakref.WeakSet()
 
     def watch(self, gateway: Gateway) -> None:
-        marks = [mark for mark in coverage.marks(gateway) if mark[0].file in self.files]
-        self._marks.append((weakref.ref(gateway), marks))
+        self._marks[gateway] = coverage.marks(gateway)
+
+    @contextmanager
+    def requests(self) -> Generator[None]:
+        """Notes which gateways receive requests: only their points can be covered."""
+        handle = Gateway.handle
+
+        def noted(gateway: Gateway, request: InboundRequest) -> Awaitable[OutboundResponse]:
+            self._used.add(gateway)
+            return handle(gateway, request)
+
+        with mock.patch.object(Gateway, "handle", noted):
+            yield
 
     def take(self) -> frozenset[coverage.Point]:
         """The points that were covered since the last call."""
-        taken = set()
-        for _, marks in self._marks:
-            for point, hits, index in marks:
-                if hits[index]:
-                    taken.add(point)
-                    hits[index] = 0
-        self._marks = [(gateway, marks) for gateway, marks in self._marks if gateway() is not None]
-        return frozenset(taken)
+        covered = [
+            mark for gateway in self._used for mark in self._marks.get(gateway, ()) if mark[1][mark[2]]
+        ]
+        # A policy and the part of a policy that begins with it share one mark.
+        for _, hits, index in covered:
+            hits[index] = 0
+        self._used.clear()
+        return frozenset(point for point, _, _ in covered)
 
 
 class Mutation:
@@ -92,12 +128,15 @@ class Mutation:
     Attributes:
         files: the templates, as paths below `policies/`.
         seconds: how long the tests may take that run against one mutant; the most specific ones run first.
+        saved: the file with the points that each test covers; it is written if it does not exist. None if
+            they are not saved.
         results: the outcome of each mutant.
     """
 
-    def __init__(self, files: Sequence[str], seconds: float) -> None:
+    def __init__(self, files: Sequence[str], seconds: float, saved: Path | None = None) -> None:
         self.files = files
         self.seconds = seconds
+        self.saved = saved
         self.results: list[Result] = []
         self._failed: list[str] = []
 
@@ -108,11 +147,17 @@ class Mutation:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         assert reporter is not None
-        # The processes share the compiled expressions of unchanged templates.
+        # The processes share the compiled expressions of unchanged templates and the slow creation of a key.
         Harness(planned_service(GATEWAY))
+        flow._signing_key()
         policy._environment.cache_clear()
         gc.freeze()
-        measured = _in_child(session, lambda: self._measure(session)) or {}
+        if self.saved is not None and self.saved.exists():
+            measured = _load(self.saved)
+        else:
+            measured = _in_child(session, lambda: self._measure(session)) or {}
+            if self.saved is not None:
+                _save(measured, self.saved)
         tests = [_Test(item, *measured[item.nodeid]) for item in session.items if item.nodeid in measured]
         reporter.write_line(f"\n{len(tests)} tests pass without a mutant.")
         with TemporaryDirectory() as folder, mock.patch.object(policy, "_FOLDER", Path(folder)):
@@ -130,11 +175,10 @@ class Mutation:
         reporter.write_line(f"{found} of {len(self.results)} mutants fail a test.")
         return True
 
-    def _measure(self, session: pytest.Session) -> dict[str, tuple[float, frozenset[coverage.Point]]]:
-        """The duration and the covered points of each test that passes, by its id."""
-        recorder = _Recorder(frozenset(f"policies/{file}" for file in self.files))
-        measured = {}
-        with mock.patch.object(coverage, "recorder", return_value=recorder):
+    def _measure(self, session: pytest.Session) -> _Measured:
+        recorder = _Recorder()
+        measured: _Measured = {}
+        with mock.patch.object(coverage, "recorder", return_value=recorder), recorder.requests():
             for item, following in zip(session.items, [*session.items[1:], None], strict=True):
                 started = time.process_time()
                 if self._first_failure([item], following) is None:
@@ -143,6 +187,8 @@ class Mutation:
 
     def _run(self, session: pytest.Session, file: str, mutant: Mutant, tests: list[_Test]) -> Result:
         chosen = self._chosen(f"policies/{file}", mutant.line, tests)
+        if not chosen:
+            return Result(file, mutant, 0, None)
         limit = round(10 + 3 * self.seconds)
         found_by = _in_child(session, lambda: self._first_failure(chosen) or "", processor_seconds=limit)
         return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
