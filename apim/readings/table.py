@@ -7,8 +7,6 @@ from typing import Any, Final
 from apim.readings.question import Option, Question, Source
 
 _FILE: Final = Path(__file__).with_suffix(".toml")
-
-
 _REQUIRED: Final = ("id", "name", "text", "options", "hostile", "evidence", "check", "remedy")
 
 

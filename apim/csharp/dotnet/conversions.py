@@ -45,8 +45,6 @@ _WIDER: Final = {
 _COVARIANT: Final = frozenset(
     {"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"}
 )
-
-
 _CONVERTIBLE: Final = NUMBERS | {"Boolean", "String", "DateTime"}
 
 

@@ -25,11 +25,7 @@ from apim.csharp.errors import DotNetException
 from apim.csharp.json.plain import BigInteger
 
 _BASIC: Final = frozenset({"Integer", "Float", "String", "Comment", "Raw", "Boolean"})
-
-
 _TEXT: Final = frozenset({"String", "Comment", "Raw"})
-
-
 _ALLOWED: Final = {
     "Boolean": _BASIC,
     "Double": _BASIC,

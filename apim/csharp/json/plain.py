@@ -15,8 +15,6 @@ from apim.csharp.dotnet.values import Array, Char, EnumValue, Integer, equals
 from apim.csharp.errors import DotNetException, UnsupportedError
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x85\u2028\u2029]')
 
 

@@ -282,8 +282,6 @@ def parse_offset(text: str | None) -> DateTimeOffset:
 _SPAN = re.compile(
     r"(-)?(?:([0-9]+)|(?:([0-9]+)\.)?([0-9]+):([0-9]+)(?::([0-9]+)(?::([0-9]+))?(?:\.([0-9]+))?)?)\Z"
 )
-
-
 _MOST_DAYS: Final = 10_675_199
 
 

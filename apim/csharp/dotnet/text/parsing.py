@@ -29,17 +29,9 @@ def read_bool(text: str | None) -> bool | None:
 
 
 _SPACE: Final = " \t\n\v\f\r"
-
-
 _INTEGER = re.compile(r"[+-]?\d+\0*", re.ASCII)
-
-
 _FLOAT = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\0*", re.ASCII)
-
-
 _DECIMAL = re.compile(r"(?P<sign>[+-])?(?P<number>\d[\d,]*(?:\.\d*)?|\.\d+)(?P<after>[+-])?\0*", re.ASCII)
-
-
 _SPECIAL: Final = {
     "nan": math.nan,
     "infinity": math.inf,
@@ -99,14 +91,10 @@ _FORMS = re.compile(
     r"(?:(?P<n>[0-9a-f]{32})|(?P<open>[{(]?)(?P<d>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?P<close>[})]?))$",
     re.IGNORECASE,
 )
-
-
 _HEX = re.compile(
     r"\{0x[0-9a-f]{1,8},0x[0-9a-f]{1,4},0x[0-9a-f]{1,4},\{0x[0-9a-f]{1,2}(?:,0x[0-9a-f]{1,2}){7}\}\}",
     re.IGNORECASE,
 )
-
-
 _PAIRS = {"": "", "{": "}", "(": ")"}
 
 
