@@ -5,18 +5,29 @@ templates and compiled the expressions of a stack's policies.
 """
 
 import gc
+import os
 
+from uvicorn.protocols.http import h11_impl
+
+from apim import coverage
+from apim.compiled import CompiledService
 from apim.lint.subject import compiled
 from tests.stacks import FUNCTIONS_ONLY
-from twin import cli, eval_command, lint_command, session, stack
+from twin import blob_client, cli, eval_command, hosted_service, late_app, lint_command, session, stack
 from twin.azure.cloud import Cloud
+from twin.foundry import service as foundry
 from twin.gateway_plan import LOCAL, plan_stack
 from verify import command as verification
 
 COMMANDS = (cli, eval_command, lint_command, session, verification)
+LATER_IMPORTS = (blob_client, foundry, hosted_service, late_app, h11_impl)
+"""What a twin imports while it starts."""
 
 stack.evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=Cloud(gateway_url=LOCAL["localUrl"]))
 # An evaluation compiles no policies that were checked before.
 compiled(plan_stack({**FUNCTIONS_ONLY, **LOCAL}).service(), frozenset())
+if coverage.FOLDER in os.environ:
+    # C# that counts the outcomes of its decisions is compiled separately.
+    CompiledService(plan_stack(LOCAL).service(), counted=True)
 # The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()
