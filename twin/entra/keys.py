@@ -77,7 +77,7 @@ class SigningKeys:
         return claims
 
     def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
-        """Encrypts state that clients keep, such as a renew_file token; `purpose` distinguishes the kinds."""
+        """Encrypts state that clients keep, such as a refresh token; `purpose` distinguishes the kinds."""
         return jwe.encrypt_compact(
             {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
         )
