@@ -7,7 +7,7 @@ import resource
 import shutil
 import time
 import weakref
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -32,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FIRST_TESTS = 10
 """The number of tests that run in the order of their rank; the others run module by module."""
+
+_RECENT_TESTS = 4
+"""The number of tests that failed last with mutants of a template and run first with its next mutant."""
 
 _WAIT = 900
 """The longest time in seconds for one process, which may have to wait for processor time."""
@@ -139,6 +142,7 @@ class Mutation:
         self.saved = saved
         self.results: list[Result] = []
         self._failed: list[str] = []
+        self._found_by: dict[str, deque[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -186,11 +190,16 @@ class Mutation:
         return measured
 
     def _run(self, session: pytest.Session, file: str, mutant: Mutant, tests: list[_Test]) -> Result:
+        # A test that failed with a mutant of the template often fails with the next one.
+        recent = [item for item in session.items if item.nodeid in self._found_by.get(file, ())]
         chosen = self._chosen(f"policies/{file}", mutant.line, tests)
+        chosen = [*recent, *(item for item in chosen if item not in recent)]
         if not chosen:
             return Result(file, mutant, 0, None)
         limit = round(10 + 3 * self.seconds)
         found_by = _in_child(session, lambda: self._first_failure(chosen) or "", processor_seconds=limit)
+        if found_by:
+            self._found_by.setdefault(file, deque(maxlen=_RECENT_TESTS)).append(found_by)
         return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
 
     def _chosen(self, file: str, line: int, tests: list[_Test]) -> list[pytest.Item]:
