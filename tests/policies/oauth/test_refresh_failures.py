@@ -198,9 +198,8 @@ def test_d7_a_refresh_whose_write_fails_can_be_repeated(flow: Flow, failing: Fai
     assert flow.refresh(token).status == 200
 
 
-def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flow) -> None:
-    """The store changed the document and its response was lost: the gateway recognizes its own write."""
-    token = flow.refresh_token()
+def lose_the_next_write_response(flow: Flow) -> None:
+    """The store changes a grant, and its response is lost."""
     written: list[int] = []
     answer_of = flow.store.answer
 
@@ -212,9 +211,23 @@ def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flo
         return answer
 
     flow.store.answer = lost
+
+
+def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flow) -> None:
+    """The gateway recognizes its own write."""
+    token = flow.refresh_token()
+    lose_the_next_write_response(flow)
     given = flow.refresh(token).json()["refresh_token"]
     assert flow.store.one("grants")["counter"] == 2
     assert flow.refresh(given).status == 200
+
+
+def test_d7_a_redemption_whose_write_response_was_lost_is_not_taken_for_a_replay(flow: Flow) -> None:
+    code = flow.code()
+    lose_the_next_write_response(flow)
+    given = flow.redeem(code).json()
+    assert flow.store.one("grants")["status"] == "redeemed"
+    assert flow.call(given["access_token"]).status == 200
 
 
 @pytest.mark.parametrize(("failing", "code"), [(unreachable, 503), (status(500), 503), (status(404), 400)])

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.policies.engine.harness import Response
+from apim.network import Reply
+from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import FORM, Failing, Flow, status, unreachable
 
 
@@ -211,6 +212,19 @@ def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(flow: Flow) -> 
     flow.store.failing = {2: status(412)}
     assert done(flow.revoke(token))
     assert not alive(flow)
+
+
+def test_d6_a_revocation_ends_when_another_request_has_revoked_the_grant(flow: Flow) -> None:
+    token = tokens(flow)["refresh_token"]
+    flow.store.calls.clear()
+
+    def revoked_in_between() -> Reply:
+        flow.store.one("grants")["status"] = "revoked"
+        return reply(412, "{}")
+
+    flow.store.failing = {2: revoked_in_between}
+    assert done(flow.revoke(token))
+    assert [method for method, _ in flow.store.calls] == ["GET", "GET", "PUT", "GET"]
 
 
 def test_d6_another_sign_in_with_the_same_client_is_not_affected(flow: Flow) -> None:

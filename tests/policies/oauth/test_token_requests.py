@@ -178,13 +178,21 @@ def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
     assert redeem_raw(flow, form).status == 200
 
 
+def names_what_is_missing(answer: Response, name: str) -> bool:
+    """Without grant_type, it is not known which other parameters are required."""
+    expected = "Send grant_type and the other parameters" if name == "grant_type" else f"{name} is missing."
+    return answer.json()["error_description"].startswith(expected)
+
+
 @pytest.mark.parametrize("name", ["grant_type", "code", "code_verifier", "client_id"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_d2_a_missing_or_empty_parameter_of_a_redemption_is_an_invalid_request(
     flow: Flow, name: str, value: str | None
 ) -> None:
     code = flow.code()
-    assert error_of(redeem_raw(flow, redemption(flow, code, **{name: value}))) == (400, "invalid_request")
+    answer = redeem_raw(flow, redemption(flow, code, **{name: value}))
+    assert error_of(answer) == (400, "invalid_request")
+    assert names_what_is_missing(answer, name)
     assert redeem_raw(flow, redemption(flow, code)).status == 200
 
 
@@ -194,7 +202,9 @@ def test_d2_a_missing_or_empty_parameter_of_a_refresh_is_an_invalid_request(
     flow: Flow, name: str, value: str | None
 ) -> None:
     token = flow.refresh_token()
-    assert error_of(flow.refresh(**{"refresh_token": token, name: value})) == (400, "invalid_request")
+    answer = flow.refresh(**{"refresh_token": token, name: value})
+    assert error_of(answer) == (400, "invalid_request")
+    assert names_what_is_missing(answer, name)
     assert flow.refresh(token).status == 200
 
 
