@@ -65,28 +65,30 @@ def _split(regex: Regex, text: str | None, count: int = 0) -> list[str]:
     return [*pieces, subject[position:]]
 
 
-def _replaced(regex: Regex, text: str | None, make: Callable[[Match], str | None], count: int) -> str:
+def _replaced(regex: Regex, text: str | None, make: Callable[[re.Match[str]], str | None], count: int) -> str:
     subject = _input(regex, text)
     if count < -1:
         raise out_of_range("count")
     found = _all_in(regex, subject)
-    text, position = "", 0
+    pieces, position = [], 0
     for match in found if count == -1 else islice(found, count):
-        text += subject[position : match.start()] + (make(Match(regex.pattern, match)) or "")
+        pieces += subject[position : match.start()], make(match) or ""
         position = match.end()
-    return text + subject[position:]
+    return "".join([*pieces, subject[position:]])
 
 
 def _replace(regex: Regex, text: str | None, replacement: str | None, count: int = -1) -> str:
     if replacement is None:
         raise argument_null("replacement")
-    return _replaced(regex, text, lambda match: expand(match, replacement), count)
+    if "$" not in replacement:
+        return _replaced(regex, text, lambda _match: replacement, count)
+    return _replaced(regex, text, lambda match: expand(Match(regex.pattern, match), replacement), count)
 
 
 def _evaluate(
     regex: Regex, text: str | None, evaluator: Callable[[Match], str | None], count: int = -1
 ) -> str:
-    return _replaced(regex, text, evaluator, count)
+    return _replaced(regex, text, lambda match: evaluator(Match(regex.pattern, match)), count)
 
 
 def _unescape(text: str | None) -> str:
