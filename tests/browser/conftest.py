@@ -1,4 +1,4 @@
-"""A browser profile for each test, at a whole twin."""
+"""A tab of a browser, at a whole twin."""
 
 from collections.abc import Iterator
 
@@ -14,16 +14,26 @@ expect.set_options(timeout=_TIMEOUT)
 __all__ = ["ada", "client", "running_twin", "twin"]
 
 
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser profile of its own."""
+@pytest.fixture(scope="module")
+def module_page(chromium: Browser) -> Iterator[Page]:
+    """A tab for all tests of a file: Chromium needs more time to open one than for most tests."""
     context = chromium.new_context()
-    yield context
+    page = context.new_page()
+    page.set_default_timeout(_TIMEOUT)
+    yield page
     context.close()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    page = context.new_page()
-    page.set_default_timeout(_TIMEOUT)
-    return page
+def page(module_page: Page) -> Iterator[Page]:
+    """An empty tab without cookies and without the routes of other tests."""
+    yield module_page
+    module_page.unroute_all()
+    module_page.goto("about:blank")
+    module_page.context.clear_cookies()
+
+
+@pytest.fixture
+def context(page: Page) -> BrowserContext:
+    """The browser profile of the tab."""
+    return page.context

@@ -8,14 +8,15 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.policies.engine.harness import Harness, Response
 from tests.policies.oauth.flow import GATEWAY, Flow, handle_of, service_with
@@ -102,6 +103,8 @@ PAGES: dict[str, Callable[[Flow], Response]] = {
     "too many": _too_many,
 }
 
+OPENS_AN_APP = ("signed in", "not signed in")
+
 
 def response_of(name: str) -> Response:
     """The page, as the gateway answers with it; in a thread, because Playwright's has an event loop."""
@@ -109,12 +112,29 @@ def response_of(name: str) -> Response:
         return pool.submit(lambda: PAGES[name](Flow.at(_harness()))).result()
 
 
-def new_tab(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
-    """A tab in which the gateway gives this answer at the path `/page` and refuses everything else."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 480}, color_scheme=scheme, device_scale_factor=1
-    )
-    page = context.new_page()
+@pytest.fixture
+def page_for(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Page]]:
+    """The tab for a page, by its name.
+
+    A page that opens an app gets a tab of its own: while Chromium asks about the app, which can be after the
+    next page is loaded, the tab ignores clicks.
+    """
+    with ExitStack() as tabs:
+
+        def tab(name: str) -> Page:
+            if name not in OPENS_AN_APP:
+                return request.getfixturevalue("page")
+            context = request.getfixturevalue("chromium").new_context()
+            tabs.callback(context.close)
+            return context.new_page()
+
+        yield tab
+
+
+def prepare(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None:
+    """The gateway gives the browser this answer at the path `/page` and refuses everything else."""
+    page.set_viewport_size({"width": width, "height": 480})
+    page.emulate_media(color_scheme=scheme)
 
     def fulfill(route: Route) -> None:
         if urlsplit(route.request.url).path != "/page":
@@ -124,23 +144,22 @@ def new_tab(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -
         route.fulfill(status=answer.status, headers=headers, body=answer.body)
 
     page.route("**/*", fulfill)
-    return page
 
 
-def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
+def show(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None:
     """The page with all its headers, as a browser shows it at the gateway's address."""
-    page = new_tab(browser, answer, width=width, scheme=scheme)
+    prepare(page, answer, width=width, scheme=scheme)
     page.goto(f"{GATEWAY}/page")
-    return page
 
 
 BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(28, 33, 39)"}
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> None:
+def test_c4_axe_has_no_findings_on_any_page(page_for: Callable[[str], Page], name: str) -> None:
+    page = page_for(name)
     complaints: list[str] = []
-    page = show(chromium, response_of(name), width=320, scheme="light")
+    show(page, response_of(name), width=320, scheme="light")
     page.on("console", lambda message: complaints.append(message.text))
     page.evaluate(AXE.read_text())
     for width, (scheme, background) in itertools.product((320, 1280), BACKGROUNDS.items()):
@@ -157,12 +176,11 @@ def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> Non
         assert shown == background
     # Without a click, Chromium opens only one app.
     assert [each for each in complaints if "Not allowed to launch" not in each] == []
-    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme: Scheme) -> None:
-    page = show(chromium, response_of("consent"), width=390, scheme=scheme)
+def test_c4_axe_has_no_findings_while_the_page_is_used(page: Page, scheme: Scheme) -> None:
+    show(page, response_of("consent"), width=390, scheme=scheme)
     page.evaluate(AXE.read_text())
     page.get_by_role("checkbox").check()
     for name in ("Allow", "Deny"):
@@ -170,12 +188,12 @@ def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme
         for use in (button.hover, button.focus):
             use()
             assert page.evaluate("axe.run().then(found => found.violations.map(each => each.id))") == []
-    page.context.close()
 
 
-def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browser) -> None:
+def test_c8_the_page_opens_the_app_automatically_and_stays_open(page_for: Callable[[str], Page]) -> None:
     """No app handles the scheme here, so Chromium requests its URL and the page stays in the tab."""
-    page = new_tab(chromium, response_of("signed in"), width=390, scheme="light")
+    page = page_for("signed in")
+    prepare(page, response_of("signed in"), width=390, scheme="light")
     session = page.context.new_cdp_session(page)
     navigations: list[tuple[str, str]] = []
     session.on(
@@ -193,11 +211,10 @@ def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browse
         assert time.monotonic() < deadline, navigations
         page.wait_for_timeout(20)
     assert page.url == f"{GATEWAY}/page"
-    page.context.close()
 
 
-def test_c4_the_page_can_be_read_by_a_screen_reader(chromium: Browser) -> None:
-    page = show(chromium, response_of("consent"), width=390, scheme="light")
+def test_c4_the_page_can_be_read_by_a_screen_reader(page: Page) -> None:
+    show(page, response_of("consent"), width=390, scheme="light")
     expect(page.get_by_role("heading", level=1)).to_contain_text("http://127.0.0.1:45321")
     expect(page.get_by_role("note")).to_contain_text("your own computer")
     box = page.get_by_role("checkbox", name="I started this myself")
@@ -210,7 +227,6 @@ def test_c4_the_page_can_be_read_by_a_screen_reader(chromium: Browser) -> None:
         size = button.bounding_box()
         assert size is not None
         assert size["height"] >= 44
-    page.context.close()
 
 
 SHOTS: dict[str, tuple[str, int, Scheme]] = {
@@ -223,13 +239,13 @@ SHOTS: dict[str, tuple[str, int, Scheme]] = {
 
 @pytest.mark.parametrize("name", SHOTS)
 def test_the_screenshots_of_the_documentation_can_be_taken(
-    chromium: Browser, tmp_path: Path, name: str
+    page_for: Callable[[str], Page], tmp_path: Path, name: str
 ) -> None:
     which, width, scheme = SHOTS[name]
-    page = show(chromium, response_of(which), width=width, scheme=scheme)
+    page = page_for(which)
+    show(page, response_of(which), width=width, scheme=scheme)
     folder = ROOT / "docs" if os.environ.get("DOCS_SCREENSHOTS") else tmp_path
     target = folder / f"{name}.png"
     page.screenshot(path=target, full_page=True)
     assert target.read_bytes().startswith(b"\x89PNG")
     assert (ROOT / "docs" / f"{name}.png").is_file()
-    page.context.close()
