@@ -1,5 +1,7 @@
 """Refresh tokens: rotation, repetition, reuse, and narrowing."""
 
+import base64
+import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +16,7 @@ from tests.policies.oauth.flow import (
     RESOURCE,
     Flow,
     ManualClock,
+    encoded,
     service_with,
 )
 
@@ -264,6 +267,28 @@ def test_d5_a_copy_of_the_store_is_not_enough_to_create_a_token(flow: Flow) -> N
     assert refused(flow.refresh(token))
     flow.store.one("grants")["refreshSecret"] = secret
     assert flow.refresh(token).status == 200
+
+
+def created_with_the_key(flow: Flow, version: str) -> str:
+    """A refresh token for the first counter of the only grant, with the MAC of the gateway's key."""
+    grant = flow.store.one("grants")
+    parts = "|".join(("refresh", grant["id"], "1", version, grant.get("refreshSecret", "")))
+    key = base64.b64decode(flow.named_value("token-key-v1"))
+    mac = encoded(hmac.digest(key, parts.encode(), "sha256"))
+    return f"{grant['id']}.1.{version}.{mac}"
+
+
+def test_d5_a_mac_over_another_key_version_is_invalid_even_with_the_key(flow: Flow) -> None:
+    token = flow.refresh_token()
+    assert created_with_the_key(flow, "1") == token
+    assert refused(flow.refresh(created_with_the_key(flow, "9")))
+    assert flow.refresh(token).status == 200
+
+
+def test_d5_a_grant_without_refresh_tokens_accepts_none_even_with_the_key(flow: Flow) -> None:
+    flow.register(grant_types=["authorization_code"])
+    flow.redeem(flow.code())
+    assert refused(flow.refresh(created_with_the_key(flow, "1")))
 
 
 def test_d5_a_refresh_token_sent_by_another_client_revokes_nothing(flow: Flow) -> None:
