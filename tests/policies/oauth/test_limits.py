@@ -410,6 +410,14 @@ def test_an_access_token_has_4096_characters_at_most(
     assert flow.store.one("grants")["status"] == ("revoked" if accepted else "redeemed")
 
 
+def test_a_shortened_access_token_is_refused_at_every_length(flow: Flow) -> None:
+    """Some lengths are not valid base64url."""
+    header, key, iv, ciphertext, tag = flow.token().split(".")
+    for length in range(1, 9):
+        token = ".".join((header, key, iv, ciphertext[:length], tag))
+        assert (flow.call(token).status, flow.revoke(token).status) == (401, 200)
+
+
 # Rate limits
 
 ENDPOINTS = {
