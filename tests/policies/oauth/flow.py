@@ -58,6 +58,7 @@ class Store:
         documents: the documents by container and id.
         calls: method and container of each request, in order.
         failing: responses that replace the store's, by the number of the request from 0.
+        lost_write: the container whose next changed document is stored while the response is lost; or empty.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -65,6 +66,7 @@ class Store:
         self.documents: dict[tuple[str, str], Document] = {}
         self.calls: list[tuple[str, str]] = []
         self.failing: dict[int, Failing] = {}
+        self.lost_write = ""
         self._versions = 0
         self._again: tuple[Sent, Failing, int] | None = None
 
@@ -89,7 +91,11 @@ class Store:
         assert sent.header("x-ms-version") == "2018-12-31"
         assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", sent.header("x-ms-date") or "")
         assert json.loads(sent.header("x-ms-documentdb-partitionkey") or "") == [name]
-        return self._kept(sent, (container, name), body)
+        kept = self._kept(sent, (container, name), body)
+        if sent.method == "PUT" and container == self.lost_write:
+            self.lost_write = ""
+            return unreachable()
+        return kept
 
     def _fail(self, sent: Sent, failing: Failing, attempts: int) -> Reply:
         """Fails, as often as the gateway repeats a call after a transient failure."""

@@ -1,11 +1,13 @@
 """The bindings of a sign-in between transaction, browser, form, Entra's response, code and client."""
 
+import base64
+import hmac
 import re
 
 import pytest
 
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
-from tests.policies.oauth.flow import FORM, GATEWAY, RESOURCE, Flow, handle_of
+from tests.policies.oauth.flow import FORM, GATEWAY, RESOURCE, Flow, encoded, handle_of
 
 
 @pytest.fixture
@@ -97,6 +99,17 @@ def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: 
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "client_assertion": "token-for-api://AzureADTokenExchange",
     }
+
+
+def test_c5_a_form_without_a_cookie_is_refused_even_with_a_right_token(flow: Flow) -> None:
+    """The token is computed with the gateway's key for a browser that has no secret."""
+    page = flow.page()
+    transaction = flow.store.one("transactions")
+    key = base64.b64decode(flow.named_value("consent-key-v1"))
+    token = encoded(hmac.digest(key, f"consent|{transaction['id']}|".encode(), "sha256"))
+    flow.cookies.clear()
+    assert flow.consent(page, token=token).status == 403
+    assert flow.store.one("transactions") == transaction
 
 
 def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:

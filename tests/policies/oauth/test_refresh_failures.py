@@ -198,25 +198,10 @@ def test_d7_a_refresh_whose_write_fails_can_be_repeated(flow: Flow, failing: Fai
     assert flow.refresh(token).status == 200
 
 
-def lose_the_next_write_response(flow: Flow) -> None:
-    """The store changes a grant, and its response is lost."""
-    written: list[int] = []
-    answer_of = flow.store.answer
-
-    def lost(sent: object) -> Reply:
-        answer = answer_of(sent)  # ty: ignore[invalid-argument-type]
-        if flow.store.calls[-1] == ("PUT", "grants") and not written:
-            written.append(1)
-            return unreachable()
-        return answer
-
-    flow.store.answer = lost
-
-
 def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flow) -> None:
     """The gateway recognizes its own write."""
     token = flow.refresh_token()
-    lose_the_next_write_response(flow)
+    flow.store.lost_write = "grants"
     given = flow.refresh(token).json()["refresh_token"]
     assert flow.store.one("grants")["counter"] == 2
     assert flow.refresh(given).status == 200
@@ -224,7 +209,7 @@ def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flo
 
 def test_d7_a_redemption_whose_write_response_was_lost_is_not_taken_for_a_replay(flow: Flow) -> None:
     code = flow.code()
-    lose_the_next_write_response(flow)
+    flow.store.lost_write = "grants"
     given = flow.redeem(code).json()
     assert flow.store.one("grants")["status"] == "redeemed"
     assert flow.call(given["access_token"]).status == 200

@@ -275,6 +275,15 @@ def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow:
     assert flow.store.documents == documents
 
 
+@pytest.mark.parametrize(("name", "code"), [("allow", 303), ("deny", 303), ("callback", 302)])
+def test_d7_a_step_whose_write_response_was_lost_continues(flow: Flow, name: str, code: int) -> None:
+    """The gateway recognizes its own write."""
+    prepared = STEPS[name].before(flow)
+    flow.store.lost_write = "transactions"
+    assert STEPS[name].go(flow, prepared).status == code
+    assert flow.store.lost_write == ""
+
+
 def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
     prepared, _, documents = _failed_at(flow, STEPS["token"], 2, status(404))
     answer = flow.redeem(str(prepared))
