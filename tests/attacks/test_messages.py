@@ -65,9 +65,10 @@ def test_e1_two_authorization_headers_are_answered_like_a_missing_token(flow: Fl
     assert not reached_the_server(flow)
 
 
-def test_d2_two_authorization_headers_are_refused(flow: Flow) -> None:
+@pytest.mark.parametrize("first", ["Basic eDo=", "Bearer x"])
+def test_d2_two_authorization_headers_are_refused(flow: Flow, first: str) -> None:
     form = urlencode({"grant_type": "authorization_code", "code": flow.code(), "client_id": flow.client_id})
-    lines = [("Content-Type", FORM), ("Authorization", "Basic eDo="), ("Authorization", "Basic eDo=")]
+    lines = [("Content-Type", FORM), ("Authorization", first), ("Authorization", "Basic eDo=")]
     answer = send(flow, "POST", "/token", lines, form.encode())
     assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
 

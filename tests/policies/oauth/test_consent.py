@@ -77,15 +77,30 @@ def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> No
     assert flow.register(redirect_uris=[f"http://{host}:8000/consent"]).status == 400
 
 
+def test_b2_an_origin_with_another_scheme_is_not_the_gateways_own() -> None:
+    flow = Flow.at(planned_on_this_machine())
+    assert flow.register(redirect_uris=["https://localhost:8000/callback"]).status == 201
+
+
+def test_b2_a_name_of_this_machine_is_not_the_origin_of_a_gateway_elsewhere(flow: Flow) -> None:
+    assert flow.register(redirect_uris=["https://localhost/callback"]).status == 201
+
+
+@pytest.mark.parametrize("port", ["", ":80"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_b2_the_default_port_belongs_to_the_gateways_own_origin(host: str, port: str) -> None:
+    flow = Flow.at(planned_on_this_machine("http://localhost"))
+    assert flow.register(redirect_uris=[f"http://{host}{port}/consent"]).status == 400
+    assert flow.register(redirect_uris=[f"http://{host}:81/consent"]).status == 201
+
+
 @functools.cache
-def planned_on_this_machine() -> Harness:
-    config = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
-    service = service_with(**config)
+def planned_on_this_machine(url: str = "http://localhost:8000") -> Harness:
+    service = service_with(local="true", localUrl=url, entraAuthority="http://localhost:8002")
     values = tuple(
-        replace(value, value="http://localhost:8000") if value.name == "gateway-url" else value
-        for value in service.named_values
+        replace(value, value=url) if value.name == "gateway-url" else value for value in service.named_values
     )
-    return Harness(replace(service, gateway_url="http://localhost:8000", named_values=values), Clock())
+    return Harness(replace(service, gateway_url=url, named_values=values), Clock())
 
 
 # The resource

@@ -251,6 +251,7 @@ def test_a_registration_must_have_the_content_type_of_json(
         ("http://127.0.0.1:1/cb", "http://127.0.0.1:2/CB", False),
         ("http://127.0.0.1:1/cb", "http://127.0.0.1:2/cb/", False),
         ("http://127.0.0.1:1/cb", "http://127.0.0.1.example:2/cb", False),
+        ("https://app.example/http://127.0.0.1:1/", "https://app.example/http://127.0.0.1:2/", False),
         ("http://[::1]:1/cb?a", "http://[::1]:2/cb?a", True),
         ("http://localhost:1/cb", "http://localhost:1/cb", True),
         ("http://localhost:1/cb", "http://localhost:2/cb", True),

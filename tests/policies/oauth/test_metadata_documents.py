@@ -113,8 +113,10 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
     at_entra = flow.consent(page)
     assert "prompt" not in parameters_of(at_entra.header("Location") or "")
     code = parameters_of(flow.callback(at_entra).header("Location") or "")["code"]
+    flow.store.calls.clear()
     answer = flow.redeem(code, redirect_uri=redirect_uri)
     assert answer.status == 200
+    assert flow.store.calls == [("GET", "grants"), ("GET", "clients"), ("PUT", "grants")]
     assert flow.claims_of(answer.json()["access_token"])["client_id"] == flow.client_id
     again = flow.post(
         "/token",
