@@ -22,6 +22,6 @@ def reserved(reserve: Callable[[], int]) -> list[int]:
 @pytest.mark.parametrize("reserve", [free_port, free_port_block])
 def test_no_two_processes_get_the_same_ports_before_anything_listens(reserve: Callable[[], int]) -> None:
     with Pool(2, context=multiprocessing.get_context("spawn")) as pool:
-        given = pool.map(reserved, [reserve] * 2, chunksize=1)
-        every = [*reserved(reserve), *(port for each in given for port in each)]
+        ports_of_workers = pool.map(reserved, [reserve] * 2, chunksize=1)
+        every = [*reserved(reserve), *(port for ports in ports_of_workers for port in ports)]
         assert len(set(every)) == len(every) == 30

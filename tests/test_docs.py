@@ -153,28 +153,28 @@ def known(key: str, document: str) -> bool:
 
 
 def test_commands_in_running_text_set_keys_that_exist() -> None:
-    found = [
+    links = [
         (document.name, key)
         for document in DOCUMENTS
         for key in re.findall(
             r"`pulumi config (?:set|rm) (?:--secret |--path )*'?([\w:.\[\]-]+)", document.read_text()
         )
     ]
-    assert found
-    assert [one for one in found if not known(one[1], one[0])] == []
+    assert links
+    assert [link for link in links if not known(link[1], link[0])] == []
 
 
 def stacks() -> dict[str, list[str]]:
     """The documented commands that configure a stack, by page and name of the stack."""
-    found: dict[str, list[str]] = {}
+    indexes: dict[str, list[str]] = {}
     for document in (ROOT / "README.md", DEPLOYMENT):
         current: list[str] | None = None
         for command in commands(document):
             if command.startswith("pulumi stack init "):
-                current = found.setdefault(f"{document.name}: {command.split()[-1]}", [])
+                current = indexes.setdefault(f"{document.name}: {command.split()[-1]}", [])
             elif command.startswith(("pulumi config ", "make pin ")) and current is not None:
                 current.append(command)
-    return found
+    return indexes
 
 
 @pytest.mark.parametrize("stack", stacks())
@@ -202,8 +202,8 @@ def test_commands_that_set_a_list_set_every_index(document: Path) -> None:
         for key, index in re.findall(r"--path '([\w.]+)\[(\d+)\]", block):
             if int(index) not in indexes.setdefault(key, []):
                 indexes[key].append(int(index))
-        for key, found in indexes.items():
-            assert found == list(range(len(found))), key
+        for key, positions in indexes.items():
+            assert positions == list(range(len(positions))), key
 
 
 def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> None:
@@ -242,10 +242,10 @@ def text(value: object) -> str:
 
 def test_the_resource_providers_are_those_of_the_declared_resources() -> None:
     modules = {
-        one.type.split(":")[1]
+        resource.type.split(":")[1]
         for variant in VARIANTS
-        for one in Case(variant, preview=False).stack.resources
-        if one.type.startswith("azure-native:")
+        for resource in Case(variant, preview=False).stack.resources
+        if resource.type.startswith("azure-native:")
     }
     needed = {NAMESPACES.get(module, module).lower() for module in modules - ALWAYS_REGISTERED}
     listed = re.findall(r"az provider register --wait --namespace Microsoft\.(\w+)", DEPLOYMENT.read_text())
@@ -257,12 +257,14 @@ def test_a_pipeline_may_assign_exactly_the_roles_that_the_program_assigns() -> N
     """The condition on its own role, for writing and for deleting assignments."""
     sets = re.findall(r"GuidEquals \{([^}]+)\}", PIPELINE.read_text())
     assert len(sets) == 2
-    assert [set(one.split(", ")) for one in sets] == [{str(role.value) for role in Role}] * 2
+    assert [set(roles.split(", ")) for roles in sets] == [{str(role.value) for role in Role}] * 2
 
 
 def test_the_version_of_the_cli_is_at_least_that_of_the_sdk() -> None:
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    sdk = next(one for one in dependencies if one.startswith("pulumi==")).removeprefix("pulumi==")
+    sdk = next(dependency for dependency in dependencies if dependency.startswith("pulumi==")).removeprefix(
+        "pulumi=="
+    )
     assert f"{sdk.rpartition('.')[0]} or newer; the program pins the SDK {sdk}" in DEPLOYMENT.read_text()
 
 
@@ -273,7 +275,7 @@ def requirements() -> list[str]:
     return sorted(
         {
             *project["project"]["dependencies"],
-            *(one for group in groups for one in group if isinstance(one, str)),
+            *(requirement for group in groups for requirement in group if isinstance(requirement, str)),
         }
     )
 
@@ -305,10 +307,10 @@ def test_the_monthly_prices_follow_from_the_hourly_ones() -> None:
 
 def test_the_cost_of_containers_is_that_of_the_declared_ones() -> None:
     apps = Case("servers", preview=False).stack.of_type("ContainerApp")
-    assert all(one.inputs["template"]["scale"]["minReplicas"] == 1 for one in apps)
+    assert all(app.inputs["template"]["scale"]["minReplicas"] == 1 for app in apps)
     idle = active = 0.0
-    for one in apps:
-        resources = one.inputs["template"]["containers"][0]["resources"]
+    for app in apps:
+        resources = app.inputs["template"]["containers"][0]["resources"]
         cores, memory = resources["cpu"], float(resources["memory"].removesuffix("Gi"))
         idle += 730 * 3600 * (cores * 0.000003 + memory * 0.000003)
         active += 730 * 3600 * (cores * 0.000024 + memory * 0.000003)

@@ -102,19 +102,21 @@ def python_files(path: Path) -> list[Path]:
 
 
 def files(part: str) -> list[Path]:
-    found = python_files(ROOT / part)
+    modules = python_files(ROOT / part)
     # A part within this one has separate rules.
     inner = [ROOT / other for other in ALLOWED if other.startswith(f"{part}/")]
-    found = [file for file in found if not any(file.is_relative_to(one) for one in inner)]
-    assert found, f"there is no {part}"
-    return found
+    modules = [file for file in modules if not any(file.is_relative_to(folder) for folder in inner)]
+    assert modules, f"there is no {part}"
+    return modules
 
 
 def may_import(part: str, name: str) -> bool:
     """Whether a part may import a module: one of another project, an allowed one, or their package."""
     if name.partition(".")[0] not in OURS:
         return True
-    return any(f"{name}.".startswith(f"{one}.") or one.startswith(f"{name}.") for one in ALLOWED[part])
+    return any(
+        f"{name}.".startswith(f"{allowed}.") or allowed.startswith(f"{name}.") for allowed in ALLOWED[part]
+    )
 
 
 def test_each_part_of_the_repository_has_a_rule() -> None:
@@ -198,12 +200,12 @@ def cycle_in(graph: dict[str, set[str]]) -> list[str]:
             return [*path[path.index(name) :], name]
         if name not in done:
             for imported in sorted(graph[name]):
-                if found := visit(imported, [*path, name]):
-                    return found
+                if cycle := visit(imported, [*path, name]):
+                    return cycle
             done.add(name)
         return []
 
-    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+    return next((cycle for name in sorted(graph) if (cycle := visit(name, []))), [])
 
 
 def test_the_check_finds_a_cycle_of_imports() -> None:
@@ -229,7 +231,7 @@ def test_packages_do_not_import_each_other_in_a_circle() -> None:
         for name, others in imported.items():
             if child := child_of(package, name):
                 graph.setdefault(child, set()).update(
-                    other for one in others if (other := child_of(package, one)) and other != child
+                    other for module in others if (other := child_of(package, module)) and other != child
                 )
         cycles[package] = cycle_in(graph)
     assert {package: cycle for package, cycle in cycles.items() if cycle} == {}
@@ -367,6 +369,8 @@ def test_the_program_checks_its_policies_without_the_packages_of_the_twin() -> N
 
 def test_a_twin_starts_without_the_mcp_sdk() -> None:
     """The stand-ins for hosted servers import it at their first request: it takes half a second."""
-    modules = ", ".join(f"twin.{each.service}.service" for each in (*STAND_INS, *HOSTED_STAND_INS))
+    modules = ", ".join(
+        f"twin.{registration.service}.service" for registration in (*STAND_INS, *HOSTED_STAND_INS)
+    )
     script = f"import sys, twin.session, {modules}; sys.exit('mcp' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

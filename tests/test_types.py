@@ -36,5 +36,5 @@ def test_a_function_without_a_type_is_found_in_every_package(package: str, funct
 def test_a_generic_type_without_its_arguments_is_found(typed: str, tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(f"from collections.abc import Callable\n\n\ndef planted({typed}) -> None:\n    ...\n")
-    found = findings(TOOLS / "ty", "check", "--project", ROOT, "--output-format", "concise", planted)
-    assert "missing-type-argument" in found
+    findings_ = findings(TOOLS / "ty", "check", "--project", ROOT, "--output-format", "concise", planted)
+    assert "missing-type-argument" in findings_

@@ -32,7 +32,11 @@ PULL_REQUEST = {
 def started(changed: Mapping[str, str]) -> set[str]:
     """The jobs of the deployment that run for an event, by their conditions."""
     contexts = {**PULL_REQUEST, **changed}
-    return {name for name, job in JOBS.items() if all(_holds(one, contexts) for one in job["if"].split("&&"))}
+    return {
+        name
+        for name, job in JOBS.items()
+        if all(_holds(condition, contexts) for condition in job["if"].split("&&"))
+    }
 
 
 def _holds(comparison: str, contexts: Mapping[str, str]) -> bool:
@@ -47,8 +51,10 @@ def steps(job: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def position(job: Mapping[str, Any], text: str) -> int:
     """The index of the step whose command or action contains a string."""
-    (found,) = [number for number, step in steps(job) if text in step.get("run", step.get("uses", ""))]
-    return found
+    (number_of_step,) = [
+        number for number, step in steps(job) if text in step.get("run", step.get("uses", ""))
+    ]
+    return number_of_step
 
 
 def test_zizmor_has_no_findings() -> None:
@@ -76,7 +82,7 @@ def test_zizmor_would_find_the_title_of_a_pull_request_in_a_command(tmp_path: Pa
 def test_actions_are_pinned_by_commit_and_name_their_version(workflow: Path) -> None:
     uses = re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8"))
     assert uses
-    wrong = [one for one in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)]
+    wrong = [use for use in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)]
     assert wrong == []
 
 
@@ -93,7 +99,7 @@ def test_each_pull_request_runs_make_check() -> None:
     # Without a filter, pull requests to every branch count. YAML 1.1 reads the key `on` as true.
     assert check[True]["pull_request"] is None
     jobs = [
-        job for job in check["jobs"].values() if any(one.get("run") == "make check" for one in job["steps"])
+        job for job in check["jobs"].values() if any(step.get("run") == "make check" for step in job["steps"])
     ]
     assert ["if" in job for job in jobs] == [False]
 
@@ -104,12 +110,12 @@ def test_pre_commit_runs_the_commands_of_make_lint() -> None:
         ["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     wanted = [line.removesuffix(" .") for line in listed.stdout.splitlines() if line.startswith(".venv/bin/")]
-    given = [
+    variables = [
         hook["entry"].replace(" --force-exclude", "") for repository in hooks for hook in repository["hooks"]
     ]
     # Nothing is downloaded: all hooks are local.
     assert {repository["repo"] for repository in hooks} == {"local"}
-    assert sorted(given) == sorted(wanted)
+    assert sorted(variables) == sorted(wanted)
 
 
 def test_deploying_jobs_may_only_read_the_repository_and_sign_in() -> None:
@@ -170,7 +176,11 @@ def test_a_secret_reaches_only_the_steps_that_run_pulumi(name: str) -> None:
 def test_no_expression_is_part_of_a_command_and_no_command_prints_secrets(name: str) -> None:
     commands = [step["run"] for _number, step in steps(JOBS[name]) if "run" in step]
     assert commands
-    assert [one for one in commands if "${{" in one or "--show-secrets" in one or "set -x" in one] == []
+    assert [
+        command
+        for command in commands
+        if "${{" in command or "--show-secrets" in command or "set -x" in command
+    ] == []
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -196,7 +206,9 @@ def test_the_cli_is_the_one_of_the_tests_with_pulumis_engine(name: str) -> None:
 
 def test_a_deployment_is_checked_before_and_verified_after() -> None:
     job = JOBS["deploy"]
-    order = [position(job, one) for one in ("make preflight", "pulumi/actions@", "pulumi up", "make verify")]
+    order = [
+        position(job, text) for text in ("make preflight", "pulumi/actions@", "pulumi up", "make verify")
+    ]
     assert order == sorted(order)
     assert not [step for _number, step in steps(job) if "continue-on-error" in step or "if" in step]
 

@@ -43,13 +43,13 @@ class PseudoTerminal:
     def expect(self, text: str) -> str:
         """Waits until the terminal shows a string; returns the output between the previous match and it."""
         deadline = time.monotonic() + _SECONDS
-        while (found := self.shown.find(text, self._read_to)) < 0:
+        while (position := self.shown.find(text, self._read_to)) < 0:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"waited for {text!r}; shown: {self.shown[self._read_to :]}"
             chunk = self._chunk()
             assert chunk, f"ended before {text!r}; shown: {self.shown[self._read_to :]}"
-        before = self.shown[self._read_to : found]
-        self._read_to = found + len(text)
+        before = self.shown[self._read_to : position]
+        self._read_to = position + len(text)
         return before
 
     def type(self, line: str) -> None:

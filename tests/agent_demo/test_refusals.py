@@ -65,28 +65,28 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
 def test_the_settings_of_a_stack_come_from_its_outputs(pulumi: Callable[..., None]) -> None:
     pulumi(OUTPUTS)
-    found = read_stack("dev")
+    settings = read_stack("dev")
 
-    assert (found.endpoint, found.model) == (
+    assert (settings.endpoint, settings.model) == (
         "https://agents.services.ai.azure.com/api/projects/demo",
         "gpt-5-mini",
     )
-    assert [(each.name, each.behind_gateway) for each in found.servers] == [
+    assert [(server.name, server.behind_gateway) for server in settings.servers] == [
         ("slack", True),
         ("github", False),
     ]
-    assert not found.stand_in
+    assert not settings.stand_in
 
 
 def test_the_env_file_overrides_the_outputs(pulumi: Callable[..., None], tmp_path: Path) -> None:
     pulumi(OUTPUTS)
     (tmp_path / ".env").write_text("FOUNDRY_MODEL_DEPLOYMENT_NAME=other\nGITHUB_TOKEN=ghp_made-up\n")
-    found = read_stack("dev")
+    settings = read_stack("dev")
 
-    assert found.model == "other"
-    assert found.tokens == {"github": "ghp_made-up"}
-    assert "ghp_made-up" not in repr(found)
-    assert "GITHUB_TOKEN" not in found.environment, "azure-identity does not need it"
+    assert settings.model == "other"
+    assert settings.tokens == {"github": "ghp_made-up"}
+    assert "ghp_made-up" not in repr(settings)
+    assert "GITHUB_TOKEN" not in settings.environment, "azure-identity does not need it"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_narrow_terminal_cuts_off_tools_at_its_width_and_shows_links_whole(typ
         Terminal(console, interactive=True, approve_all=False).show_servers(
             [ServerTools(server=server, tools=(tool,), left_out={})], tools=True
         )
-        (line,) = [each for each in shown.getvalue().splitlines() if "Saves" in each]
+        (line,) = [line for line in shown.getvalue().splitlines() if "Saves" in line]
         assert ("…" in line, "note. Saves a note." in line) == (terminal, not terminal)
         assert len(line) <= longest
     types("consent")

@@ -39,7 +39,9 @@ def load() -> Mapping[str, Sequence[Entry]]:
 def render(entries: Sequence[Entry]) -> str:
     """The table as Markdown, with links."""
     lines = ["| | described in | tests |", "|---|---|---|"]
-    lines += [f"| {each.text} | {each.source} | {'<br>'.join(map(_link, each.tests))} |" for each in entries]
+    lines += [
+        f"| {entry.text} | {entry.source} | {'<br>'.join(map(_link, entry.tests))} |" for entry in entries
+    ]
     return "\n".join(lines)
 
 

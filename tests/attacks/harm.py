@@ -13,6 +13,6 @@ INTERNAL = re.compile(
 def assert_harmless(answer: Response) -> None:
     """The response is not 5xx and contains no internal names."""
     assert answer.status < 500, answer.body
-    shown = answer.body + repr([each for each in answer.headers if each[0] != "Location"]).encode()
+    shown = answer.body + repr([header for header in answer.headers if header[0] != "Location"]).encode()
     assert not INTERNAL.search(shown), shown
     assert all(character >= " " for _, value in answer.headers for character in value)

@@ -10,7 +10,7 @@ CATALOGUE = load()
 
 @pytest.mark.parametrize("kind", CATALOGUE)
 def test_each_entry_names_tests_that_exist(kind: str) -> None:
-    assert {each.text: each.missing() for each in CATALOGUE[kind] if each.missing()} == {}
+    assert {attack.text: attack.missing() for attack in CATALOGUE[kind] if attack.missing()} == {}
 
 
 @pytest.mark.parametrize("kind", CATALOGUE)

@@ -113,8 +113,8 @@ def test_c5_two_origins_are_not_the_gateways(flow: Flow) -> None:
 
 
 def _form_of(page: Response) -> bytes:
-    found = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode()))
-    return urlencode(found | {"decision": "allow", "confirm": "yes"}).encode()
+    matches = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode()))
+    return urlencode(matches | {"decision": "allow", "confirm": "yes"}).encode()
 
 
 # Hosts and forwarding headers
@@ -167,7 +167,7 @@ def test_a3_no_forwarding_header_changes_anything_or_reaches_the_server(flow: Fl
     token = flow.token()
     flow.harness.network.sent.clear()
     assert send(flow, "POST", "/mcp", [line, ("Authorization", f"Bearer {token}")], b"{}").status == 200
-    (sent,) = [each for each in flow.harness.network.sent if SERVED in each.url]
+    (sent,) = [request for request in flow.harness.network.sent if SERVED in request.url]
     assert sent.header(name) is None
 
 

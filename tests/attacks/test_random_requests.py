@@ -22,9 +22,9 @@ def shared() -> tuple[Flow, dict[str, str]]:
     """A gateway with limits that no test reaches, and the values that it issued."""
     limits = {"tokenPerMinute": "10000", "authorizePerMinute": "10000"}
     flow = Flow.at(Harness(service_with(**limits), ManualClock()))
-    given = flow.redeem(flow.code()).json()
+    response = flow.redeem(flow.code()).json()
     state = parameters_of(flow.at_entra().header("Location") or "")["state"]
-    return flow, given | {"code": flow.code(), "state": state, "client_id": flow.client_id}
+    return flow, response | {"code": flow.code(), "state": state, "client_id": flow.client_id}
 
 
 def fresh() -> tuple[Flow, dict[str, str]]:

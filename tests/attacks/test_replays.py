@@ -29,8 +29,8 @@ def another(flow: Flow) -> Flow:
 def refused(answer: Response) -> bool:
     """Whether the response is a page without a link, a code or a token."""
     location = answer.header("Location")
-    given = answer.header("Set-Cookie")
-    return answer.status in (400, 403) and location is None and given is None
+    cookie = answer.header("Set-Cookie")
+    return answer.status in (400, 403) and location is None and cookie is None
 
 
 def state_of(at_entra: Response) -> str:
@@ -71,10 +71,10 @@ def test_c7_a_url_of_the_callback_is_accepted_once(flow: Flow) -> None:
 
 def test_d1_a_code_is_redeemed_once(flow: Flow) -> None:
     code = flow.code()
-    given = flow.redeem(code).json()
+    response = flow.redeem(code).json()
     assert flow.redeem(code).json()["error"] == "invalid_grant"
-    assert flow.call(given["access_token"]).status == 401
-    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+    assert flow.call(response["access_token"]).status == 401
+    assert flow.refresh(response["refresh_token"]).json()["error"] == "invalid_grant"
 
 
 def test_d5_a_used_refresh_token_ends_the_family(flow: Flow) -> None:
@@ -142,11 +142,11 @@ def test_d1_a_code_with_another_verifier_is_refused_and_stays_valid(flow: Flow) 
 
 @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
 def test_d5_d6_a_client_cannot_use_the_token_of_another_client(flow: Flow, kind: str) -> None:
-    given, other = flow.redeem(flow.code()).json(), another(flow)
-    assert other.refresh(given[kind]).json()["error"] == "invalid_grant"
-    assert other.revoke(given[kind]).json()["error"] == "invalid_grant"
-    assert flow.call(given["access_token"]).status == 200
-    assert flow.refresh(given["refresh_token"]).status == 200
+    response, other = flow.redeem(flow.code()).json(), another(flow)
+    assert other.refresh(response[kind]).json()["error"] == "invalid_grant"
+    assert other.revoke(response[kind]).json()["error"] == "invalid_grant"
+    assert flow.call(response["access_token"]).status == 200
+    assert flow.refresh(response["refresh_token"]).status == 200
 
 
 def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:

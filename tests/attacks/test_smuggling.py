@@ -73,7 +73,9 @@ async def _exchange(flow: Flow, port: int, sent: bytes) -> Exchange:
         writer.write(sent)
         answers = await asyncio.wait_for(reader.read(), 10)
     statuses = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]
-    return Exchange(statuses, answers, [each for each in flow.harness.network.sent if SERVED in each.url])
+    return Exchange(
+        statuses, answers, [request for request in flow.harness.network.sent if SERVED in request.url]
+    )
 
 
 REFUSED: dict[str, Shape] = {
@@ -184,10 +186,10 @@ def refused(flow: Flow, head: bytes) -> dict[str, Exchange]:
 def test_e8_a_message_that_servers_may_read_in_two_ways_is_refused_and_the_last_on_its_connection(
     refused: dict[str, Exchange], shape: str
 ) -> None:
-    found = refused[shape]
-    assert found.statuses == [400]
-    assert found.forwarded == []
-    assert not INTERNAL.search(found.answers)
+    exchange = refused[shape]
+    assert exchange.statuses == [400]
+    assert exchange.forwarded == []
+    assert not INTERNAL.search(exchange.answers)
 
 
 ACCEPTED: dict[str, Shape] = {
@@ -224,24 +226,24 @@ def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_i
     accepted: dict[str, Exchange], head: bytes, shape: str
 ) -> None:
     """The connection ends after a chunked body, because the following bytes may be its trailers."""
-    found = accepted[shape]
+    exchange = accepted[shape]
     in_chunks = b"chunked" in ACCEPTED[shape](head).lower()
-    assert found.statuses == ([200] if in_chunks else [200, 200])
-    (sent,) = found.forwarded
+    assert exchange.statuses == ([200] if in_chunks else [200, 200])
+    (sent,) = exchange.forwarded
     assert (sent.method, sent.url) == ("POST", f"https://{SERVED}/runtime/webhooks/mcp")
     assert sent.body == b"{}"
     assert sent.header("X-T") is None
     assert "victim" not in repr(sent.headers)
-    assert b"evil.example" not in found.answers
-    assert not INTERNAL.search(found.answers)
+    assert b"evil.example" not in exchange.answers
+    assert not INTERNAL.search(exchange.answers)
 
 
 def test_e3_the_body_of_a_get_request_is_not_a_second_request(flow: Flow, head: bytes) -> None:
     inner = smuggled(head)
     request = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
-    (found,) = exchanges(flow, {"": request + inner}).values()
-    assert found.statuses == [200]
-    assert [(sent.method, sent.body) for sent in found.forwarded] == [("GET", inner)]
+    (exchange,) = exchanges(flow, {"": request + inner}).values()
+    assert exchange.statuses == [200]
+    assert [(sent.method, sent.body) for sent in exchange.forwarded] == [("GET", inner)]
 
 
 def test_a3_an_absolute_target_changes_no_document_and_no_challenge(flow: Flow) -> None:
@@ -251,10 +253,10 @@ def test_a3_an_absolute_target_changes_no_document_and_no_challenge(flow: Flow) 
             % (method, origin, path)
             for origin in (b"", b"http://evil.example", b"https://evil.example:444", b"HTTP://x@evil.example")
         }
-        found = [_without_date(each.answers) for each in exchanges(flow, requests).values()]
-        assert found[0]
-        assert found == found[:1] * len(requests)
-        assert b"evil" not in found[0]
+        answers = [_without_date(exchange.answers) for exchange in exchanges(flow, requests).values()]
+        assert answers[0]
+        assert answers == answers[:1] * len(requests)
+        assert b"evil" not in answers[0]
 
 
 def _without_date(answer: bytes) -> bytes:

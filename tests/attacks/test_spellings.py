@@ -45,7 +45,7 @@ class Issued:
 
 def cookie(flow: Flow, step: str) -> tuple[str, str]:
     """Name and value of the cookie of a step."""
-    return next(each for each in flow.cookies.items() if each[0].startswith(f"__Host-{step}"))
+    return next(entry for entry in flow.cookies.items() if entry[0].startswith(f"__Host-{step}"))
 
 
 def with_cookie(flow: Flow, step: str, ask: Callable[[], Response], status: int) -> Issued:
@@ -98,9 +98,9 @@ def handle() -> Issued:
 def in_the_form(field: str) -> Issued:
     flow = Flow.new()
     page = flow.page()
-    found = re.search(rf'name="{field}" value="([^"]*)"'.encode(), page.body)
-    assert found
-    return Issued(flow, found[1].decode(), lambda value: flow.consent(page, **{field: value}).status == 303)
+    match = re.search(rf'name="{field}" value="([^"]*)"'.encode(), page.body)
+    assert match
+    return Issued(flow, match[1].decode(), lambda value: flow.consent(page, **{field: value}).status == 303)
 
 
 def consent_cookie() -> Issued:

@@ -44,8 +44,8 @@ def inspector(twin: RunningTwin, tmp_path: Path) -> Iterator[str]:
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+\?MCP_INSPECTOR_API_TOKEN=\w+", line):
-                yield found[0]
+            if match := re.search(r"http://127\.0\.0\.1:\d+\?MCP_INSPECTOR_API_TOKEN=\w+", line):
+                yield match[0]
                 break
         else:
             pytest.fail("".join(lines))

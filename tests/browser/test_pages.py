@@ -165,17 +165,17 @@ def test_c4_axe_has_no_findings_on_any_page(page_for: Callable[[str], Page], nam
     for width, (scheme, background) in itertools.product((320, 1280), BACKGROUNDS.items()):
         page.set_viewport_size({"width": width, "height": 480})
         page.emulate_media(color_scheme=scheme)
-        found = page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
+        results = page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
         violations = [
-            (each["id"], [node["html"] for node in each["nodes"]])
-            for each in [*found["violations"], *found["incomplete"]]
+            (finding["id"], [node["html"] for node in finding["nodes"]])
+            for finding in [*results["violations"], *results["incomplete"]]
         ]
         assert (width, scheme, violations) == (width, scheme, [])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         shown = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
         assert shown == background
     # Without a click, Chromium opens only one app.
-    assert [each for each in complaints if "Not allowed to launch" not in each] == []
+    assert [complaint for complaint in complaints if "Not allowed to launch" not in complaint] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -55,7 +55,9 @@ def test_a_user_allows_the_client_and_returns_to_it(app: Client, page: Page, con
     page.get_by_role("button", name="Ada Lovelace").click()
     expect(page).to_have_title("Back at the app")
     assert app.redeem(parameters_of(page.url)["code"]).status_code == 200
-    assert not [each for each in context.cookies() if each["name"].startswith(("consent-", "callback-"))]
+    assert not [
+        cookie for cookie in context.cookies() if cookie["name"].startswith(("consent-", "callback-"))
+    ]
 
 
 def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) -> None:

@@ -41,8 +41,12 @@ def table(results: Iterable[tuple[str, str]]) -> str:
     done = set(results)
     lines = ["| client | version | transports | sign-in | refresh |", "|---|---|---|---|---|"]
     for client in clients():
-        transports = [_TRANSPORTS[each] for each in client.transports if (client.id, each) in done]
-        missing = [_TRANSPORTS[each] for each in client.transports if (client.id, each) not in done]
+        transports = [
+            _TRANSPORTS[transport] for transport in client.transports if (client.id, transport) in done
+        ]
+        missing = [
+            _TRANSPORTS[transport] for transport in client.transports if (client.id, transport) not in done
+        ]
         shown = ", ".join(transports) + (f" (fails: {', '.join(missing)})" if missing else "")
         refresh = {"own": client.refresh or "without a page", "bearer": "by its host", "none": "-"}[
             client.sign_in

@@ -104,8 +104,8 @@ def use_tokens_of_the_host(client: Client, transport: str, twin: RunningTwin, ho
 def discover(client: Client, _: str, twin: RunningTwin, home: Path) -> None:
     """The client discovers the authorization server and its authentication methods."""
     with conversation(client, twin, home, twin.gateway) as talk:
-        (found,) = talk.until("end")
-    assert found == {
+        (event,) = talk.until("end")
+    assert event == {
         "issuer": twin.gateway,
         "authorization": f"{twin.gateway}/authorize",
         "token": f"{twin.gateway}/token",

@@ -171,10 +171,10 @@ class Rust:
         pinned = lock.read_text(encoding="utf-8")
         lock.unlink()
         _run(["cargo", "generate-lockfile", "--quiet"], client.environment)
-        found = self._SOURCE.search(lock.read_text(encoding="utf-8"))
-        if found is None:
+        match = self._SOURCE.search(lock.read_text(encoding="utf-8"))
+        if match is None:
             raise InstallError(f"{client.id}: Cargo.lock names no registry")
-        source = found[0]
+        source = match[0]
         restored = re.sub(r"^(?=checksum = )", lambda _: source, pinned, flags=re.MULTILINE)
         lock.write_text(restored, encoding="utf-8")
         target = ENVIRONMENTS / ".cargo"

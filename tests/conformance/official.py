@@ -53,17 +53,17 @@ def run_server_scenarios(url: str, protocol: str, folder: Path, *, only: str | N
         timeout=280,
         check=False,
     )
-    found = results("server", folder)
-    assert found, done.stdout + done.stderr
-    return found
+    checks = results("server", folder)
+    assert checks, done.stdout + done.stderr
+    return checks
 
 
 def results(role: str, folder: Path) -> list[Check]:
     """The results in the suite's output folder for a server in a role, by the names of the scenarios."""
-    found = []
+    checks = []
     for file in sorted(folder.glob("*/checks.json")):
         scenario = re.sub(r"-\d{4}-\d\d-\d\dT.*", "", file.parent.name).removeprefix(f"{role}-")
         for check in json.loads(file.read_text(encoding="utf-8")):
             message = check.get("errorMessage") or check.get("description", "")
-            found.append(Check(scenario, check["id"], _RESULTS[check["status"]], message))
-    return found
+            checks.append(Check(scenario, check["id"], _RESULTS[check["status"]], message))
+    return checks

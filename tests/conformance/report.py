@@ -34,10 +34,10 @@ def not_passed(checks: Iterable[Check]) -> set[str]:
 
 def differences(direct: Iterable[Check], gateway: Iterable[Check]) -> list[tuple[str, list[str]]]:
     """The checks with different results directly and through the gateway, with both results."""
-    found: dict[str, tuple[list[Check], list[Check]]] = {}
+    checks_by_name: dict[str, tuple[list[Check], list[Check]]] = {}
     for side, checks in enumerate((direct, gateway)):
         for check in checks:
-            found.setdefault(f"{check.scenario}: {check.id}", ([], []))[side].append(check)
+            checks_by_name.setdefault(f"{check.scenario}: {check.id}", ([], []))[side].append(check)
     return [
         (
             name,
@@ -47,7 +47,7 @@ def differences(direct: Iterable[Check], gateway: Iterable[Check]) -> list[tuple
                 for check in checks
             ],
         )
-        for name, sides in found.items()
+        for name, sides in checks_by_name.items()
         if [check.result for check in sides[0]] != [check.result for check in sides[1]]
     ]
 
@@ -147,13 +147,13 @@ def tables() -> dict[str, str]:
 
 def main() -> int:
     try:
-        found = tables()
+        generated = tables()
     except FileNotFoundError as error:
         print(f"docs/conformance.md is as it was, because a suite did not run: {error.filename}")
         return 1 if os.environ.get("CI") == "true" else 0
-    stale = [name for name, table in found.items() if part(name, PAGE) != table]
+    stale = [name for name, table in generated.items() if part(name, PAGE) != table]
     for name in stale:
-        replace_part(name, found[name], PAGE)
+        replace_part(name, generated[name], PAGE)
     if stale and os.environ.get("CI") == "true":
         print(
             f"docs/conformance.md was not current ({', '.join(stale)}): "

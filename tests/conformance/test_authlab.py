@@ -39,8 +39,8 @@ def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
     with process.stdout:
         for line in process.stdout:
             lines.append(line)
-            if found := re.match(rf"\s*({re.escape(twin.gateway)}/authorize\?\S+)", line):
-                end = person.sign_in(found[1])
+            if match := re.match(rf"\s*({re.escape(twin.gateway)}/authorize\?\S+)", line):
+                end = person.sign_in(match[1])
                 threading.Thread(target=httpx.get, args=(end,), kwargs={"timeout": 60}).start()
     assert process.wait(timeout=30) == 0, "".join(lines)
 
@@ -67,8 +67,8 @@ def test_the_scan_has_no_findings_without_a_documented_reason(
     )
     report = json.loads(scan.stdout)
     checks = [
-        Check(each["title"], each["id"], _RESULTS[each["status"]], each["message"])
-        for each in report["results"]
+        Check(result["title"], result["id"], _RESULTS[result["status"]], result["message"])
+        for result in report["results"]
     ]
     assert report["coverage"]["ran"] == len(checks)
     assert report["counts"]["fail"] == report["counts"]["error"] == 0, checks

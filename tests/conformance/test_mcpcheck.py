@@ -24,8 +24,8 @@ def check(url: str, **variables: str) -> list[Check]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return [
-        Check(each["title"], each["name"], _RESULTS.get(each["status"], "skipped"), each["summary"])
-        for each in json.loads(done.stdout)["checks"]
+        Check(check["title"], check["name"], _RESULTS.get(check["status"], "skipped"), check["summary"])
+        for check in json.loads(done.stdout)["checks"]
     ]
 
 

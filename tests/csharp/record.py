@@ -25,8 +25,8 @@ def record(forms: list[str]) -> list[dict[str, Any]]:
     """The golden cases of expressions: the compiler's error, or the value or exception."""
     expressions = [mono.Expression(form, "expression", 1) for form in forms]
     with tempfile.TemporaryDirectory() as folder:
-        errors = [_error_of(one, Path(folder)) for one in expressions]
-        good = [one for one, error in zip(expressions, errors, strict=True) if error is None]
+        errors = [_error_of(expression, Path(folder)) for expression in expressions]
+        good = [expression for expression, error in zip(expressions, errors, strict=True) if error is None]
         numbers = [{"expression": number} for number in range(len(good))]
         answers = iter(mono.run_all(good, numbers, Path(folder)) if good else [])
     return [
@@ -48,8 +48,12 @@ def compared(case: dict[str, Any]) -> str:
     shown = json.dumps(case, ensure_ascii=False)
     if verdict.outcome == "equal":
         return f"agrees: {shown}"
-    found = verdict.answer
-    answer = f"refused: {found['refused']}" if "refused" in found else json.dumps(found, ensure_ascii=False)
+    recorded = verdict.answer
+    answer = (
+        f"refused: {recorded['refused']}"
+        if "refused" in recorded
+        else json.dumps(recorded, ensure_ascii=False)
+    )
     return f"DIFFERS: {shown}\n    the evaluator: {answer}"
 
 

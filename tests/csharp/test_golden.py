@@ -18,12 +18,12 @@ MONO = json.loads((FOLDER / "mono.json").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["form"][:60])
 def test_a_golden_case_has_the_recorded_result_or_does_not_compile(case: dict[str, object]) -> None:
-    found = answer(str(case["form"]), build_context(GOLDEN["context"]))
+    evaluated = answer(str(case["form"]), build_context(GOLDEN["context"]))
     expected = {key: value for key, value in case.items() if key != "form"}
     if "compile_error" in expected:
-        assert found["construct"] == expected["compile_error"]
-    elif "refused" not in found:
-        assert found == expected
+        assert evaluated["construct"] == expected["compile_error"]
+    elif "refused" not in evaluated:
+        assert evaluated == expected
 
 
 def test_nearly_all_golden_cases_compile() -> None:

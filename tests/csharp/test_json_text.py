@@ -167,10 +167,10 @@ PIECES = st.sampled_from(
 @example('{"a":' + "9" * 4301 + "}")
 def test_any_string_gives_a_value_or_a_net_exception(text: str) -> None:
     for reader in READERS:
-        found = outcome(reader, request_with(text))
-        assert isinstance(found, (str, bool))
-        assert "NotSupported" not in str(found)
-        assert "defect" not in str(found)
+        result = outcome(reader, request_with(text))
+        assert isinstance(result, (str, bool))
+        assert "NotSupported" not in str(result)
+        assert "defect" not in str(result)
 
 
 def request_with(text: str) -> Context:
@@ -224,5 +224,5 @@ VALUES += ["undefined", "new Date(1)", "[1]", "{}", '"2020-01-01T00:00:00Z"', "9
 @pytest.mark.parametrize("value", VALUES)
 def test_parsed_values_convert_or_throw(value: str) -> None:
     for conversion in CONVERSIONS:
-        found = outcome(conversion, context(variables={"t": f'{{"v":{value}}}'}))
-        assert "defect" not in str(found)
+        result = outcome(conversion, context(variables={"t": f'{{"v":{value}}}'}))
+        assert "defect" not in str(result)

@@ -36,13 +36,13 @@ def loaded(text: str) -> Expression | CSharpError:
 
 
 def run(text: str) -> None:
-    found = loaded(text)
-    if isinstance(found, CSharpError):
-        assert found.line >= 1
-        assert found.column >= 1
-        assert found.construct != "defect", found
+    result = loaded(text)
+    if isinstance(result, CSharpError):
+        assert result.line >= 1
+        assert result.column >= 1
+        assert result.construct != "defect", result
         return
-    _value, thrown = outcome(found, build_context(GOLDEN["context"]))
+    _value, thrown = outcome(result, build_context(GOLDEN["context"]))
     assert thrown is None or "a defect of the twin" not in thrown.message, text
 
 
@@ -73,8 +73,8 @@ def end_of(text: str) -> int | CSharpError:
 
 @given(st.text(max_size=40))
 def test_any_string_is_scanned_or_rejected(text: str) -> None:
-    found = end_of("@(" + text)
-    assert found.line >= 1 if isinstance(found, CSharpError) else found <= len(text) + 2
+    result = end_of("@(" + text)
+    assert result.line >= 1 if isinstance(result, CSharpError) else result <= len(text) + 2
 
 
 READ = compile_expression('@(JToken.Parse((string)context.Variables["t"]).ToString())', name="test")

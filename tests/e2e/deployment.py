@@ -56,7 +56,11 @@ class Deployment:
     @cached_property
     def client_id(self) -> str:
         """The client id of the gateway's Entra application."""
-        (value,) = [each.value for each in self.service().named_values if each.name == "entra-client"]
+        (value,) = [
+            named_value.value
+            for named_value in self.service().named_values
+            if named_value.name == "entra-client"
+        ]
         return value
 
     def service(self, **config: str) -> Service:
@@ -65,7 +69,9 @@ class Deployment:
 
     def key(self, name: str = "token-key-v1") -> OctKey:
         """The key in a named value."""
-        (value,) = [each.value for each in self.service().named_values if each.name == name]
+        (value,) = [
+            named_value.value for named_value in self.service().named_values if named_value.name == name
+        ]
         return OctKey.import_key(base64.b64decode(value))
 
     def signed_by_entra(self, claims: dict[str, Any]) -> str:

@@ -37,16 +37,16 @@ class _FormReader(HTMLParser):
         self._validated = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
-        elif tag == "input" and given.get("type") == "hidden":
-            self.forms[-1].fields[given["name"]] = given.get("value", "")
-        elif tag == "input" and given.get("type") == "checkbox" and "required" in given:
-            self.forms[-1].boxes[given["name"]] = given.get("value", "on")
+            self.forms.append(Form(attributes.get("action", ""), attributes.get("method", "get").lower()))
+        elif tag == "input" and attributes.get("type") == "hidden":
+            self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
+        elif tag == "input" and attributes.get("type") == "checkbox" and "required" in attributes:
+            self.forms[-1].boxes[attributes["name"]] = attributes.get("value", "on")
         elif tag == "button" and self.forms:
-            self._validated = "formnovalidate" not in given
-            self._button = (given["name"], given.get("value", "")) if "name" in given else None
+            self._validated = "formnovalidate" not in attributes
+            self._button = (attributes["name"], attributes.get("value", "")) if "name" in attributes else None
             self._label = []
 
     def handle_data(self, data: str) -> None:

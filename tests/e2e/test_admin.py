@@ -87,7 +87,7 @@ def test_consents_for_revoked_grants_are_deleted(
             )
         admin.run("revoke", *arguments)
         left = consents.query_items("SELECT * FROM c", enable_cross_partition_query=True)
-        assert sorted(each["id"] for each in left) == kept
+        assert sorted(grant["id"] for grant in left) == kept
 
 
 def test_a_users_name_finds_the_consents_behind_the_revoked_grants(twin: RunningTwin, admin: Admin) -> None:
@@ -108,43 +108,43 @@ def test_a_users_name_finds_the_consents_behind_the_revoked_grants(twin: Running
 
 
 def test_grants_are_listed_by_user_and_client_without_a_secret(twin: RunningTwin, admin: Admin) -> None:
-    ada, given = sign_in(twin)
-    ada.refresh(given["refresh_token"])
+    ada, response = sign_in(twin)
+    ada.refresh(response["refresh_token"])
     grace, _ = sign_in(twin, "Grace Hopper")
     everyone = admin.json("grants")
-    assert {each["user"] for each in everyone} == {"grace@twin.example", "ada@twin.example"}
-    (found,) = admin.json("grants", "--user", "ADA@twin.example")
-    assert set(found) == {
+    assert {grant["user"] for grant in everyone} == {"grace@twin.example", "ada@twin.example"}
+    (grant,) = admin.json("grants", "--user", "ADA@twin.example")
+    assert set(grant) == {
         *("id", "status", "user", "object_id", "client", "client_document"),
         *("resource", "scope", "issued", "expires", "refreshes"),
     }
-    assert (found["status"], found["client"], found["refreshes"]) == ("redeemed", "Test client", 1)
-    assert found["expires"] - found["issued"] == 30 * 86400
-    assert admin.json("grants", "--user", found["object_id"], "--client", ada.client_id) == [found]
-    assert admin.json("grants", "--client", found["client_document"]) == [found]
-    assert admin.json("grants", "--grant", found["id"]) == [found]
+    assert (grant["status"], grant["client"], grant["refreshes"]) == ("redeemed", "Test client", 1)
+    assert grant["expires"] - grant["issued"] == 30 * 86400
+    assert admin.json("grants", "--user", grant["object_id"], "--client", ada.client_id) == [grant]
+    assert admin.json("grants", "--client", grant["client_document"]) == [grant]
+    assert admin.json("grants", "--grant", grant["id"]) == [grant]
     assert admin.json("grants", "--user", "ada@twin.example", "--client", grace.client_id) == []
     table = admin.run("grants")
     assert "grace@twin.example" in table
-    assert found["client_document"] in table
+    assert grant["client_document"] in table
 
 
 def test_revoking_a_users_grants_leaves_those_of_others(twin: RunningTwin, admin: Admin) -> None:
     ada, other = sign_in(twin), sign_in(twin, "Grace Hopper")
     revoked = admin.json("revoke", "--user", "ada@twin.example")
-    assert [each["user"] for each in revoked] == ["ada@twin.example"]
+    assert [grant["user"] for grant in revoked] == ["ada@twin.example"]
     twin.clear_cache()
     assert (works(*ada), works(*other)) == (False, True)
     assert admin.json("revoke", "--user", "ada@twin.example") == []
-    assert {each["status"] for each in admin.json("grants", "--revoked")} == {"redeemed", "revoked"}
+    assert {entry["status"] for entry in admin.json("grants", "--revoked")} == {"redeemed", "revoked"}
 
 
 def test_a_revocation_takes_effect_within_thirty_seconds(twin: RunningTwin, admin: Admin) -> None:
-    client, given = sign_in(twin)
-    assert client.call(given["access_token"]).status_code == 200
+    client, response = sign_in(twin)
+    assert client.call(response["access_token"]).status_code == 200
     admin.run("revoke", "--client", client.client_id)
     twin.advance_clock(30)
-    assert client.call(given["access_token"]).status_code == 401
+    assert client.call(response["access_token"]).status_code == 401
 
 
 def test_every_grant_can_be_revoked_and_keeps_no_secret(
@@ -153,8 +153,8 @@ def test_every_grant_can_be_revoked_and_keeps_no_secret(
     signed_in = [sign_in(twin) for _ in range(3)]
     assert len(admin.json("revoke", "--all")) == 3
     twin.clear_cache()
-    assert not any(works(*each) for each in signed_in)
-    grants = [each for each in deployment.documents() if each.get("status") == "revoked"]
+    assert not any(works(*signed_in_client) for signed_in_client in signed_in)
+    grants = [document for document in deployment.documents() if document.get("status") == "revoked"]
     assert len(grants) == 3
     for grant in grants:
         assert not {"entraToken", "refreshSecret"} & grant.keys()
@@ -165,7 +165,7 @@ def test_a_code_that_is_not_redeemed_yet_is_revoked_too(twin: RunningTwin, admin
     client = twin.client()
     client.register()
     code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
-    assert [each["status"] for each in admin.json("revoke", "--client", client.client_id)] == ["issued"]
+    assert [entry["status"] for entry in admin.json("revoke", "--client", client.client_id)] == ["issued"]
     answer = client.redeem(code)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
@@ -178,7 +178,7 @@ def test_a_revocation_needs_a_user_or_a_client(admin: Admin) -> None:
 def test_a_blocked_client_is_refused_everywhere_until_it_is_unblocked(
     twin: RunningTwin, admin: Admin, ada: Person
 ) -> None:
-    client, given = sign_in(twin)
+    client, response = sign_in(twin)
     other = sign_in(twin)
     code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
     output = admin.run("block", client.client_id)
@@ -189,7 +189,7 @@ def test_a_blocked_client_is_refused_everywhere_until_it_is_unblocked(
     assert page.status == 403
     assert "blocked" in page.html
     assert client.redeem(code).status_code == 400
-    assert not works(client, given)
+    assert not works(client, response)
     assert works(*other)
     (blocked,) = admin.json("clients", "--blocked")
     assert blocked["document"] == document_id(client.client_id)
@@ -218,7 +218,7 @@ def test_a_code_that_was_issued_while_its_client_was_blocked_is_refused(
 @pytest.mark.parametrize("name", ["-NgACE95NQr3qxMGGVgyrg", "--gACE95NQr3qxMGGVgyrg"])
 def test_a_client_id_that_looks_like_an_option_can_be_blocked(admin: Admin, name: str) -> None:
     admin.run("block", name)
-    assert [each["document"] for each in admin.json("clients", "--blocked")] == [document_id(name)]
+    assert [entry["document"] for entry in admin.json("clients", "--blocked")] == [document_id(name)]
     admin.run("unblock", name)
     assert admin.json("clients", "--blocked") == []
 
@@ -227,14 +227,16 @@ def test_the_block_of_a_client_does_not_expire(
     twin: RunningTwin, admin: Admin, deployment: Deployment
 ) -> None:
     client, _ = sign_in(twin)
-    (before,) = (each for each in deployment.documents() if each["id"] == document_id(client.client_id))
+    (before,) = (
+        document for document in deployment.documents() if document["id"] == document_id(client.client_id)
+    )
     admin.run("block", client.client_id)
     twin.advance_clock(400 * 86400)
     (blocked,) = admin.json("clients", "--blocked")
     admin.run("unblock", blocked["document"])
-    (after,) = (each for each in deployment.documents() if each["id"] == blocked["document"])
-    assert {name: each for name, each in after.items() if not name.startswith("_")} == {
-        name: each for name, each in before.items() if not name.startswith("_")
+    (after,) = (document for document in deployment.documents() if document["id"] == blocked["document"])
+    assert {name: value for name, value in after.items() if not name.startswith("_")} == {
+        name: value for name, value in before.items() if not name.startswith("_")
     }
 
 
@@ -245,7 +247,7 @@ def test_a_client_can_be_blocked_before_it_is_known(admin: Admin, deployment: De
     (blocked,) = admin.json("clients", "--blocked")
     assert (blocked["document"], blocked["name"]) == (document_id(url), "")
     admin.run("unblock", url)
-    assert document_id(url) not in {each["id"] for each in deployment.documents()}
+    assert document_id(url) not in {document["id"] for document in deployment.documents()}
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ def test_values_derived_from_one_secret_differ_by_purpose(client: Client, ada: P
     secret = at_entra["state"].partition(".")[2]
     assert len({cookie, at_entra["nonce"], secret}) == 3
     assert at_entra["code_challenge"] not in {
-        challenge_of(each) for each in (cookie, at_entra["nonce"], secret)
+        challenge_of(text) for text in (cookie, at_entra["nonce"], secret)
     }
 
 

@@ -173,7 +173,7 @@ def test_one_of_several_parallel_callbacks_reaches_entra(
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: callback_of(twin, ada, state), range(6)))
     assert sorted(answer.status_code for answer in answers) == [302] + [400] * 5
-    assert len([each for each in twin.received("entra") if each["method"] == "POST"]) == 1
+    assert len([request for request in twin.received("entra") if request["method"] == "POST"]) == 1
 
 
 # The ID token. The test chooses Entra's response, which is signed with Entra's key unless noted otherwise.

@@ -57,9 +57,9 @@ class Inspector:
             errors = []
             for line in process.stderr:
                 errors.append(line)
-                if found := re.search(r"https?://\S+/authorize\?\S+", line):
+                if match := re.search(r"https?://\S+/authorize\?\S+", line):
                     self.sign_ins += 1
-                    httpx.get(self._person.sign_in(found[0])).raise_for_status()
+                    httpx.get(self._person.sign_in(match[0])).raise_for_status()
             printed = process.stdout.read()
         return process.wait(timeout=30), "".join(errors), printed
 

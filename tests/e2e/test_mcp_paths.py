@@ -127,8 +127,8 @@ def test_e3_only_listed_headers_reach_the_server(twin: RunningTwin, client: Clie
         "MCP-Protocol-Version": "2025-06-18",
         "Last-Event-ID": "7",
     }
-    given = {"Mcp-Session-Id": kept["Mcp-Session-Id"]}
-    twin.fault("functions", status=200, times=1, headers=given, body="{}")
+    headers = {"Mcp-Session-Id": kept["Mcp-Session-Id"]}
+    twin.fault("functions", status=200, times=1, headers=headers, body="{}")
     client.call(token, method="initialize")
     client.call(token, headers=unwanted | kept)
     (_, request) = twin.received("functions")

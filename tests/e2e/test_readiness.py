@@ -41,7 +41,7 @@ def test_the_gateway_returns_503_with_retry_after_while_a_server_starts(twin: Ru
     assert int(answer.headers["Retry-After"]) >= 1
     assert answer.json()["error"]["data"] == {"error": "temporarily_unavailable"}
     assert client.call(None).status_code == 401
-    states = {each["name"]: each["state"] for each in twin.control.get("/servers").json()["servers"]}
+    states = {server["name"]: server["state"] for server in twin.control.get("/servers").json()["servers"]}
     assert states == {"functions": "ready", "slow-http": "starting"}
     notice = "slow-http: requests are answered with 503 until it is ready"
     deadline = time.monotonic() + 30

@@ -26,7 +26,7 @@ STATE = "a b+c%2F&=\u00e9/~"
 REDIRECT_URI = "http://127.0.0.1:45321/callback?app=a%20b&x=1"
 
 ALL = {"all hostile": Readings.hostile(), "all lenient": Readings.lenient()}
-EACH = [f"{each.name}={option.name}" for each in TABLE for option in each.options[1:]]
+EACH = [f"{question.name}={option.name}" for question in TABLE for option in question.options[1:]]
 ROTATIONS = [f"named-value-order={option.name}" for option in question("named-value-order").options]
 
 

@@ -152,10 +152,10 @@ def test_d7_a_redemption_survives_a_failure_of_each_call(
     last = call == 3
     assert failed_without_harm(answer) != last
     twin.control.delete("/faults").raise_for_status()
-    given = answer.json() if last else client.redeem(code).json()
+    response = answer.json() if last else client.redeem(code).json()
     twin.clear_cache()
-    assert client.call(given["access_token"]).status_code == 200
-    assert client.refresh(given["refresh_token"]).status_code == 200
+    assert client.call(response["access_token"]).status_code == 200
+    assert client.refresh(response["refresh_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("call", range(2))

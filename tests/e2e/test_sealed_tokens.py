@@ -280,7 +280,7 @@ def test_the_key_of_the_consent_form_cannot_encrypt_tokens(
 def test_two_authorization_headers_are_refused(
     twin: RunningTwin, client: Client, token: str, tokens: tuple[str, str]
 ) -> None:
-    headers = [("Authorization", "Bearer " + each.format(token)) for each in tokens]
+    headers = [("Authorization", "Bearer " + template.format(token)) for template in tokens]
     assert httpx.post(client.resource, headers=headers, json={}).status_code == 401
     assert twin.received("functions") == []
 

@@ -51,7 +51,7 @@ PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 def block(language: str) -> str:
     """The first code block of the page in a language, without the indentation of its list."""
     blocks = re.finditer(r"^ *```(\w*)\n(.*?)^ *```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    return textwrap.dedent(next(found[2] for found in blocks if found[1] == language))
+    return textwrap.dedent(next(match[2] for match in blocks if match[1] == language))
 
 
 RECORDER = """
@@ -224,8 +224,8 @@ async def agreed_versions(url: str, token: str) -> list[str]:
             message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
             async with http.post(url, json=message, headers=headers) as answer:
                 assert answer.status == 200, await answer.text()
-                (found,) = re.findall(r'"protocolVersion":\s*"([\d-]+)"', await answer.text())
-                agreed.append(found)
+                (matches,) = re.findall(r'"protocolVersion":\s*"([\d-]+)"', await answer.text())
+                agreed.append(matches)
     return agreed
 
 
@@ -296,14 +296,14 @@ def test_a_posted_message_is_in_the_channel(twin: RunningTwin, ada: Person, path
 @pytest.mark.parametrize("path", ["jira-mcp", "jira-mcp/sse"])
 def test_a_created_issue_is_found(twin: RunningTwin, ada: Person, path: str) -> None:
     summary = f"Paint by way of {path.replace('/', ' ')}"
-    created, found = anyio.run(
+    created, issues = anyio.run(
         use,
         f"{twin.gateway}/{path}",
         ada,
         ("jira_create_issue", {"project_key": "BUOY", "summary": summary, "issue_type": "Task"}),
         ("jira_search", {"jql": f'project = BUOY AND summary ~ "{summary}"'}),
     )
-    assert json.loads(created)["issue"]["key"] in [issue["key"] for issue in json.loads(found)["issues"]]
+    assert json.loads(created)["issue"]["key"] in [issue["key"] for issue in json.loads(issues)["issues"]]
 
 
 def test_a_token_of_one_server_is_not_valid_for_others(twin: RunningTwin, ada: Person) -> None:
@@ -325,13 +325,13 @@ def apps(twin: RunningTwin) -> dict[str, str]:
 
 def admitting(twin: RunningTwin, authorization: str) -> set[str]:
     """The apps that accept a credential, by the first letters of their names."""
-    found = {
+    tools = {
         host
         for host, url in apps(twin).items()
         if httpx.post(f"{url}/mcp", headers={"Authorization": authorization}, json={}).status_code
         not in (401, 403)
     }
-    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in found}
+    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in tools}
 
 
 def recording(twin: RunningTwin, person: Person) -> tuple[str, dict[str, str]]:
@@ -468,7 +468,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
 
-            async def one(number: int) -> LegacySession:
+            async def open_session(number: int) -> LegacySession:
                 async with legacy.connected(http, f"{twin.gateway}/{path}/sse", of_ada) as session:
                     await everyone.wait()
                     filled = {name: value.format(number) for name, value in arguments.items()}
@@ -479,7 +479,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
                     assert expected.format(number) in result["content"][0]["text"]
                     return session
 
-            return await asyncio.gather(*(one(number) for number in range(200)))
+            return await asyncio.gather(*(open_session(number) for number in range(200)))
 
     for number, session in enumerate(anyio.run(all_sessions)):
         answers = [message["id"] for message in session.received if "id" in message]
@@ -504,13 +504,13 @@ def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin,
         await use(url, ada, memory=memory)
         user = Person("user", (), twin.http)
 
-        async def one(number: int) -> str:
+        async def call(number: int) -> str:
             (result,) = await use(
                 url, user, ("jira_get_issue", {"issue_key": f"BUOY-{number % 10 + 1}"}), memory=memory
             )
             return json.loads(result)["key"]
 
-        return await asyncio.gather(*(one(number) for number in range(20)))
+        return await asyncio.gather(*(call(number) for number in range(20)))
 
     assert anyio.run(all_calls) == [f"BUOY-{number % 10 + 1}" for number in range(20)]
 

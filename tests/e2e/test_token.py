@@ -18,27 +18,29 @@ def test_d2_a_code_is_redeemed_for_a_token(client: Client, code: str) -> None:
     answer = client.redeem(code)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    given = answer.json()
-    assert len(given.pop("access_token").split(".")) == 5
-    assert len(given.pop("refresh_token").split(".")) == 4
-    assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
+    response = answer.json()
+    assert len(response.pop("access_token").split(".")) == 5
+    assert len(response.pop("refresh_token").split(".")) == 4
+    assert response == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
 
 
 def test_keys_codes_and_tokens_are_not_on_the_console(
     twin: RunningTwin, client: Client, code: str, deployment: Deployment
 ) -> None:
-    given = client.redeem(code).json()
-    assert client.call(given["access_token"]).status_code == 200
+    response = client.redeem(code).json()
+    assert client.call(response["access_token"]).status_code == 200
     shown = {
         call: twin.control.get(call).text for call in ("/", "/stack", "/settings", "/audit", "/audit/view")
     }
     shown["output"] = twin.log.read_text()
     assert "mcp-request" in shown["/audit"]
     keys = [
-        one.value for one in deployment.service().named_values if one.name.endswith(("-v1", "-v2", "-v3"))
+        named_value.value
+        for named_value in deployment.service().named_values
+        if named_value.name.endswith(("-v1", "-v2", "-v3"))
     ]
     assert len(keys) == 6
-    secret = [code, given["access_token"], given["refresh_token"], *keys]
+    secret = [code, response["access_token"], response["refresh_token"], *keys]
     assert [call for call, text in shown.items() for value in secret if str(value) in text] == []
 
 

@@ -64,7 +64,9 @@ def exchanged(twin: RunningTwin) -> Iterator[ExchangedValues]:
 
 def recorded(twin: RunningTwin, **filters: str) -> list[dict[str, Any]]:
     listed = twin.control.get("/traces", params=filters).raise_for_status().json()["traces"]
-    return [twin.control.get(f"/traces/{each['request_id']}").raise_for_status().json() for each in listed]
+    return [
+        twin.control.get(f"/traces/{summary['request_id']}").raise_for_status().json() for summary in listed
+    ]
 
 
 def test_the_traces_of_a_sign_in_contain_no_code_token_cookie_verifier_state_or_key(
@@ -74,18 +76,18 @@ def test_the_traces_of_a_sign_in_contain_no_code_token_cookie_verifier_state_or_
     token = client.redeem(code).json()["access_token"]
     assert client.call(token).status_code == 200
     traces = recorded(traced)
-    pages = [traced.control.get(f"/traces/{one['request_id']}/view").text for one in traces]
+    pages = [traced.control.get(f"/traces/{trace['request_id']}/view").text for trace in traces]
     shown = json.dumps(traces) + "".join(pages) + traced.control.get("/traces/view").text
 
     cookies = [value for jar in ada.cookies.values() for value in jar.values()]
-    keys = [each.value for each in deployment.service().named_values if each.secret]
+    keys = [named_value.value for named_value in deployment.service().named_values if named_value.secret]
     stored = [document["id"] for document in deployment.documents() if document["id"] != client.client_id]
     secrets = {code, token, client.verifier, challenge_of(client.verifier), client.state, *cookies, *keys}
     assert len(keys) >= 2
     assert code in exchanged.values
     assert len(exchanged.values) > 10
     assert {"/register", "/authorize", "/consent", "/oauth-callback", "/token", "/mcp"} <= {
-        one["path"] for one in traces
+        trace["path"] for trace in traces
     }
     assert [secret for secret in secrets | exchanged.values | set(stored) if secret in shown] == []
 
@@ -96,20 +98,30 @@ def test_the_trace_of_a_call_has_policies_expressions_changes_and_sent_requests(
     client.call(token).raise_for_status()
     (call,) = recorded(traced, path="/mcp", status="200")
     statements = call["statements"]
-    sent = {(one["service"], one["method"], one["status"]) for one in call["calls"]}
+    sent = {(call["service"], call["method"], call["status"]) for call in call["calls"]}
     assert (call["method"], call["path"], call["status"]) == ("POST", "/mcp", 200)
     assert ("functions", "POST", 200) in sent
-    assert [one["section"] for one in statements] == sorted(
-        (one["section"] for one in statements), key=["inbound", "backend", "outbound"].index
+    assert [statement["section"] for statement in statements] == sorted(
+        (statement["section"] for statement in statements), key=["inbound", "backend", "outbound"].index
     )
-    assert {one["scope"] for one in statements} == {"api"}
-    assert {"fragment mcp-token", "fragment mcp-answer"} <= {one["document"] for one in statements}
-    assert max(one["depth"] for one in statements) >= 1
-    assert [one["written"] for one in statements if not one["written"].startswith("policies/")] == []
-    values = {(each["source"], each["value"]) for one in statements for each in one["expressions"]}
+    assert {statement["scope"] for statement in statements} == {"api"}
+    assert {"fragment mcp-token", "fragment mcp-answer"} <= {
+        statement["document"] for statement in statements
+    }
+    assert max(statement["depth"] for statement in statements) >= 1
+    assert [
+        statement["written"] for statement in statements if not statement["written"].startswith("policies/")
+    ] == []
+    values = {
+        (expression["source"], expression["value"])
+        for statement in statements
+        for expression in statement["expressions"]
+    }
     assert ('@(context.Request.Method == "OPTIONS")', "False") in values
-    assert any(change.startswith("variable claims = ") for one in statements for change in one["changes"])
-    assert all(statements[one["by"]]["milliseconds"] >= one["milliseconds"] for one in call["calls"])
+    assert any(
+        change.startswith("variable claims = ") for statement in statements for change in statement["changes"]
+    )
+    assert all(statements[call["by"]]["milliseconds"] >= call["milliseconds"] for call in call["calls"])
 
 
 def test_nothing_is_recorded_until_tracing_is_enabled(twin: RunningTwin, client: Client) -> None:

@@ -46,7 +46,7 @@ def test_every_check_passes_on_the_twin(twin: RunningTwin, target: Target) -> No
     assert not untested, f"add a failure of these checks to this file: {untested}"
     report = as_json(target, rows, readings(session, rows))
     assert report["ok"] is True
-    assert {each["id"]: each["observed"] for each in report["readings"]}["R15"] == "works"
+    assert {reading["id"]: reading["observed"] for reading in report["readings"]}["R15"] == "works"
 
 
 def test_the_verification_deletes_its_snippet_and_ends_its_sign_in(twin: RunningTwin, target: Target) -> None:
@@ -279,7 +279,10 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         resource(
             "/apis/functions-mcp/operations",
             listed(
-                lambda each: [*each, {"name": "all", "properties": {"method": "GET", "urlTemplate": "/*"}}]
+                lambda operations: [
+                    *operations,
+                    {"name": "all", "properties": {"method": "GET", "urlTemplate": "/*"}},
+                ]
             ),
         ),
         {"operations"},
@@ -287,14 +290,17 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
     ),
     "operation missing": (
         resource(
-            "/apis/oauth/operations", listed(lambda each: [one for one in each if one["name"] != "token"])
+            "/apis/oauth/operations",
+            listed(
+                lambda operations: [operation for operation in operations if operation["name"] != "token"]
+            ),
         ),
         # The policy of a missing operation is also missing.
         {"operations", "policies"},
         "pulumi refresh",
     ),
     "named value missing": (
-        resource("/namedValues", listed(lambda each: each[1:])),
+        resource("/namedValues", listed(lambda values: values[1:])),
         {"named-values"},
         "pulumi refresh",
     ),
@@ -331,7 +337,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
     "service that is being updated": (
         resource(
             "/providers/Microsoft.ApiManagement/service",
-            listed(lambda each: [properties(provisioningState="Updating")(each[0])]),
+            listed(lambda services: [properties(provisioningState="Updating")(services[0])]),
         ),
         {"service"},
         "pulumi up",
@@ -481,8 +487,8 @@ def test_each_failure_for_users_is_reported_in_its_own_row(
 
 
 def test_a_single_change_fails_a_single_row_of_the_whole_report(target: Target) -> None:
-    for what, broken in (("issuer with a trailing slash", BROKEN), ("lock removed", BROKEN_IN_AZURE)):
-        change, rows_that_fail, _ = broken[what]
+    for fault, broken in (("issuer with a trailing slash", BROKEN), ("lock removed", BROKEN_IN_AZURE)):
+        change, rows_that_fail, _ = broken[fault]
         _, rows = verify(target, change=change)
         assert ids(rows, "failed") == rows_that_fail
 
@@ -519,9 +525,11 @@ def test_observed_readings_are_reported_in_the_words_of_their_table(
     twin.control.put("/readings", json=chosen).raise_for_status()
     session, rows = verify(target, open_page=signs_in(twin))
     assert ids(rows, "failed") == failed
-    reported = {each["id"]: each for each in as_json(target, rows, readings(session, rows))["readings"]}
+    reported = {
+        reading["id"]: reading for reading in as_json(target, rows, readings(session, rows))["readings"]
+    }
     # Requests of less than 30 seconds cannot show a limit of 30, so R4 is not among them.
-    assert {name: each["observed"] for name, each in reported.items()} == observed
+    assert {name: reading["observed"] for name, reading in reported.items()} == observed
     for name, option in observed.items():
         assert reported[name]["meaning"] == question(name).option(option).meaning
 

@@ -10,8 +10,8 @@ from scripts import pulumi_cli
 
 def path() -> Path:
     """Path of the CLI."""
-    if (found := pulumi_cli.find()) is not None:
-        return found
+    if (path := pulumi_cli.find()) is not None:
+        return path
     reason = (
         f"needs the Pulumi CLI {pulumi_cli.pinned_version()} or newer: "
         "install it, or install Go and run `make test-engine`"

@@ -275,7 +275,9 @@ def _steps(log: Path) -> Iterator[Step]:
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
     # The result of a refresh is known only afterwards.
-    refreshes = any("resourcePreEvent" in one and _op(one["resourcePreEvent"]) == "refresh" for one in events)
+    refreshes = any(
+        "resourcePreEvent" in event and _op(event["resourcePreEvent"]) == "refresh" for event in events
+    )
     for event in events:
         if step := event.get("resOutputsEvent" if refreshes else "resourcePreEvent"):
             metadata = step["metadata"]

@@ -97,17 +97,20 @@ class DeploymentService:
         return Answer(HTTPStatus.OK, {"value": [{"name": f"{name}/{function}"} for function in names]})
 
     def _deployment_service(self, name: str, method: str, path: str, body: bytes) -> "Answer":
-        app = next((one for one in self.azure.of_type("web:WebApp") if one.id.endswith(f"/{name}")), None)
+        app = next(
+            (resource for resource in self.azure.of_type("web:WebApp") if resource.id.endswith(f"/{name}")),
+            None,
+        )
         if app is None:
             return Answer(HTTPStatus.NOT_FOUND, {})
         if method == "POST" and path == "/api/publish":
             return Answer(HTTPStatus.ACCEPTED, self._publish(app, body))
-        found = re.fullmatch(r"/api/deployments/([0-9a-z]+)(/log)?", path)
-        if found is None or found[1] not in self._deployments:
+        match = re.fullmatch(r"/api/deployments/([0-9a-z]+)(/log)?", path)
+        if match is None or match[1] not in self._deployments:
             return Answer(HTTPStatus.NOT_FOUND, {})
-        status, message = self._deployments[found[1]]
+        status, message = self._deployments[match[1]]
         log = [{"log_time": "2026-11-01T00:00:00Z", "message": message, "type": 0}]
-        return Answer(HTTPStatus.OK, log if found[2] else {"id": found[1], "status": status})
+        return Answer(HTTPStatus.OK, log if match[2] else {"id": match[1], "status": status})
 
     def _publish(self, app: Existing, body: bytes) -> str:
         """Accepts a package and returns the id of its deployment."""

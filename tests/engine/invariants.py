@@ -65,7 +65,7 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
         gaps = [("its API's policy", gap) for gap in _gaps(timeline, operation, f"{api}/policies/policy")]
         own = f"{operation.id}/policies/policy"
         if timeline.certain(own) and any(
-            _forwards(one) for one in timeline.versions("apimanagement:Api") if one.id == api
+            _forwards(version) for version in timeline.versions("apimanagement:Api") if version.id == api
         ):
             gaps += [("its own policy", gap) for gap in _gaps(timeline, operation, own)]
         found += [

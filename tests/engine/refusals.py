@@ -222,11 +222,14 @@ def _references(call: Call, account: Account) -> Iterator[tuple[str, str]]:
     if call.is_of("app:ContainerApp"):
         for secret in (call.inputs.get("configuration") or {}).get("secrets") or ():
             if address := secret.get("keyVaultUrl"):
-                by_id = {one.id: one.outputs.get("principalId", "") for one in identities}
+                by_id = {identity.id: identity.outputs.get("principalId", "") for identity in identities}
                 yield address, by_id.get(secret.get("identity"), "")
     reference = call.inputs.get("keyVault") if call.is_of("apimanagement:NamedValue") else None
     if reference:
-        by_client = {one.outputs.get("clientId"): one.outputs.get("principalId", "") for one in identities}
+        by_client = {
+            identity.outputs.get("clientId"): identity.outputs.get("principalId", "")
+            for identity in identities
+        }
         service = account.resources[_service(call.id).lower()].outputs
         own = (service.get("identity") or {}).get("principalId", "")
         client = reference.get("identityClientId")
@@ -234,7 +237,7 @@ def _references(call: Call, account: Account) -> Iterator[tuple[str, str]]:
 
 
 def _of_type(account: Account, type_: str) -> list[Existing]:
-    return [one for one in account.resources.values() if one.type.endswith(f":{type_}")]
+    return [resource for resource in account.resources.values() if resource.type.endswith(f":{type_}")]
 
 
 def _mentions(text: str) -> tuple[set[str], set[str]]:
@@ -246,8 +249,8 @@ def _mentions(text: str) -> tuple[set[str], set[str]]:
 
 def _service(identifier: str) -> str:
     """The id of the API Management service that an id is below."""
-    found = re.match(r".*/Microsoft\.ApiManagement/service/[^/]+", identifier, re.IGNORECASE)
-    return found[0] if found else ""
+    match = re.match(r".*/Microsoft\.ApiManagement/service/[^/]+", identifier, re.IGNORECASE)
+    return match[0] if match else ""
 
 
 def _policy_incomplete(call: Call, account: Account) -> str | None:

@@ -77,8 +77,8 @@ def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
         for key in sorted(old.keys() | new.keys()):
             yield from changed_paths(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, list) and isinstance(new, list):
-        for index, (one, other) in enumerate(itertools.zip_longest(old, new)):
-            yield from changed_paths(one, other, f"{path}[{index}]")
+        for index, (earlier, other) in enumerate(itertools.zip_longest(old, new)):
+            yield from changed_paths(earlier, other, f"{path}[{index}]")
     elif old is UNKNOWN or new is UNKNOWN or not _same(path, old, new):
         yield path
 

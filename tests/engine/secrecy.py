@@ -37,14 +37,14 @@ def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str,
 
 def leaks(stack: Deployment, secrets: Mapping[str, str]) -> list[Leak]:
     """The places with secrets in clear text: files, output of the CLI, stack outputs, exported state."""
-    found = []
+    places = []
     for place, text in _places(stack):
-        found += [
+        places += [
             Leak(name, place)
             for name, value in secrets.items()
             if any(form in text for form in _forms(value))
         ]
-    return found
+    return places
 
 
 def _places(stack: Deployment) -> Iterator[tuple[str, str]]:

@@ -80,8 +80,8 @@ def test_a_removal_that_fails_is_reported(history: History, kind: str) -> None:
 
 
 def test_every_rule_holds_at_every_instant(history: History) -> None:
-    found = invariants.violations(Timeline(history.stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(history.stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)
 
 
 def test_a_removed_server_leaves_nothing_but_secrets_that_no_identity_can_read(history: History) -> None:

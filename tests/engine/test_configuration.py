@@ -55,9 +55,9 @@ class Stack:
 
     def load(self) -> Settings:
         """Reads the decrypted configuration that the CLI passes to the program, including defaults."""
-        found = json.loads(self._pulumi("config", "--show-secrets", "--json"))
-        values = {key: entry["value"] for key, entry in found.items()}
-        secrets = [key.partition(":")[2] for key, entry in found.items() if entry["secret"]]
+        stored = json.loads(self._pulumi("config", "--show-secrets", "--json"))
+        values = {key: entry["value"] for key, entry in stored.items()}
+        secrets = [key.partition(":")[2] for key, entry in stored.items() if entry["secret"]]
         return test_settings.load(values, secrets)
 
     def _pulumi(self, *arguments: str, typed: str = "") -> str:
@@ -94,4 +94,4 @@ def test_a_later_entry_of_containers_alone_is_refused_and_the_messages_commands_
     with pytest.raises(SettingsError, match=r"containers: Entry 0 is null") as refusal:
         stack.load()
     stack.run(refusal.value.problems[0].remedy)
-    assert [each.name for each in stack.load().containers] == ["notes"]
+    assert [container.name for container in stack.load().containers] == ["notes"]

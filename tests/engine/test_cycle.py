@@ -48,12 +48,12 @@ class Cycle:
 
     def waits_for(self, urn: str) -> frozenset[str]:
         """All direct and indirect dependencies of a resource."""
-        found: set[str] = set()
+        dependencies: set[str] = set()
         ahead = set(self.dependencies.get(urn, ()))
         while ahead:
-            found |= ahead
-            ahead = {further for one in ahead for further in self.dependencies.get(one, ())} - found
-        return frozenset(found)
+            dependencies |= ahead
+            ahead = {further for urn in ahead for further in self.dependencies.get(urn, ())} - dependencies
+        return frozenset(dependencies)
 
     def created(self) -> dict[str, Call]:
         """The creations of the first deployment, by URN."""
@@ -115,8 +115,8 @@ def test_no_resource_is_refused(cycle: Cycle) -> None:
 
 
 def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
-    found = invariants.violations(cycle.timeline)
-    assert not found, "\n".join(found)
+    violations = invariants.violations(cycle.timeline)
+    assert not violations, "\n".join(violations)
 
 
 def test_a_lock_follows_its_app_directly(cycle: Cycle) -> None:

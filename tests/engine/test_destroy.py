@@ -53,8 +53,8 @@ def test_a_failure_is_reported(destroyed: Destroyed) -> None:
 
 
 def test_every_rule_holds_at_every_instant(destroyed: Destroyed) -> None:
-    found = invariants.violations(Timeline(destroyed.stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(destroyed.stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)
 
 
 def test_no_resource_remains(destroyed: Destroyed) -> None:

@@ -35,7 +35,7 @@ def _blocks() -> Iterator[tuple[str, str]]:
 
 def _config_commands(text: str) -> list[str]:
     """Every command `pulumi config set` in a document, without comments."""
-    return [one.strip() for one in re.findall(r"pulumi config set [^`\n#]+", text)]
+    return [command.strip() for command in re.findall(r"pulumi config set [^`\n#]+", text)]
 
 
 def _examples() -> Iterator[tuple[str, ...]]:

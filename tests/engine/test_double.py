@@ -161,9 +161,9 @@ def test_writes_to_one_api_exclude_each_other(azure: Azure) -> None:
 
     def is_second() -> bool:
         started.set()
-        return any("another" in one.urn for one in azure.record.calls())
+        return any("another" in call.urn for call in azure.record.calls())
 
-    azure.faults.hold = Hold(calls=lambda one: one.name == "first", until=is_second, seconds=10)
+    azure.faults.hold = Hold(calls=lambda call: call.name == "first", until=is_second, seconds=10)
     operation = {**API, "operationId": "get"}
     first = threading.Thread(target=create, args=(azure, "apimanagement:ApiOperation", "first", operation))
     first.start()

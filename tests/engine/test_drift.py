@@ -52,7 +52,9 @@ def test_a_lock_that_was_removed_outside_of_pulumi_is_restored(stack: Deployment
 
 
 def test_a_policy_that_was_edited_outside_of_pulumi_is_restored(stack: Deployment) -> None:
-    edited = next(one for one in stack.azure.of_type("apimanagement:ApiPolicy") if "notes" in one.id)
+    edited = next(
+        resource for resource in stack.azure.of_type("apimanagement:ApiPolicy") if "notes" in resource.id
+    )
     stack.azure.change(edited.id, value="<policies />")
     before = stack.state()["resources"]
     shown = stack.pulumi("refresh", "--preview-only", "--diff")
@@ -65,7 +67,7 @@ def test_a_policy_that_was_edited_outside_of_pulumi_is_restored(stack: Deploymen
 
 
 def test_an_api_that_was_deleted_outside_of_pulumi_is_published_again(stack: Deployment) -> None:
-    api = next(one for one in stack.azure.of_type("apimanagement:Api") if "notes" in one.id)
+    api = next(resource for resource in stack.azure.of_type("apimanagement:Api") if "notes" in resource.id)
     below = [key for key in stack.azure.resources if key.startswith(f"{api.id.lower()}/")]
     assert below
     for key in (api.id, *below):
@@ -84,7 +86,7 @@ def test_a_resource_that_the_state_has_lost_is_imported(stack: Deployment) -> No
         assert stack.pulumi("preview", "--import-file", "import.json", *own_host).returncode == 0
     file = stack.folder / "import.json"
     wanted = json.loads(file.read_text(encoding="utf-8"))
-    (entry,) = [one for one in wanted["resources"] if one["id"] == "<PLACEHOLDER>"]
+    (entry,) = [resource for resource in wanted["resources"] if resource["id"] == "<PLACEHOLDER>"]
     assert entry["name"] == lost.urn.rpartition("::")[2]
     entry["id"] = lost.id
     file.write_text(json.dumps(wanted), encoding="utf-8")

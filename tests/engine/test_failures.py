@@ -63,8 +63,8 @@ def test_the_failure_is_reported(failure: Failure) -> None:
 
 
 def test_every_rule_holds_at_every_instant(failure: Failure) -> None:
-    found = invariants.violations(Timeline(failure.stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(failure.stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)
 
 
 def test_the_next_deployment_completes_the_stack(failure: Failure) -> None:

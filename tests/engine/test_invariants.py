@@ -99,8 +99,10 @@ def _call(
 
 def test_a_container_that_is_open_before_its_lock_is_found() -> None:
     history = History().then("create", CONTAINER, OPEN).then("create", LOCK)
-    (found,) = history.violations()
-    assert "reachable through its ingress without its lock from create containerApps/notes began" in found
+    (violations,) = history.violations()
+    assert (
+        "reachable through its ingress without its lock from create containerApps/notes began" in violations
+    )
 
 
 def test_a_container_that_opens_after_its_lock_is_in_order() -> None:
@@ -118,8 +120,8 @@ def test_a_container_that_opens_while_its_lock_is_made_is_found() -> None:
 
 def test_a_route_to_a_container_without_its_lock_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", ROUTE, TO_NOTES).then("create", LOCK)
-    (found,) = history.violations()
-    assert "reachable through httpRouteConfigs/public without its lock" in found
+    (violations,) = history.violations()
+    assert "reachable through httpRouteConfigs/public without its lock" in violations
 
 
 def test_a_route_to_a_container_with_its_lock_is_in_order() -> None:
@@ -135,15 +137,15 @@ def test_a_lock_that_is_deleted_before_the_route_is_found() -> None:
 def test_a_lock_that_was_refused_protects_nothing() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", LOCK, error="409")
     history.then("update", CONTAINER, OPEN)
-    (found,) = history.violations()
-    assert found.endswith("to the record ended")
+    (violations,) = history.violations()
+    assert violations.endswith("to the record ended")
 
 
 def test_a_lock_that_is_deleted_before_its_app_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
     history.then("delete", LOCK).then("delete", CONTAINER)
-    (found,) = history.violations()
-    assert "from delete authConfigs/current began" in found
+    (violations,) = history.violations()
+    assert "from delete authConfigs/current began" in violations
 
 
 def test_a_lock_that_is_deleted_together_with_its_app_is_in_order() -> None:

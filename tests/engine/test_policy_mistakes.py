@@ -83,5 +83,5 @@ def test_a_mistake_that_only_azure_finds_leaves_no_operation_without_policy(
     failed = stack.up()
     assert failed.failed
     assert "no-such-value" in failed.output
-    found = invariants.violations(Timeline(stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)

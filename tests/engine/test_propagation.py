@@ -29,15 +29,15 @@ def first(stack: Deployment) -> Run:
 
 def creations(run: Run, type_: str) -> dict[str, list[Call]]:
     """The attempts to create resources that refer to a secret, by logical name."""
-    found: dict[str, list[Call]] = {}
+    calls: dict[str, list[Call]] = {}
     for call in run.calls:
         if (
             call.kind == "create"
             and call.is_of(type_)
             and (call.error or "secretIdentifier" in str(call.inputs))
         ):
-            found.setdefault(call.name, []).append(call)
-    return found
+            calls.setdefault(call.name, []).append(call)
+    return calls
 
 
 @pytest.mark.parametrize("type_", READERS)

@@ -45,7 +45,9 @@ def test_a_publication_is_repeated_until_roles_have_propagated(stack: Deployment
 
 def test_the_functions_that_were_loaded_are_in_the_state(stack: Deployment, repaired: Run) -> None:
     assert not repaired.failed
-    (publication,) = (one for one in stack.state()["resources"] if "Publication" in one["type"])
+    (publication,) = (
+        resource for resource in stack.state()["resources"] if "Publication" in resource["type"]
+    )
     (functions,) = stack.service.functions.values()
     assert publication["outputs"]["functions"] == sorted(functions)
 

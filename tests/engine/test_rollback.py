@@ -114,6 +114,6 @@ def test_the_preview_announces_the_rollback(history: History) -> None:
 
 
 def test_every_rule_holds_and_nothing_is_left_to_do(history: History) -> None:
-    found = invariants.violations(Timeline(history.stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(history.stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)
     assert history.again.changes == ()

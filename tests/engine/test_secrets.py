@@ -116,7 +116,9 @@ def test_secrets_reach_azure(used: Used) -> None:
     ],
 )
 def test_the_state_has_them_encrypted(used: Used, type_: str, property_: str) -> None:
-    holders = [one for one in used.stack.state()["resources"] if one["type"].endswith(f":{type_}")]
+    holders = [
+        resource for resource in used.stack.state()["resources"] if resource["type"].endswith(f":{type_}")
+    ]
     assert holders
     for holder in holders:
         assert "ciphertext" in json.dumps(holder["inputs"][property_])

@@ -226,8 +226,8 @@ class Series:
         self, stack: Deployment, changes: dict[str, Change]
     ) -> None:
         assert changes
-        found = invariants.violations(Timeline(stack.azure.record.calls()))
-        assert not found, "\n".join(found)
+        violations = invariants.violations(Timeline(stack.azure.record.calls()))
+        assert not violations, "\n".join(violations)
 
     def test_only_another_region_replaces_resources_with_state(
         self, setting: str, changes: dict[str, Change]
@@ -302,7 +302,7 @@ def test_only_settings_that_exist_are_changed() -> None:
     changed = {key for key in CHANGES if ":" not in key} - {"several"} | SEVERAL.keys()
     assert changed | NOT_CHANGED.keys() == set(KEYS)
     series = (TestFirstSettings, TestNextSettings, TestLastSettings)
-    assert [key for each in series for key in each.SETTINGS] == list(CHANGES)
+    assert [key for module in series for key in module.SETTINGS] == list(CHANGES)
 
 
 def _lines(setting: str, change: Change) -> Iterator[str]:

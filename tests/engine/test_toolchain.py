@@ -76,8 +76,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_pulumi_installs_the_pinned_packages_and_nothing_else(project: Project) -> None:
     installed = json.loads(project.python("-m", "pip", "list", "--format", "json"))
-    versions = {each["name"].lower().replace("_", "-"): each["version"] for each in installed}
-    expected = {name: next(iter(each.specifier)).version for name, each in pinned("requirements.txt").items()}
+    versions = {package["name"].lower().replace("_", "-"): package["version"] for package in installed}
+    expected = {
+        name: next(iter(requirement.specifier)).version
+        for name, requirement in pinned("requirements.txt").items()
+    }
     # Pulumi upgrades these itself, to no particular version.
     assert versions.keys() - expected.keys() <= {"pip", "setuptools", "wheel"}
     assert {name: versions[name] for name in expected} == expected

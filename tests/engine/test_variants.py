@@ -99,8 +99,8 @@ def test_no_resource_is_refused(life: Life) -> None:
 
 
 def test_every_rule_holds_at_every_instant(life: Life) -> None:
-    found = invariants.violations(Timeline(life.stack.azure.record.calls()))
-    assert not found, "\n".join(found)
+    violations = invariants.violations(Timeline(life.stack.azure.record.calls()))
+    assert not violations, "\n".join(violations)
 
 
 def test_a_second_deployment_changes_nothing(life: Life) -> None:
@@ -158,7 +158,7 @@ def test_every_kind_of_resource_that_can_be_adopted_is_in_the_state_as_read_only
     prepare(stack.azure)
     deployed = stack.up()
     assert not deployed.failed, deployed.output
-    external = {one["id"] for one in stack.state()["resources"] if one.get("external")}
+    external = {resource["id"] for resource in stack.state()["resources"] if resource.get("external")}
     assert external == {resource_id(setting) for setting in TYPES}
     assert EXISTING["existingApplication"] in json.dumps(stack.state()["resources"])
 

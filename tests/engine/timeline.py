@@ -38,7 +38,7 @@ class Interval:
     def without(self, others: Sequence["Interval"]) -> Iterator["Interval"]:
         """The parts of the interval that are in none of the others."""
         start = self.start
-        for other in sorted(others, key=lambda one: one.start):
+        for other in sorted(others, key=lambda call: call.start):
             if before := Interval(start, min(other.start, self.end)):
                 yield before
             start = max(start, other.end)

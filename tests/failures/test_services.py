@@ -79,7 +79,7 @@ def assert_in_order(journey: Journey) -> None:
 def assert_registered(journey: Journey) -> None:
     """The registration is still valid after a sign-in."""
     if journey.given and (registrations := list(journey.flow.store.of("clients"))):
-        assert REGISTRATION in {each["ttl"] for each in registrations}
+        assert REGISTRATION in {registration["ttl"] for registration in registrations}
 
 
 @pytest.mark.parametrize("name", COURSES)

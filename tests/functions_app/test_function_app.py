@@ -166,7 +166,9 @@ def test_the_tools_describe_their_properties(load):
     assert list(app.tools) == ["hello_mcp", "get_snippet", "save_snippet", "delete_snippet"]
     for tool in app.tools.values():
         assert tool.definition.description
-        assert all(each["description"] for each in tool.definition.input_schema["properties"].values())
+        assert all(
+            property_["description"] for property_ in tool.definition.input_schema["properties"].values()
+        )
     assert list(app.tools["save_snippet"].definition.input_schema["properties"]) == [
         "snippetname",
         "snippet",
@@ -199,7 +201,9 @@ def test_the_deployed_packages_are_the_tested_ones():
         if requirement.marker is None or requirement.marker.evaluate(app_runtime)
     }
     deployed = pinned(FOLDER / "requirements.txt")
-    assert {"azure-functions", "azure-identity", "azure-storage-blob"} <= {each.name for each, _ in deployed}
+    assert {"azure-functions", "azure-identity", "azure-storage-blob"} <= {
+        requirement.name for requirement, _ in deployed
+    }
     for requirement, hashes in deployed:
         assert requirement.specifier == tested[requirement.name], requirement.name
         assert hashes, requirement.name

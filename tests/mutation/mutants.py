@@ -124,12 +124,12 @@ def _operations(masked: str) -> Iterator[tuple[re.Match[str], int, int]]:
         if operator[0] in ("&&", "||"):
             weaker = ("&&",) if operator[0] == "||" else ()
             same = [
-                (at, each)
-                for at, (each, level) in enumerate(tokens)
-                if level == inside and each[0] not in weaker
+                (at, token)
+                for at, (token, level) in enumerate(tokens)
+                if level == inside and token[0] not in weaker
             ]
-            left = max((each.end() for at, each in same if at < index), default=0)
-            right = min((each.start() for at, each in same if at > index), default=len(masked))
+            left = max((token.end() for at, token in same if at < index), default=0)
+            right = min((token.start() for at, token in same if at > index), default=len(masked))
             yield operator, left, right
 
 
@@ -145,7 +145,7 @@ def _length(masked: str) -> int:
 
 def _masked(text: str) -> str:
     """The text with blanks in place of strings and comments."""
-    return _NOT_CODE.sub(lambda found: " " * len(found[0]), text)
+    return _NOT_CODE.sub(lambda match: " " * len(match[0]), text)
 
 
 def _around(text: str, found: re.Match[str]) -> str:

@@ -175,8 +175,8 @@ class Mutation:
                     reporter.write_line(str(result))
                     reporter.flush()
                 (Path(folder) / file).write_text(text, encoding="utf-8")
-        found = sum(result.found_by is not None for result in self.results)
-        reporter.write_line(f"{found} of {len(self.results)} mutants fail a test.")
+        count_found = sum(result.found_by is not None for result in self.results)
+        reporter.write_line(f"{count_found} of {len(self.results)} mutants fail a test.")
         return True
 
     def _measure(self, session: pytest.Session) -> _Measured:
@@ -218,7 +218,7 @@ class Mutation:
             if points or not used:
                 later = sum(point.line > covered for point in points)
                 ranked.append((-round(rarity, 9), later, test.seconds, test.item))
-        ranked.sort(key=lambda each: each[:3])
+        ranked.sort(key=lambda entry: entry[:3])
         turns: Counter[tuple[float, Path]] = Counter()
         ordered = []
         for rank, _, seconds, item in ranked:
@@ -227,7 +227,7 @@ class Mutation:
         left = self.seconds
         first: list[pytest.Item] = []
         others: dict[Path, list[pytest.Item]] = {}
-        for *_, seconds, item in sorted(ordered, key=lambda each: each[:3]):
+        for *_, seconds, item in sorted(ordered, key=lambda entry: entry[:3]):
             if seconds > left:
                 continue
             left -= seconds

@@ -78,31 +78,31 @@ def verdict(coverage: Coverage, text: str = TEXT, written: frozenset[int] = ALL)
 
 
 def test_uncovered_policies_are_reported_with_their_lines(tmp_path: Path) -> None:
-    found = verdict(ran(tmp_path, ("GET", "")))
-    assert found.missed() == [
+    judged = verdict(ran(tmp_path, ("GET", "")))
+    assert judged.missed() == [
         f"{NAME}:4: when never ran",
         f"{NAME}:4: `&&` at column 65 never went yes",
         f"{NAME}:5: return-response never ran",
         f"{NAME}:8: `?:` at column 67 never went no",
     ]
-    assert not found.good
-    assert (found.elements.done, found.elements.total) == (2, 4)
-    assert (found.branches.done, found.branches.total) == (2, 4)
+    assert not judged.good
+    assert (judged.elements.done, judged.elements.total) == (2, 4)
+    assert (judged.branches.done, judged.branches.total) == (2, 4)
 
 
 def test_the_counts_of_several_processes_are_combined(tmp_path: Path) -> None:
     ran(tmp_path, ("GET", ""))
-    found = verdict(ran(tmp_path, ("POST", "X"), ("POST", "")))
-    assert found.missed() == []
-    assert found.good
+    judged = verdict(ran(tmp_path, ("POST", "X"), ("POST", "")))
+    assert judged.missed() == []
+    assert judged.good
 
 
 def test_a_line_that_is_in_no_document_is_not_covered(tmp_path: Path) -> None:
     coverage = ran(tmp_path, ("GET", ""), ("POST", "X"), ("POST", ""))
     more = TEXT + "\n<trace />"
-    found = verdict(coverage, more, ALL | {more.count("\n") + 1})
-    assert found.missed() == [f"{NAME}:{more.count(chr(10)) + 1}: no tested stack renders this line"]
-    assert not found.good
+    judged = verdict(coverage, more, ALL | {more.count("\n") + 1})
+    assert judged.missed() == [f"{NAME}:{more.count(chr(10)) + 1}: no tested stack renders this line"]
+    assert not judged.good
 
 
 def test_policies_without_a_template_are_not_counted(tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def excluded(reason: str) -> str:
 
 
 def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
-    found = verdict(ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it "))
-    assert found.missed() == []
-    assert found.good
-    assert (found.elements.done, found.elements.total) == (2, 2)
+    judged = verdict(ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it "))
+    assert judged.missed() == []
+    assert judged.good
+    assert (judged.elements.done, judged.elements.total) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,10 @@ def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
 def test_an_exclusion_without_a_reason_or_for_covered_code_is_rejected(
     tmp_path: Path, reason: str, requests: list[tuple[str, str]], expected: str
 ) -> None:
-    found = verdict(ran(tmp_path, *requests), excluded(reason))
-    assert not found.good
-    assert [problem.partition(": ")[0] for problem in found.problems] == [f"{NAME}:4", f"{NAME}:5"]
-    assert all(expected in problem for problem in found.problems)
+    judged = verdict(ran(tmp_path, *requests), excluded(reason))
+    assert not judged.good
+    assert [problem.partition(": ")[0] for problem in judged.problems] == [f"{NAME}:4", f"{NAME}:5"]
+    assert all(expected in problem for problem in judged.problems)
 
 
 def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> None:
@@ -144,8 +144,8 @@ def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> No
 
 
 def test_the_report_shows_each_line_with_its_missing_coverage(tmp_path: Path) -> None:
-    found = verdict(ran(tmp_path, ("GET", "")))
-    report.write(found, tmp_path / "report")
+    judged = verdict(ran(tmp_path, ("GET", "")))
+    report.write(judged, tmp_path / "report")
     page = (tmp_path / "report" / "index.html").read_text()
     assert "<em>return-response never ran</em>" in page
     assert "&lt;return-response /&gt;" in page

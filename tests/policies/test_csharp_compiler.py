@@ -53,10 +53,10 @@ def expressions(service: Service) -> Iterator[mono.Expression]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_expression_compiles(variant: str, tmp_path: Path) -> None:
     service = plan_stack(VARIANTS[variant]).service()
-    found = list(expressions(service))
-    assert len(found) > 300
+    compiled = list(expressions(service))
+    assert len(compiled) > 300
     locations = SourceLocations(service)
-    assert [at_source(error, locations) for error in mono.compile_all(found, tmp_path)] == []
+    assert [at_source(error, locations) for error in mono.compile_all(compiled, tmp_path)] == []
 
 
 def at_source(error: str, locations: SourceLocations) -> str:
@@ -70,12 +70,12 @@ def at_source(error: str, locations: SourceLocations) -> str:
 
 def test_an_error_names_the_template_and_its_line() -> None:
     text = policy.render("global.xml.j2")
-    line = next(n for n, one in enumerate(text.split("\n"), 1) if "<policies>" in one)
+    line = next(n for n, source_line in enumerate(text.split("\n"), 1) if "<policies>" in source_line)
     document = PolicyDocument(xml=text, name="api", source_map=text.source_map)
     service = Service(name="apim", gateway_url="https://gateway", policy=document)
     error = at_source(f"api({line},5): error CS1525: wrong", SourceLocations(service))
     written = (ROOT / "policies/global.xml.j2").read_text().split("\n")
-    expected = next(n for n, one in enumerate(written, 1) if "<policies>" in one)
+    expected = next(n for n, source_line in enumerate(written, 1) if "<policies>" in source_line)
     assert error == f"policies/global.xml.j2({expected},5): error CS1525: wrong"
 
 

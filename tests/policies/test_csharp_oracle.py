@@ -58,10 +58,15 @@ WORDS += [
 def own_expressions() -> list[mono.Expression]:
     """Every distinct expression of the dev stack that the evaluator and Mono can run."""
     # Some differ only in a number, such as an index: one of them represents all.
-    found = {
-        re.sub("[0-9]+", "0", one.text): one for one in expressions(plan_stack(FUNCTIONS_ONLY).service())
+    distinct = {
+        re.sub("[0-9]+", "0", expression.text): expression
+        for expression in expressions(plan_stack(FUNCTIONS_ONLY).service())
     }
-    return [one for one in found.values() if not any(word in one.text for word in LEFT_OUT)]
+    return [
+        expression
+        for expression in distinct.values()
+        if not any(word in expression.text for word in LEFT_OUT)
+    ]
 
 
 def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -79,7 +84,7 @@ def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
         max_size=5,
     )
     headers = lists.map(
-        lambda found: list({name.lower(): (name, v) for name, v in found.items()}.values())
+        lambda members: list({name.lower(): (name, v) for name, v in members.items()}.values())
     ).map(dict)
     body = st.one_of(st.none(), words, objects.map(json.dumps), pairs(names, words))
     response = st.fixed_dictionaries(
@@ -148,12 +153,12 @@ def pairs(names: st.SearchStrategy[str], words: st.SearchStrategy[str]) -> st.Se
 
 def variables_of(text: str) -> dict[str, str]:
     """The variables of an expression with the types that it casts them to."""
-    found = dict.fromkeys(re.findall(r'Variables\.ContainsKey\("([\w-]+)"\)', text), "string")
+    variables = dict.fromkeys(re.findall(r'Variables\.ContainsKey\("([\w-]+)"\)', text), "string")
     casts = re.findall(
         r'\((string|bool|JObject|IResponse|string\[\])\)context\.Variables\["([\w-]+)"\]', text
     )
     casts += re.findall(r'GetValueOrDefault<(string|bool)>\("([\w-]+)"', text)
-    return found | {name: kind for kind, name in casts}
+    return variables | {name: kind for kind, name in casts}
 
 
 def built(case: dict[str, Any]) -> Context:
@@ -216,20 +221,22 @@ def test_evaluator_and_mono_agree_on_every_expression_of_the_policies(tmp_path: 
     own = own_expressions()
     assert len(own) > 150
     cases: list[dict[str, Any]] = []
-    for number, one in enumerate(own):
-        collect(number, one.text, cases)
-    compiled = [compile_expression(mono.with_values(one.text), name=one.document) for one in own]
-    found = [answer(compiled[case["expression"]], built(case)) for case in cases]
+    for number, expression in enumerate(own):
+        collect(number, expression.text, cases)
+    compiled = [
+        compile_expression(mono.with_values(expression.text), name=expression.document) for expression in own
+    ]
+    answers = [answer(compiled[case["expression"]], built(case)) for case in cases]
     expected = mono.run_all(own, cases, tmp_path)
     different = [
         (own[case["expression"]].text, case, theirs, ours)
-        for case, theirs, ours in zip(cases, expected, found, strict=True)
+        for case, theirs, ours in zip(cases, expected, answers, strict=True)
         if theirs != ours
     ]
 
     assert different == []
-    values = [one for one in found if "throws" not in one]
-    assert len(values) > len(found) / 2, "most cases must end with a value, or little is compared"
+    values = [answer for answer in answers if "throws" not in answer]
+    assert len(values) > len(answers) / 2, "most cases must end with a value, or little is compared"
 
 
 def collect(number: int, text: str, cases: list[dict[str, Any]]) -> None:

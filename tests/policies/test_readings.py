@@ -11,7 +11,7 @@ from apim.readings.table import parse_question
 
 def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
     hints = get_type_hints(Readings)
-    assert [field.name for field in fields(Readings)] == [each.field for each in TABLE], (
+    assert [field.name for field in fields(Readings)] == [question.field for question in TABLE], (
         "the fields of Readings in apim/readings/record.py are not the questions of table.toml, in its order"
     )
     for field, entry in zip(fields(Readings), TABLE, strict=True):
@@ -25,8 +25,8 @@ def test_a_question_with_a_missing_key_is_reported_with_its_file() -> None:
 
 
 def test_questions_are_numbered_without_gaps() -> None:
-    assert [each.id for each in TABLE] == [f"R{number}" for number in range(1, len(TABLE) + 1)]
-    assert len({each.name for each in TABLE}) == len(TABLE)
+    assert [question.id for question in TABLE] == [f"R{number}" for number in range(1, len(TABLE) + 1)]
+    assert len({question.name for question in TABLE}) == len(TABLE)
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
@@ -80,4 +80,4 @@ def test_a_chosen_option_has_an_explanation() -> None:
 def test_hostile_and_lenient_readings_differ_for_every_question() -> None:
     hostile, lenient = Readings.hostile().as_dict(), Readings.lenient().as_dict()
     assert all(hostile[name] != lenient[name] for name in hostile)
-    assert list(hostile) == [each.name for each in TABLE]
+    assert list(hostile) == [question.name for question in TABLE]

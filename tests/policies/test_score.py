@@ -36,30 +36,30 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_expressions_are_counted_by_their_outcome(checkout: Path) -> None:
-    found = measure(checkout)
-    assert (found.expressions.all, found.expressions.distinct) == (8, 8)
-    assert found.parsed.all == 7
-    assert found.compiled.all == 6
-    assert found.values.all == 5
-    assert {name: count.all for name, count in found.exceptions.items()} == {"KeyNotFoundException": 1}
-    assert sum(count.all for count in found.refused.values()) == 2
-    assert found.stopped == {}
+    score = measure(checkout)
+    assert (score.expressions.all, score.expressions.distinct) == (8, 8)
+    assert score.parsed.all == 7
+    assert score.compiled.all == 6
+    assert score.values.all == 5
+    assert {name: count.all for name, count in score.exceptions.items()} == {"KeyNotFoundException": 1}
+    assert sum(count.all for count in score.refused.values()) == 2
+    assert score.stopped == {}
 
 
 def test_expressions_that_differ_only_in_white_space_are_equal(checkout: Path) -> None:
     (checkout / "again.xml").write_text(
         '<policies><inbound><set-variable name="a" value="@(1  +\n 1)" /></inbound></policies>'
     )
-    found = measure(checkout)
-    assert (found.expressions.all, found.expressions.distinct) == (9, 8)
+    score = measure(checkout)
+    assert (score.expressions.all, score.expressions.distinct) == (9, 8)
 
 
 def test_documents_are_counted_by_their_error(checkout: Path) -> None:
-    found = measure(checkout)
-    assert found.documents == 6
-    assert found.loaded == 2
+    score = measure(checkout)
+    assert score.documents == 6
+    assert score.loaded == 2
     obstacles = {
-        reason: names for reason, names in found.obstacles.items() if names & {"policy.xml", "member.xml"}
+        reason: names for reason, names in score.obstacles.items() if names & {"policy.xml", "member.xml"}
     }
     assert len(obstacles) == 2
     assert any("quota" in reason for reason in obstacles)

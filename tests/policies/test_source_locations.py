@@ -49,11 +49,13 @@ def rendered_harness(operation: str, api: str | None = None) -> Harness:
 
     apis = tuple(
         replace(
-            one,
-            policy=with_map(one.policy),
-            operations=tuple(replace(each, policy=with_map(each.policy)) for each in one.operations),
+            api,
+            policy=with_map(api.policy),
+            operations=tuple(
+                replace(operation, policy=with_map(operation.policy)) for operation in api.operations
+            ),
         )
-        for one in declared.apis
+        for api in declared.apis
     )
     return Harness(replace(declared, apis=apis))
 

@@ -30,12 +30,12 @@ class Template:
 
         A comment `[# not covered: reason #]` applies to its own line, or to the next line that is rendered.
         """
-        found: dict[int, str] = {}
+        reasons: dict[int, str] = {}
         for number, line in enumerate(self.text.split("\n"), 1):
             for comment in _EXCLUSION.finditer(line):
-                subject = min((each for each in self.written if each >= number), default=number)
-                found[subject] = comment["reason"].strip()
-        return found
+                subject = min((line for line in self.written if line >= number), default=number)
+                reasons[subject] = comment["reason"].strip()
+        return reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,10 @@ class Verdict:
     def missed(self) -> list[str]:
         """The missing coverage, with its source location."""
         return [
-            f"{file.template.name}:{line}: {what}"
+            f"{file.template.name}:{line}: {subject}"
             for file in self.files
             for line, whats in sorted(file.missed.items())
-            for what in whats
+            for subject in whats
         ]
 
 
@@ -156,4 +156,4 @@ def _words(point: Point, width: int) -> str:
 
 def _sum(levels: Iterable[Level]) -> Level:
     both = list(levels)
-    return Level(sum(each.done for each in both), sum(each.total for each in both))
+    return Level(sum(level.done for level in both), sum(level.total for level in both))

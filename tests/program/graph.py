@@ -22,36 +22,40 @@ class Graph:
 
     def requires(self, resource: Declared) -> dict[str, Declared]:
         """Everything that exists before a resource is created, by URN."""
-        return {one.urn: one for one in self._walk(resource)}
+        return {required.urn: required for required in self._walk(resource)}
 
     def require(self, earlier: Declared) -> list[Declared]:
         """Everything that is created only after a resource."""
-        return [one for one in self.stack.resources if earlier.urn in self.requires(one)]
+        return [resource for resource in self.stack.resources if earlier.urn in self.requires(resource)]
 
     def missing(self, later: Declared, earlier: Iterable[Declared]) -> list[str]:
         """The resources without which `later` may be created, although it should wait for them."""
-        found = self.requires(later)
-        return [f"{later} does not wait for {one}" for one in earlier if one.urn not in found]
+        required = self.requires(later)
+        return [
+            f"{later} does not wait for {resource}" for resource in earlier if resource.urn not in required
+        ]
 
     def path(self, later: Declared, earlier: Declared) -> str:
         """One chain of dependencies between two resources, for failure messages."""
         if later.urn == earlier.urn:
             return repr(later)
         for urn in _direct(later):
-            one = self.stack.get(urn)
-            if one is not None and (one.urn == earlier.urn or earlier.urn in self.requires(one)):
-                return f"{later} -> {self.path(one, earlier)}"
+            dependency = self.stack.get(urn)
+            if dependency is not None and (
+                dependency.urn == earlier.urn or earlier.urn in self.requires(dependency)
+            ):
+                return f"{later} -> {self.path(dependency, earlier)}"
         return ""
 
     def _walk(self, resource: Declared) -> Iterator[Declared]:
         ahead, seen = list(_direct(resource)), set()
         while ahead:
             urn = ahead.pop()
-            one = self.stack.get(urn)
-            if urn not in seen and one is not None:
+            dependency = self.stack.get(urn)
+            if urn not in seen and dependency is not None:
                 seen.add(urn)
-                ahead += _direct(one)
-                yield one
+                ahead += _direct(dependency)
+                yield dependency
 
 
 def _direct(resource: Declared) -> frozenset[str]:

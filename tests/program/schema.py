@@ -62,7 +62,7 @@ def _registrations(package: str) -> list[dict[str, Any]]:
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "register"
         ):
-            (text,) = (each.value for each in node.keywords if each.arg == "resource_modules")
+            (text,) = (keyword.value for keyword in node.keywords if keyword.arg == "resource_modules")
             return json.loads(ast.literal_eval(text))
     raise AssertionError(f"{package} registers no resources")
 
@@ -94,28 +94,30 @@ def _required(arguments: type) -> frozenset[str]:
     """Names on the wire of the inputs that have no default."""
     names = input_type_py_to_pulumi_names(arguments)
     parameters = list(inspect.signature(arguments.__init__).parameters.values())[1:]
-    return frozenset(names[each.name] for each in parameters if each.default is inspect.Parameter.empty)
+    return frozenset(
+        names[parameter.name] for parameter in parameters if parameter.default is inspect.Parameter.empty
+    )
 
 
 def _check_value(value: Any, hint: Any, path: str) -> Iterator[str]:
     if value is UNKNOWN or hint is Any:
         return
     choices = _choices(hint)
-    enums = [each for each in choices if isinstance(each, type) and issubclass(each, enum.Enum)]
+    enums = [choice for choice in choices if isinstance(choice, type) and issubclass(choice, enum.Enum)]
     if enums:
-        allowed = [member.value for each in enums for member in each]
+        allowed = [member.value for enumeration in enums for member in enumeration]
         if value not in allowed and value not in _UNLISTED.get(path, ()):
             yield f"{path} is {value!r}, not one of {allowed}"
         return
-    found = [list(_check_plain(value, choice, path)) for choice in choices]
-    if found and all(found):
-        yield from min(found, key=len)
+    problems = [list(_check_plain(value, choice, path)) for choice in choices]
+    if problems and all(problems):
+        yield from min(problems, key=len)
 
 
 def _choices(hint: Any) -> list[Any]:
     """The types that a value may have on the wire, without the types in which Pulumi wraps them."""
     if get_origin(hint) in (Union, types.UnionType):
-        return [choice for each in get_args(hint) for choice in _choices(each)]
+        return [choice for argument in get_args(hint) for choice in _choices(argument)]
     wrapped = getattr(get_origin(hint) or hint, "__name__", "") in ("Awaitable", "Output", "NoneType")
     return [] if wrapped else [hint]
 

@@ -22,7 +22,7 @@ def stack() -> Stack:
 
 
 def test_every_resource_matches_the_schema_of_the_sdk() -> None:
-    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+    assert [problem for resource in stack().resources for problem in schema.problems(resource)] == []
 
 
 def test_the_certificate_is_read_from_its_vault_by_the_gateways_identity() -> None:
@@ -62,19 +62,21 @@ def test_a_managed_certificate_needs_no_vault() -> None:
     (hostname,) = of.one("apimanagement:ApiManagementService").inputs["hostnameConfigurations"]
     assert hostname["certificateSource"] == "Managed"
     assert "keyVaultId" not in hostname
-    assert [one for one in of.resources if one.name.endswith("-certificate-access")] == []
+    assert [resource for resource in of.resources if resource.name.endswith("-certificate-access")] == []
 
 
 def test_everything_that_names_the_gateway_follows_its_host_name() -> None:
     of = stack()
     value = next(
-        one.inputs["value"]
-        for one in of.of_type("apimanagement:NamedValue")
-        if one.inputs["displayName"] == "gateway-url"
+        resource.inputs["value"]
+        for resource in of.of_type("apimanagement:NamedValue")
+        if resource.inputs["displayName"] == "gateway-url"
     )
     assert value == URL
     application = next(
-        one for one in of.of_type("azuread:index/application:Application") if "web" in one.inputs
+        resource
+        for resource in of.of_type("azuread:index/application:Application")
+        if "web" in resource.inputs
     )
     assert application.inputs["web"]["redirectUris"] == [f"{URL}/oauth-callback"]
     assert of.outputs["gatewayUrl"] == URL
@@ -96,4 +98,4 @@ def test_a_protected_stack_refuses_another_address() -> None:
 def test_an_existing_service_keeps_the_host_name_of_its_owner(host: str) -> None:
     of = evaluate({**ALL, "gatewayHostname": host})
     assert of.outputs["gatewayUrl"] == (URL if host else "https://central.azure-api.net")
-    assert [one for one in of.resources if one.name.endswith("-certificate-access")] == []
+    assert [resource for resource in of.resources if resource.name.endswith("-certificate-access")] == []

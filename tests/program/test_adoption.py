@@ -31,42 +31,42 @@ def own() -> Stack:
 
 
 def adopted(of: Stack, type_: str) -> list[Declared]:
-    return [one for one in of.of_type(type_) if one.external]
+    return [resource for resource in of.of_type(type_) if resource.external]
 
 
 @pytest.mark.parametrize("preview", [False, True])
 @pytest.mark.parametrize("setting", TYPES)
 def test_existing_resources_are_read_and_not_managed(setting: str, preview: bool) -> None:
     of = stack(preview=preview)
-    found = adopted(of, TYPES[setting])
-    assert len(found) == 1
-    assert found[0].id == resource_id(setting)
-    assert found[0].inputs == {}
+    resources = adopted(of, TYPES[setting])
+    assert len(resources) == 1
+    assert resources[0].id == resource_id(setting)
+    assert resources[0].inputs == {}
     assert len(of.of_type(TYPES[setting])) == (2 if setting == "existingIdentity" else 1)
 
 
 def test_nothing_is_created_in_entra_when_all_applications_exist() -> None:
-    assert [one for one in stack().resources if one.type.startswith("azuread:")] == []
-    assert [one for one in own().resources if one.type.startswith("azuread:")] != []
+    assert [resource for resource in stack().resources if resource.type.startswith("azuread:")] == []
+    assert [resource for resource in own().resources if resource.type.startswith("azuread:")] != []
 
 
 def test_every_created_resource_matches_the_schema_of_the_sdk() -> None:
-    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+    assert [problem for resource in stack().resources for problem in schema.problems(resource)] == []
 
 
 def test_no_resource_is_deleted_with_an_existing_one() -> None:
     """Pulumi would leave such a resource behind: it does not delete what it expects to go with another."""
     of = stack()
-    adopted_urns = {one.urn for one in of.resources if one.external}
-    assert [one for one in of.resources if one.deleted_with in adopted_urns] == []
+    adopted_urns = {resource.urn for resource in of.resources if resource.external}
+    assert [resource for resource in of.resources if resource.deleted_with in adopted_urns] == []
 
 
 def test_the_stack_writes_only_its_own_apis_to_an_existing_service() -> None:
     of = stack()
     types = {
-        one.type.rpartition(":")[2]
-        for one in of.resources
-        if ":apimanagement:" in one.type and not one.external
+        resource.type.rpartition(":")[2]
+        for resource in of.resources
+        if ":apimanagement:" in resource.type and not resource.external
     }
     assert types == {
         "Api",
@@ -78,20 +78,22 @@ def test_the_stack_writes_only_its_own_apis_to_an_existing_service() -> None:
         "NamedValue",
         "PolicyFragment",
     }
-    groups = {one.inputs["resourceGroupName"] for one in of.of_type("apimanagement:Api")}
+    groups = {resource.inputs["resourceGroupName"] for resource in of.of_type("apimanagement:Api")}
     assert groups == {"shared"}
-    assert {one.inputs["serviceName"] for one in of.of_type("apimanagement:Api")} == {"central"}
+    assert {resource.inputs["serviceName"] for resource in of.of_type("apimanagement:Api")} == {"central"}
 
 
 def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
     of = stack()
-    apis = {one.outputs["name"] for one in of.of_type("apimanagement:Api")}
-    logged = {one.inputs["apiId"]: one.inputs for one in of.of_type("apimanagement:ApiDiagnostic")}
+    apis = {resource.outputs["name"] for resource in of.of_type("apimanagement:Api")}
+    logged = {
+        resource.inputs["apiId"]: resource.inputs for resource in of.of_type("apimanagement:ApiDiagnostic")
+    }
     assert logged.keys() == apis
     (service_wide,) = (
-        one
-        for one in own().of_type("apimanagement:Diagnostic")
-        if one.inputs["diagnosticId"] == "applicationinsights"
+        resource
+        for resource in own().of_type("apimanagement:Diagnostic")
+        if resource.inputs["diagnosticId"] == "applicationinsights"
     )
     for inputs in logged.values():
         assert inputs["frontend"] == service_wide.inputs["frontend"]
@@ -101,7 +103,9 @@ def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
 def test_errors_of_the_gateway_are_answered_without_the_policy_of_all_apis() -> None:
     def oauth_policy(of: Stack) -> str:
         return next(
-            one.inputs["value"] for one in of.of_type("apimanagement:ApiPolicy") if one.name == "oauth-policy"
+            resource.inputs["value"]
+            for resource in of.of_type("apimanagement:ApiPolicy")
+            if resource.name == "oauth-policy"
         )
 
     sentence = "The gateway could not answer."
@@ -116,9 +120,9 @@ def test_the_gateway_acts_as_the_existing_identity() -> None:
     cosmos = of.one("cosmosdb:SqlResourceSqlRoleAssignment")
     assert cosmos.inputs["principalId"] == identity.outputs["principalId"]
     value = next(
-        one
-        for one in of.of_type("apimanagement:NamedValue")
-        if one.inputs["displayName"] == "gateway-identity"
+        resource
+        for resource in of.of_type("apimanagement:NamedValue")
+        if resource.inputs["displayName"] == "gateway-identity"
     )
     assert value.inputs["value"] == identity.outputs["clientId"]
 
@@ -127,10 +131,12 @@ def test_roles_on_resources_of_another_subscription_are_named_there() -> None:
     insights = identifier("Microsoft.Insights/components", "traces", subscription=OTHER)
     of = evaluate({**ALL, "existingApplicationInsights": insights}, preview=True)
     roles = [
-        one.inputs for one in of.of_type("authorization:RoleAssignment") if one.inputs["scope"] == insights
+        resource.inputs
+        for resource in of.of_type("authorization:RoleAssignment")
+        if resource.inputs["scope"] == insights
     ]
     assert len(roles) == 2
-    assert {one["roleDefinitionId"].split("/")[2] for one in roles} == {OTHER}
+    assert {role["roleDefinitionId"].split("/")[2] for role in roles} == {OTHER}
 
 
 @pytest.mark.parametrize("setting", ["existingApiManagement", "existingEnvironment"])
@@ -158,10 +164,14 @@ def test_an_existing_environment_keeps_its_own_logs() -> None:
     of = stack()
     environment = adopted(of, "app:ManagedEnvironment")[0]
     assert [
-        one for one in of.of_type("monitor:DiagnosticSetting") if one.inputs["resourceUri"] == environment.id
+        resource
+        for resource in of.of_type("monitor:DiagnosticSetting")
+        if resource.inputs["resourceUri"] == environment.id
     ] == []
-    assert {one.inputs["resourceGroupName"] for one in of.of_type("app:HttpRouteConfig")} == {"shared"}
-    assert {one.inputs["resourceGroupName"] for one in of.of_type("app:ContainerApp")} == {"given"}
+    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:HttpRouteConfig")} == {
+        "shared"
+    }
+    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:ContainerApp")} == {"given"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +187,8 @@ class Changed(Cloud):
     changes: Mapping[str, Any]
 
     def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
-        found = super().read(type_, identifier, assigned=assigned)
-        return {**found, **self.changes} if type_.endswith(self.type_) else found
+        outputs = super().read(type_, identifier, assigned=assigned)
+        return {**outputs, **self.changes} if type_.endswith(self.type_) else outputs
 
 
 @pytest.mark.parametrize(
@@ -200,6 +210,6 @@ def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
 
 def test_two_servers_cannot_share_an_application() -> None:
     """A token for one server would be valid for the other."""
-    one = EXISTING["existingApplication"]
+    client_id = EXISTING["existingApplication"]
     with pytest.raises(StackError, match="is listed twice"):
-        evaluate({**ALL, "existingAudiences": json.dumps({"notes": one, "functions": one})})
+        evaluate({**ALL, "existingAudiences": json.dumps({"notes": client_id, "functions": client_id})})

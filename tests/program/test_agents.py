@@ -33,9 +33,9 @@ def test_the_connection_to_github_has_the_token_as_a_secret() -> None:
 
 
 def test_no_other_resource_and_no_output_has_the_token() -> None:
-    others = [each for each in stack().resources if not each.type.endswith(":ProjectConnection")]
+    others = [resource for resource in stack().resources if not resource.type.endswith(":ProjectConnection")]
 
-    assert TOKEN not in json.dumps([each.inputs for each in others], default=str)
+    assert TOKEN not in json.dumps([resource.inputs for resource in others], default=str)
     assert TOKEN not in json.dumps(stack().outputs, default=str)
 
 
@@ -46,7 +46,7 @@ def test_the_outputs_have_the_foundry_project_and_the_connection_to_github() -> 
         "endpoint": "https://agents.services.ai.azure.com/api/projects/demo",
         "model": "gpt-5-mini",
     }
-    connections = {each["name"]: each.get("connection") for each in settings["servers"]}
+    connections = {server["name"]: server.get("connection") for server in settings["servers"]}
     assert connections == {"functions": None, "github": "github-mcp"}
 
 
@@ -62,7 +62,7 @@ def test_users_sign_in_to_github_themselves_if_the_stack_requires_it() -> None:
     assert properties.get("credentials", {}) == {}
     assert users.outputs["agentSettings"]["servers"][-1]["connection"] == "github-mcp"
     # The SDK's list of categories is older; the property takes any string.
-    (problem,) = [problem for each in users.resources for problem in schema.problems(each)]
+    (problem,) = [problem for resource in users.resources for problem in schema.problems(resource)]
     assert "properties.category is 'RemoteTool'" in problem
 
 
@@ -75,11 +75,11 @@ def test_without_a_token_there_is_no_connection_to_github() -> None:
 
 
 def test_an_api_center_lists_every_server_with_its_addresses() -> None:
-    assert {each.inputs["kind"] for each in stack().of_type("apicenter:Api")} == {"mcp"}
+    assert {resource.inputs["kind"] for resource in stack().of_type("apicenter:Api")} == {"mcp"}
     gateway = stack().outputs["gatewayUrl"]
     uris = {
-        (each.inputs["apiName"], each.inputs["title"]): each.inputs["server"]["runtimeUri"]
-        for each in stack().of_type("apicenter:Deployment")
+        (resource.inputs["apiName"], resource.inputs["title"]): resource.inputs["server"]["runtimeUri"]
+        for resource in stack().of_type("apicenter:Deployment")
     }
     assert uris == {
         ("remote-mcp-gateway-dev-functions", "streamable-http"): [f"{gateway}/mcp"],
@@ -93,6 +93,6 @@ def test_an_api_center_lists_every_server_with_its_addresses() -> None:
 
 def test_the_resources_match_the_providers_sdk() -> None:
     kinds = ("cognitiveservices:ProjectConnection", "apicenter:")
-    for each in (*stack().resources, *stack(preview=True).resources):
-        if any(kind in each.type for kind in kinds):
-            assert schema.problems(each) == []
+    for resource in (*stack().resources, *stack(preview=True).resources):
+        if any(kind in resource.type for kind in kinds):
+            assert schema.problems(resource) == []

@@ -56,8 +56,8 @@ def sign_in(request: pytest.FixtureRequest):
 
     def sign_in(settings: dict[str, str]) -> str:
         if request.param == "configuration":
-            found = {f"azure-native:{key}": value for key, value in settings.items()}
-            return token(SignIn(found.get, {}))
+            values = {f"azure-native:{key}": value for key, value in settings.items()}
+            return token(SignIn(values.get, {}))
         return token(SignIn(environment={VARIABLES[key]: value for key, value in settings.items()}))
 
     return sign_in

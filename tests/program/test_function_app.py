@@ -43,5 +43,5 @@ def test_the_app_imports_its_own_packages_on_the_version_of_python_that_they_are
 ) -> None:
     app = case.stack.one("web:WebApp").inputs
     assert app["functionAppConfig"]["runtime"] == {"name": "python", "version": PYTHON_VERSION}
-    settings = {each["name"]: each["value"] for each in app["siteConfig"]["appSettings"]}
+    settings = {app_setting["name"]: app_setting["value"] for app_setting in app["siteConfig"]["appSettings"]}
     assert settings["PYTHON_ISOLATE_WORKER_DEPENDENCIES"] == "1"

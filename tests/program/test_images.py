@@ -101,11 +101,14 @@ def test_each_unpinned_image_is_found_with_the_command_that_pins_it() -> None:
         },
         {"jiraApiToken": "ATATT3xFfGF0-abcdefgh"},
     )
-    found = list(unpinned(settings.presets, settings.containers))
-    assert [(one.path, one.whole) for one in found] == [("jiraDigest", False), ("containers[1].image", True)]
-    assert found[0].command(DIGEST)[-2:] == ["jiraDigest", DIGEST]
-    assert found[1].command(DIGEST)[-1] == f"ghcr.io/example/notes:1.2.3@{DIGEST}"
-    assert found[1] == Unpinned(image="ghcr.io/example/notes:1.2.3", path="containers[1].image", whole=True)
+    images = list(unpinned(settings.presets, settings.containers))
+    assert [(image.path, image.whole) for image in images] == [
+        ("jiraDigest", False),
+        ("containers[1].image", True),
+    ]
+    assert images[0].command(DIGEST)[-2:] == ["jiraDigest", DIGEST]
+    assert images[1].command(DIGEST)[-1] == f"ghcr.io/example/notes:1.2.3@{DIGEST}"
+    assert images[1] == Unpinned(image="ghcr.io/example/notes:1.2.3", path="containers[1].image", whole=True)
 
 
 UNPINNED = {

@@ -29,9 +29,9 @@ def logged(stack: Stack) -> dict[str, tuple[set[str], str]]:
 
 def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
     workspace = DEV.stack.one("operationalinsights:Workspace").id
-    found = logged(DEV.stack)
-    assert {destination for _, destination in found.values()} == {workspace}
-    assert {kind: categories for kind, (categories, _) in found.items()} == {
+    logged_categories = logged(DEV.stack)
+    assert {destination for _, destination in logged_categories.values()} == {workspace}
+    assert {kind: categories for kind, (categories, _) in logged_categories.items()} == {
         "Microsoft.ApiManagement/service": {"GatewayLogs"},
         "Microsoft.DocumentDB/databaseAccounts": {"ControlPlaneRequests", "DataPlaneRequests"},
         "Microsoft.KeyVault/vaults": {"AuditEvent"},
@@ -100,7 +100,7 @@ def test_an_alert_without_a_receiver_is_in_the_portal() -> None:
 def test_every_alert_and_the_budget_reach_the_receivers() -> None:
     stack = LARGE.stack
     group = stack.one("monitor:ActionGroup")
-    assert [one["emailAddress"] for one in group.inputs["emailReceivers"]] == ["oncall@example.com"]
+    assert [receiver["emailAddress"] for receiver in group.inputs["emailReceivers"]] == ["oncall@example.com"]
     for rule in stack.of_type("monitor:ScheduledQueryRule"):
         assert rule.inputs["actions"] == {"actionGroups": [group.id]}
         assert rule.inputs["scopes"] == [stack.one("operationalinsights:Workspace").id]

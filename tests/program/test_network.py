@@ -30,16 +30,16 @@ def stack(sku: str) -> Stack:
 
 
 def subnets(of: Stack) -> dict[str, dict[str, Any]]:
-    return {one.inputs["subnetName"]: dict(one.inputs) for one in of.of_type("network:Subnet")}
+    return {resource.inputs["subnetName"]: dict(resource.inputs) for resource in of.of_type("network:Subnet")}
 
 
 def endpoints(of: Stack) -> set[str]:
     """The services with private endpoints, such as `blob of mcpfunctions`."""
-    names = {one.id: one.name for one in of.resources if one.id}
+    names = {resource.id: resource.name for resource in of.resources if resource.id}
     connections = [
         connection
-        for one in of.of_type("network:PrivateEndpoint")
-        for connection in one.inputs["privateLinkServiceConnections"]
+        for resource in of.of_type("network:PrivateEndpoint")
+        for connection in resource.inputs["privateLinkServiceConnections"]
     ]
     return {
         f"{group} of {names[connection['privateLinkServiceId']]}"
@@ -50,19 +50,22 @@ def endpoints(of: Stack) -> set[str]:
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_every_resource_of_a_network_matches_the_schema_of_the_sdk(sku: str) -> None:
-    problems = [problem for one in stack(sku).resources for problem in schema.problems(one)]
+    problems = [problem for resource in stack(sku).resources for problem in schema.problems(resource)]
     assert problems == []
 
 
 def test_without_the_setting_there_is_no_network() -> None:
-    assert [one for one in Case("dev", preview=False).stack.resources if ":network:" in one.type] == []
+    assert [
+        resource for resource in Case("dev", preview=False).stack.resources if ":network:" in resource.type
+    ] == []
 
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_each_subnet_is_for_one_service_and_subnets_do_not_overlap(sku: str) -> None:
-    found = subnets(stack(sku))
+    by_name = subnets(stack(sku))
     delegations = {
-        name: [one["serviceName"] for one in each.get("delegations") or ()] for name, each in found.items()
+        name: [delegation["serviceName"] for delegation in subnet.get("delegations") or ()]
+        for name, subnet in by_name.items()
     }
     expected = {
         "functions": ["Microsoft.App/environments"],
@@ -73,13 +76,14 @@ def test_each_subnet_is_for_one_service_and_subnets_do_not_overlap(sku: str) -> 
     if sku == "BasicV2":
         del expected["gateway"]
     assert delegations == expected
-    assert len({each["addressPrefix"] for each in found.values()}) == len(found)
+    assert len({subnet["addressPrefix"] for subnet in by_name.values()}) == len(by_name)
 
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_a_subnet_admits_only_what_its_rules_list(sku: str) -> None:
     groups = {
-        one.id: one.inputs["securityRules"] for one in stack(sku).of_type("network:NetworkSecurityGroup")
+        resource.id: resource.inputs["securityRules"]
+        for resource in stack(sku).of_type("network:NetworkSecurityGroup")
     }
     for name, subnet in subnets(stack(sku)).items():
         rules = groups[subnet["networkSecurityGroup"]["id"]]
@@ -172,12 +176,14 @@ def test_the_function_app_can_keep_a_public_address() -> None:
 @pytest.mark.parametrize("sku", SKUS)
 def test_the_network_is_linked_to_the_dns_zone_of_every_endpoint(sku: str) -> None:
     of = stack(sku)
-    zones = {one.id: one.outputs["name"] for one in of.of_type("privatedns:PrivateZone")}
-    links = {one.inputs["privateZoneName"] for one in of.of_type("privatedns:VirtualNetworkLink")}
+    zones = {resource.id: resource.outputs["name"] for resource in of.of_type("privatedns:PrivateZone")}
+    links = {resource.inputs["privateZoneName"] for resource in of.of_type("privatedns:VirtualNetworkLink")}
     assert links == set(zones.values())
     groups = of.of_type("network:PrivateDnsZoneGroup")
     assert len(groups) == len(of.of_type("network:PrivateEndpoint"))
-    used = {config["privateDnsZoneId"] for one in groups for config in one.inputs["privateDnsZoneConfigs"]}
+    used = {
+        config["privateDnsZoneId"] for group in groups for config in group.inputs["privateDnsZoneConfigs"]
+    }
     assert used <= zones.keys()
 
 
@@ -187,14 +193,14 @@ def test_an_app_starts_after_its_private_dns_records_exist(sku: str) -> None:
     graph = Graph(of)
     app = of.one("web:WebApp")
     needed = [
-        one
+        resource
         for type_ in (
             "network:PrivateDnsZoneGroup",
             "privatedns:VirtualNetworkLink",
             "authorization:RoleAssignment",
         )
-        for one in of.of_type(type_)
-        if any(word in one.name for word in ("blob", "queue"))
+        for resource in of.of_type(type_)
+        if any(word in resource.name for word in ("blob", "queue"))
     ]
     assert len(needed) == 6
     assert graph.missing(app, needed) == []
@@ -215,7 +221,7 @@ def test_an_internal_environment_can_be_resolved_before_its_routes_exist(sku: st
 def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: str) -> None:
     of = stack(sku)
     before = Graph(of).requires(of.one("apimanagement:ApiManagementService")).values()
-    types = {one.type.rpartition(":")[2] for one in before if one.custom}
+    types = {resource.type.rpartition(":")[2] for resource in before if resource.custom}
     assert "Subnet" in types
     assert not types & {
         "PrivateEndpoint",
@@ -229,9 +235,9 @@ def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: st
 def test_subnets_are_written_one_after_the_other() -> None:
     of = stack("StandardV2")
     graph = Graph(of)
-    chain = sorted(of.of_type("network:Subnet"), key=lambda one: len(graph.requires(one)))
-    for position, one in enumerate(chain):
-        assert graph.missing(one, chain[:position]) == []
+    chain = sorted(of.of_type("network:Subnet"), key=lambda resource: len(graph.requires(resource)))
+    for position, subnet in enumerate(chain):
+        assert graph.missing(subnet, chain[:position]) == []
 
 
 def test_the_subnet_of_an_environment_does_not_depend_on_other_environments() -> None:
@@ -241,7 +247,7 @@ def test_the_subnet_of_an_environment_does_not_depend_on_other_environments() ->
             {**_SETTINGS, "sku": "StandardV2", "isolateEnvironments": "true", "containers": containers},
             preview=True,
         )
-        return {name: each["addressPrefix"] for name, each in subnets(of).items()}
+        return {name: subnet["addressPrefix"] for name, subnet in subnets(of).items()}
 
     before, after = prefixes("notes", "wiki", "tickets"), prefixes("tickets", "wiki")
     assert len(set(before.values())) == len(before) == 6

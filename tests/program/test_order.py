@@ -27,12 +27,12 @@ LOCKS = (
 
 def siblings(stack: Stack, of: Declared, type_: str) -> list[Declared]:
     """The resources of a type in the same component."""
-    return [one for one in stack.of_type(type_) if one.parent == of.parent]
+    return [resource for resource in stack.of_type(type_) if resource.parent == of.parent]
 
 
 def one_sibling(stack: Stack, of: Declared, type_: str) -> Declared:
-    (found,) = siblings(stack, of, type_)
-    return found
+    (resource,) = siblings(stack, of, type_)
+    return resource
 
 
 def locks_of(stack: Stack, app: Declared) -> list[Declared]:
@@ -42,15 +42,15 @@ def locks_of(stack: Stack, app: Declared) -> list[Declared]:
 
 def servers(stack: Stack) -> Mapping[str, list[Declared]]:
     """The apps of each MCP server by its name."""
-    found = {"functions": list(stack.of_type("web:WebApp"))}
+    by_server = {"functions": list(stack.of_type("web:WebApp"))}
     for app in stack.of_type("app:ContainerApp"):
-        found.setdefault(app.inputs["tags"]["mcp-server"], []).append(app)
-    return found
+        by_server.setdefault(app.inputs["tags"]["mcp-server"], []).append(app)
+    return by_server
 
 
 def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
     policies = siblings(stack, operation, "apimanagement:ApiOperationPolicy")
-    return next((one for one in policies if one.name == f"{operation.name}-policy"), None)
+    return next((policy for policy in policies if policy.name == f"{operation.name}-policy"), None)
 
 
 @every_case
@@ -60,16 +60,20 @@ def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
     # The service's own diagnostic setting is about it, and so are the rights of its system-assigned identity,
     # with which it reads keys from a vault that has a firewall.
     about_it = re.compile(r"gateway-logs-apim|gateway-keys-(token|consent)-key-v\d+-access")
-    waiting = [one for one in graph.require(service) if one.custom and not about_it.fullmatch(one.name)]
+    waiting = [
+        resource
+        for resource in graph.require(service)
+        if resource.custom and not about_it.fullmatch(resource.name)
+    ]
     assert len(waiting) > 30
-    others = [graph.path(one, service) for one in waiting if not one.type.startswith(APIM)]
+    others = [graph.path(resource, service) for resource in waiting if not resource.type.startswith(APIM)]
     assert others == []
 
 
 @every_case
 def test_an_app_is_created_after_everything_its_authentication_needs(case: Case) -> None:
     graph = Graph(case.stack)
-    apps = [app for found in servers(case.stack).values() for app in found]
+    apps = [app for server_apps in servers(case.stack).values() for app in server_apps]
     assert apps
     for app in apps:
         before = graph.requires(app)
@@ -77,7 +81,9 @@ def test_an_app_is_created_after_everything_its_authentication_needs(case: Case)
         assert locks
         for lock in locks:
             after_app = [
-                one for urn, one in graph.requires(lock).items() if urn not in before and one is not app
+                resource
+                for urn, resource in graph.requires(lock).items()
+                if urn not in before and resource is not app
             ]
             assert after_app == [], f"{lock} waits for more than {app}"
 
@@ -102,7 +108,7 @@ def test_code_is_published_only_to_a_function_app_with_authentication(case: Case
     locks = [lock for type_ in LOCKS[1:] for lock in case.stack.of_type(type_)]
     assert len(locks) == 3
     assert graph.missing(publication, locks) == []
-    assert [each.inputs["allow"] for type_ in LOCKS[2:] for each in case.stack.of_type(type_)] == [
+    assert [resource.inputs["allow"] for type_ in LOCKS[2:] for resource in case.stack.of_type(type_)] == [
         False,
         False,
     ]
@@ -117,14 +123,14 @@ def test_the_gateway_sends_requests_only_to_servers_with_authentication(case: Ca
         if "serviceUrl" in api.inputs
     }
     values = {value.inputs["displayName"]: value for value in case.stack.of_type("apimanagement:NamedValue")}
-    found = servers(case.stack)
-    assert apis.keys() == found.keys()
-    for name, apps in found.items():
+    by_server = servers(case.stack)
+    assert apis.keys() == by_server.keys()
+    for name, apps in by_server.items():
         locks = [lock for app in apps for lock in locks_of(case.stack, app)]
         assert graph.missing(apis[name], locks) == []
     origins = {name: value for name, value in values.items() if name.endswith("-sse-url")}
     for name, value in origins.items():
-        app = found[name.removesuffix("-sse-url")][-1]
+        app = by_server[name.removesuffix("-sse-url")][-1]
         assert graph.missing(value, locks_of(case.stack, app)) == []
 
 
@@ -147,11 +153,13 @@ def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> 
     graph = Graph(case.stack)
     types = ("Api", "ApiPolicy", "ApiOperation", "ApiOperationPolicy")
     for api in case.stack.of_type("apimanagement:Api"):
-        parts = [one for type_ in types for one in siblings(case.stack, api, f"apimanagement:{type_}")]
+        parts = [
+            resource for type_ in types for resource in siblings(case.stack, api, f"apimanagement:{type_}")
+        ]
         # In the order in which they may be written, each waits for all before it.
-        chain = sorted(parts, key=lambda one: sum(other.urn in graph.requires(one) for other in parts))
-        for position, one in enumerate(chain):
-            assert graph.missing(one, chain[:position]) == []
+        chain = sorted(parts, key=lambda part: sum(other.urn in graph.requires(part) for other in parts))
+        for position, part in enumerate(chain):
+            assert graph.missing(part, chain[:position]) == []
 
 
 @every_case
@@ -162,8 +170,10 @@ def test_policies_depend_on_the_named_values_and_fragments_that_they_mention(cas
         for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy", "PolicyFragment")
         for policy in stack.of_type(f"apimanagement:{type_}")
     ]
-    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
-    fragments = {each.inputs["id"]: each for each in stack.of_type("apimanagement:PolicyFragment")}
+    values = {value.inputs["displayName"]: value for value in stack.of_type("apimanagement:NamedValue")}
+    fragments = {
+        fragment.inputs["id"]: fragment for fragment in stack.of_type("apimanagement:PolicyFragment")
+    }
     assert len(policies) > 10
     for policy in policies:
         assert policy.inputs["format"] == "rawxml"
@@ -191,13 +201,17 @@ def test_child_resources_of_api_management_and_cosmos_are_deleted_with_them(case
         ("azure-native:cosmosdb:", "cosmosdb:DatabaseAccount"),
     ):
         owner = case.stack.one(type_)
-        children = [one for one in case.stack.resources if one.type.startswith(prefix) and one is not owner]
+        children = [
+            resource
+            for resource in case.stack.resources
+            if resource.type.startswith(prefix) and resource is not owner
+        ]
         assert children
-        assert [one for one in children if one.deleted_with != owner.urn] == []
+        assert [child for child in children if child.deleted_with != owner.urn] == []
 
 
 def protected(stack: Stack) -> set[str]:
-    return {one.type.rpartition(":")[2] for one in stack.resources if one.protect}
+    return {resource.type.rpartition(":")[2] for resource in stack.resources if resource.protect}
 
 
 @every_case

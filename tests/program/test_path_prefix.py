@@ -26,7 +26,7 @@ def stack() -> Stack:
 
 
 def test_every_api_is_below_the_prefix_or_has_metadata_of_it() -> None:
-    paths = [one.inputs["path"] for one in stack().of_type("apimanagement:Api")]
+    paths = [resource.inputs["path"] for resource in stack().of_type("apimanagement:Api")]
     assert sorted(paths) == sorted(
         [
             PREFIX,
@@ -37,7 +37,7 @@ def test_every_api_is_below_the_prefix_or_has_metadata_of_it() -> None:
 
 
 def test_every_created_resource_matches_the_schema_of_the_sdk() -> None:
-    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+    assert [problem for resource in stack().resources for problem in schema.problems(resource)] == []
 
 
 def test_the_prefix_is_in_every_url_of_the_stack() -> None:
@@ -62,8 +62,8 @@ def test_the_prefix_is_in_every_url_of_the_stack() -> None:
 
 def test_policies_get_the_origin_as_without_a_prefix() -> None:
     values = {
-        one.inputs["displayName"]: one.inputs.get("value")
-        for one in stack().of_type("apimanagement:NamedValue")
+        resource.inputs["displayName"]: resource.inputs.get("value")
+        for resource in stack().of_type("apimanagement:NamedValue")
     }
     assert values["gateway-url"] == stack().outputs["gatewayUrl"]
     assert values["registry-namespace"] == "net.azure-api.central"
@@ -80,27 +80,29 @@ def test_a_protected_stack_refuses_another_prefix() -> None:
 
 def test_jiras_event_stream_announces_a_path_below_the_prefix() -> None:
     environments = {
-        one.name: {each["name"]: each.get("value") for each in container["env"]}
-        for one in stack().of_type("app:ContainerApp")
-        for container in one.inputs["template"]["containers"]
+        app.name: {variable["name"]: variable.get("value") for variable in container["env"]}
+        for app in stack().of_type("app:ContainerApp")
+        for container in app.inputs["template"]["containers"]
     }
     messages = f"/{PREFIX}/jira-mcp/messages/"
     assert environments["jira-sse"]["FASTMCP_MESSAGE_PATH"] == messages
     assert "FASTMCP_MESSAGE_PATH" not in environments["jira-http"]
     (policy,) = (
-        one.inputs["value"] for one in stack().of_type("apimanagement:ApiPolicy") if one.name == "jira-policy"
+        resource.inputs["value"]
+        for resource in stack().of_type("apimanagement:ApiPolicy")
+        if resource.name == "jira-policy"
     )
     assert f'<rewrite-uri template="{messages}" copy-unmatched-params="false" />' in policy
     operations = {
-        one.inputs["urlTemplate"]
-        for one in stack().of_type("apimanagement:ApiOperation")
-        if one.inputs["apiId"] == "jira-mcp"
+        resource.inputs["urlTemplate"]
+        for resource in stack().of_type("apimanagement:ApiOperation")
+        if resource.inputs["apiId"] == "jira-mcp"
     }
     assert operations == {"/", "/sse", "/messages/"}
 
 
 def test_a_server_that_announces_the_root_of_the_host_has_no_event_stream() -> None:
-    apps = {one.name for one in stack().of_type("app:ContainerApp")}
+    apps = {resource.name for resource in stack().of_type("app:ContainerApp")}
     assert apps == {"slack-http", "jira-http", "jira-sse", "notes-http"}
     assert "sse" not in stack().outputs["mcpEndpoints"]["slack"]
-    assert "slack-sse-url" not in json.dumps([one.inputs for one in stack().resources])
+    assert "slack-sse-url" not in json.dumps([resource.inputs for resource in stack().resources])

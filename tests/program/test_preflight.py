@@ -81,8 +81,8 @@ def test_exceeding_a_limit_of_api_management_is_an_error() -> None:
     messages = " ".join(
         finding.message for finding in limits.findings(settings, large) if not finding.warning
     )
-    for what in ("named values", "policy fragments", "APIs", "operations of the API oauth"):
-        assert re.search(rf"The stack has \d+ {what}; API Management allows \d+", messages)
+    for kind in ("named values", "policy fragments", "APIs", "operations of the API oauth"):
+        assert re.search(rf"The stack has \d+ {kind}; API Management allows \d+", messages)
     with pytest.raises(limits.LimitsError, match="nothing was created"):
         limits.check(settings, large)
 

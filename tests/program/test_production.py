@@ -22,9 +22,9 @@ STACK = "prod.example"
 
 def commands() -> list[str]:
     """The commands at the beginning of the file that change the configuration."""
-    found = re.findall(r"^#   (pulumi config set .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found
-    return found
+    matches = re.findall(r"^#   (pulumi config set .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert matches
+    return matches
 
 
 @functools.cache
@@ -99,7 +99,7 @@ def test_the_production_stack_survives_the_loss_of_a_unit_and_scales(stack: Stac
     assert stack.one("ApiManagementService").inputs["sku"] == {"capacity": 2, "name": "StandardV2"}
     scale = [app.inputs["template"]["scale"] for app in stack.of_type("ContainerApp")]
     assert {"minReplicas": 2, "maxReplicas": 6} in [
-        {key: each[key] for key in ("minReplicas", "maxReplicas")} for each in scale
+        {key: limits[key] for key in ("minReplicas", "maxReplicas")} for limits in scale
     ]
 
 

@@ -44,14 +44,16 @@ def test_every_resource_fits_the_schema_of_its_type(case: Case) -> None:
 @every_case
 def test_no_two_resources_share_a_urn_or_a_logical_name_of_a_type(case: Case) -> None:
     stack = case.stack
-    assert [urn for urn, count in Counter(each.urn for each in stack.resources).items() if count > 1] == []
-    names = Counter((each.type, each.name) for each in stack.resources)
+    assert [
+        urn for urn, count in Counter(resource.urn for resource in stack.resources).items() if count > 1
+    ] == []
+    names = Counter((resource.type, resource.name) for resource in stack.resources)
     assert [name for name, count in names.items() if count > 1] == []
 
 
 @every_update
 def test_no_two_resources_are_the_same_thing_in_azure(case: Case) -> None:
-    ids = Counter(each.id.lower() for each in custom(case.stack) if each.id.startswith("/"))
+    ids = Counter(resource.id.lower() for resource in custom(case.stack) if resource.id.startswith("/"))
     assert [identifier for identifier, count in ids.items() if count > 1] == []
 
 
@@ -168,8 +170,8 @@ def test_cosmos_admits_only_the_gateways_identity_to_one_database_and_has_no_key
 @every_case
 def test_state_expires_and_is_found_by_its_id(case: Case) -> None:
     containers = {
-        each.inputs["containerName"]: each.inputs["resource"]
-        for each in case.stack.of_type("cosmosdb:SqlResourceSqlContainer")
+        resource.inputs["containerName"]: resource.inputs["resource"]
+        for resource in case.stack.of_type("cosmosdb:SqlResourceSqlContainer")
     }
     assert containers.keys() == {"clients", "transactions", "consents", "grants", "sessions"}
     for resource in containers.values():
@@ -196,8 +198,8 @@ def test_storage_has_no_public_blobs_and_no_shared_keys(case: Case) -> None:
     assert account["allowBlobPublicAccess"] is False
     assert account["allowSharedKeyAccess"] is False
     containers = case.stack.of_type("storage:BlobContainer")
-    assert {each.inputs["containerName"] for each in containers} == {"deployments", "snippets"}
-    assert {each.inputs["publicAccess"] for each in containers} == {"None"}
+    assert {container.inputs["containerName"] for container in containers} == {"deployments", "snippets"}
+    assert {container.inputs["publicAccess"] for container in containers} == {"None"}
 
 
 @every_case
@@ -241,7 +243,10 @@ def container_apps(stack: Stack) -> dict[str, Mapping[str, Any]]:
 @UP_WITH_CONTAINERS
 def test_every_container_app_admits_only_the_gateways_identity(case: Case) -> None:
     stack = case.stack
-    locks = {each.inputs["containerAppName"]: each for each in stack.of_type("app:ContainerAppsAuthConfig")}
+    locks = {
+        resource.inputs["containerAppName"]: resource
+        for resource in stack.of_type("app:ContainerAppsAuthConfig")
+    }
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
     apps = stack.of_type("app:ContainerApp")
     assert apps
@@ -336,9 +341,9 @@ def test_containers_share_an_environment_unless_they_are_isolated(variant: str, 
 def test_message_paths_at_the_root_are_operations_of_the_authorization_servers_api() -> None:
     def at_root(variant: str) -> set[tuple[str, str]]:
         return {
-            (each.inputs["method"], each.inputs["urlTemplate"])
-            for each in Case(variant, preview=False).stack.of_type("apimanagement:ApiOperation")
-            if each.inputs["apiId"] == "oauth" and "message" in each.inputs["urlTemplate"]
+            (resource.inputs["method"], resource.inputs["urlTemplate"])
+            for resource in Case(variant, preview=False).stack.of_type("apimanagement:ApiOperation")
+            if resource.inputs["apiId"] == "oauth" and "message" in resource.inputs["urlTemplate"]
         }
 
     assert at_root("dev") == {("POST", "/message"), ("OPTIONS", "/message")}
@@ -370,15 +375,20 @@ def test_f1_agents_and_members_are_assigned_the_roles_that_the_program_declares(
     }
     assert registration.inputs["optionalClaims"] == {"accessTokens": [{"name": "idtyp"}]}
     principal = next(
-        each for each in stack.of_type("ServicePrincipal") if each.name == "gateway-application-principal"
+        resource
+        for resource in stack.of_type("ServicePrincipal")
+        if resource.name == "gateway-application-principal"
     )
     assignments = stack.of_type("AppRoleAssignment")
-    assert {each.inputs["resourceObjectId"] for each in assignments} == {principal.outputs["objectId"]}
-    demo, ada = "aaaaaaaa-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000001815"
-    given = {
-        (roles[each.inputs["appRoleId"]]["value"], each.inputs["principalObjectId"]) for each in assignments
+    assert {assignment.inputs["resourceObjectId"] for assignment in assignments} == {
+        principal.outputs["objectId"]
     }
-    assert given == {
+    demo, ada = "aaaaaaaa-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000001815"
+    assigned = {
+        (roles[assignment.inputs["appRoleId"]]["value"], assignment.inputs["principalObjectId"])
+        for assignment in assignments
+    }
+    assert assigned == {
         ("functions", demo),
         ("functions.write", demo),
         ("SnippetKeeper", demo),
@@ -445,7 +455,7 @@ def test_entra_trusts_the_gateways_identity_in_place_of_a_secret(case: Case) -> 
     application = stack.one("Application", "gateway-application-registration")
     assert application.inputs["web"]["redirectUris"] == [f"{stack.outputs['gatewayUrl']}/oauth-callback"]
     assert application.inputs["signInAudience"] == "AzureADMyOrg"
-    principals = {each.inputs["clientId"] for each in stack.of_type("ServicePrincipal")}
+    principals = {resource.inputs["clientId"] for resource in stack.of_type("ServicePrincipal")}
     assert application.outputs["clientId"] in principals
 
 
@@ -453,15 +463,15 @@ def test_entra_trusts_the_gateways_identity_in_place_of_a_secret(case: Case) -> 
 def test_every_server_has_an_audience_that_no_other_server_accepts(case: Case) -> None:
     stack = case.stack
     values = {
-        each.inputs["displayName"]: each.inputs["value"]
-        for each in stack.of_type("apimanagement:NamedValue")
-        if not each.inputs["secret"]
+        resource.inputs["displayName"]: resource.inputs["value"]
+        for resource in stack.of_type("apimanagement:NamedValue")
+        if not resource.inputs["secret"]
     }
     audiences = {name: value for name, value in values.items() if name.endswith("-audience")}
     apis = [api for api in stack.of_type("apimanagement:Api") if "serviceUrl" in api.inputs]
     assert len(audiences) == len(set(audiences.values())) == len(apis)
     assert values["entra-client"] not in audiences.values()
-    principals = {each.inputs["clientId"] for each in stack.of_type("ServicePrincipal")}
+    principals = {resource.inputs["clientId"] for resource in stack.of_type("ServicePrincipal")}
     assert principals == {values["entra-client"], *audiences.values()}
     for name, audience in audiences.items():
         application = stack.one("Application", f"{name}-application")

@@ -86,11 +86,15 @@ def test_waiting_ends_after_15_minutes_with_a_message_that_lists_what_to_check()
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_only_resources_that_refer_to_a_secret_are_retried(case: Case) -> None:
-    hooked = {one.name for one in case.stack.resources if one.error_hooks}
-    readers = {one.name for one in case.stack.of_type("apimanagement:NamedValue") if "keyVault" in one.inputs}
+    hooked = {resource.name for resource in case.stack.resources if resource.error_hooks}
+    readers = {
+        resource.name
+        for resource in case.stack.of_type("apimanagement:NamedValue")
+        if "keyVault" in resource.inputs
+    }
     readers |= {
-        one.name
-        for one in case.stack.of_type("app:ContainerApp")
-        if one.inputs["configuration"].get("secrets")
+        resource.name
+        for resource in case.stack.of_type("app:ContainerApp")
+        if resource.inputs["configuration"].get("secrets")
     }
     assert hooked == readers

@@ -37,13 +37,13 @@ def small() -> Stack:
 
 
 def test_every_resource_matches_the_schema_of_the_sdk() -> None:
-    assert [problem for one in large().resources for problem in schema.problems(one)] == []
+    assert [problem for resource in large().resources for problem in schema.problems(resource)] == []
 
 
 def test_the_gateway_is_in_every_zone_and_region() -> None:
     service = large().one("apimanagement:ApiManagementService").inputs
     assert service["zones"] == ["1", "2", "3"]
-    assert [(each["location"], each["sku"]) for each in service["additionalLocations"]] == [
+    assert [(location["location"], location["sku"]) for location in service["additionalLocations"]] == [
         ("northeurope", {"name": "Premium", "capacity": 3}),
         ("francecentral", {"name": "Premium", "capacity": 3}),
     ]
@@ -52,7 +52,9 @@ def test_the_gateway_is_in_every_zone_and_region() -> None:
 def test_the_store_is_in_every_region_of_the_gateway() -> None:
     """A serverless account has one region, so throughput is provisioned."""
     account = large().one("cosmosdb:DatabaseAccount").inputs
-    assert [(each["locationName"], each["failoverPriority"]) for each in account["locations"]] == [
+    assert [
+        (location["locationName"], location["failoverPriority"]) for location in account["locations"]
+    ] == [
         ("westeurope", 0),
         ("northeurope", 1),
         ("francecentral", 2),

@@ -42,14 +42,14 @@ def test_a_correct_resource_has_no_problem() -> None:
     ],
 )
 def test_an_invalid_resource_is_found(changes: dict[str, Any], problem: str) -> None:
-    (found,) = schema.problems(account(**changes))
-    assert problem in found
+    (reported,) = schema.problems(account(**changes))
+    assert problem in reported
 
 
 def test_a_number_is_not_a_boolean() -> None:
     container = Case("dev", preview=False).stack.of_type("RandomBytes")[0]
-    (found,) = schema.problems(replace(container, inputs={"length": True}))
-    assert "length is True, not of type int" in found
+    (problem,) = schema.problems(replace(container, inputs={"length": True}))
+    assert "length is True, not of type int" in problem
 
 
 def test_an_unknown_value_in_a_preview_is_not_an_error() -> None:
@@ -57,5 +57,5 @@ def test_an_unknown_value_in_a_preview_is_not_an_error() -> None:
 
 
 def test_an_unknown_resource_type_is_found() -> None:
-    (found,) = schema.problems(replace(account(), type="azure-native:storage:StorageAcount"))
-    assert "no SDK has this type" in found
+    (problem,) = schema.problems(replace(account(), type="azure-native:storage:StorageAcount"))
+    assert "no SDK has this type" in problem

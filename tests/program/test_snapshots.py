@@ -73,7 +73,7 @@ def facts(stack: Stack) -> Iterator[tuple[str, str]]:
     Values that Azure would generate are replaced by the name of their resource.
     """
     names = _names(stack)
-    for resource in sorted(stack.resources, key=lambda each: each.urn):
+    for resource in sorted(stack.resources, key=lambda declared: declared.urn):
         urn = resource.urn.split("::", 2)[2]
         yield urn, ""
         for key in sorted(resource.inputs):

@@ -26,17 +26,17 @@ CONTAINER_SECRETS = {
 def keys_of(stack: Stack) -> dict[str, Any]:
     """The URLs of the keys for API Management, by the name of the named value."""
     return {
-        each.inputs["displayName"]: each.inputs["keyVault"]["secretIdentifier"]
-        for each in stack.of_type("apimanagement:NamedValue")
-        if each.inputs["secret"]
+        resource.inputs["displayName"]: resource.inputs["keyVault"]["secretIdentifier"]
+        for resource in stack.of_type("apimanagement:NamedValue")
+        if resource.inputs["secret"]
     }
 
 
 def stored(stack: Stack) -> dict[str, str]:
     """The secrets in the vault by their URL."""
     return {
-        each.outputs["properties"]["secretUriWithVersion"]: each.inputs["properties"]["value"]
-        for each in stack.of_type("keyvault:Secret")
+        resource.outputs["properties"]["secretUriWithVersion"]: resource.inputs["properties"]["value"]
+        for resource in stack.of_type("keyvault:Secret")
     }
 
 
@@ -143,7 +143,7 @@ def test_secrets_of_containers_are_read_from_the_vault_by_an_identity_that_the_s
 @every_case
 def test_readers_of_a_secret_depend_on_its_role_assignment(case: Case) -> None:
     graph, stack = Graph(case.stack), case.stack
-    roles = {one.name: one for one in stack.of_type("authorization:RoleAssignment")}
+    roles = {resource.name: resource for resource in stack.of_type("authorization:RoleAssignment")}
     for value in stack.of_type("apimanagement:NamedValue"):
         if value.inputs["secret"]:
             access = roles[f"gateway-keys-{value.inputs['displayName']}-access"]
@@ -164,12 +164,13 @@ SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 def granted(stack: Stack) -> set[tuple[str, str, str]]:
     """Every role assignment: the principal's name, the role, the name of the resource that is its scope."""
     principals = {
-        one.outputs["principalId"]: one.name for one in stack.of_type("managedidentity:UserAssignedIdentity")
+        resource.outputs["principalId"]: resource.name
+        for resource in stack.of_type("managedidentity:UserAssignedIdentity")
     }
     service = stack.one("apimanagement:ApiManagementService")
     if own := (service.outputs.get("identity") or {}).get("principalId"):
         principals[own] = "service"
-    scopes = {one.id: one.name for one in stack.resources if one.id}
+    scopes = {resource.id: resource.name for resource in stack.resources if resource.id}
     return {
         (
             principals[role.inputs["principalId"]],
@@ -237,16 +238,20 @@ def test_the_gateway_may_read_only_its_certificate() -> None:
 
 def test_own_secrets_are_in_an_existing_vault_and_deleted_with_the_stack() -> None:
     secrets = adopting().of_type("keyvault:Secret")
-    assert {(one.inputs["resourceGroupName"], one.inputs["vaultName"]) for one in secrets} == {
+    assert {(secret.inputs["resourceGroupName"], secret.inputs["vaultName"]) for secret in secrets} == {
         ("shared", "secrets")
     }
-    assert not any(one.retain_on_delete for one in secrets)
+    assert not any(secret.retain_on_delete for secret in secrets)
 
 
 def _logs_of(stack: Stack) -> list[Declared]:
     """Diagnostic settings of the vault."""
     vault = stack.one("keyvault:Vault").id
-    return [one for one in stack.of_type("monitor:DiagnosticSetting") if one.inputs["resourceUri"] == vault]
+    return [
+        resource
+        for resource in stack.of_type("monitor:DiagnosticSetting")
+        if resource.inputs["resourceUri"] == vault
+    ]
 
 
 def test_an_existing_vault_keeps_its_own_logs_and_an_own_vault_sends_them() -> None:
@@ -283,9 +288,11 @@ def test_a_vault_in_a_network_admits_private_endpoints_and_trusted_services_only
     assert properties["publicNetworkAccess"] == "Disabled"
     assert properties["networkAcls"] == {"bypass": "AzureServices", "defaultAction": "Deny"}
     references = [
-        one.inputs["keyVault"] for one in stack.of_type("apimanagement:NamedValue") if one.inputs["secret"]
+        resource.inputs["keyVault"]
+        for resource in stack.of_type("apimanagement:NamedValue")
+        if resource.inputs["secret"]
     ]
-    assert [one for one in references if "identityClientId" in one] == []
+    assert [reference for reference in references if "identityClientId" in reference] == []
     dev = Case("dev", preview=False).stack.one("keyvault:Vault").inputs["properties"]
     assert dev["publicNetworkAccess"] == "Enabled"
 
@@ -293,10 +300,10 @@ def test_a_vault_in_a_network_admits_private_endpoints_and_trusted_services_only
 def test_a_container_waits_for_the_vaults_private_address() -> None:
     stack = Case("network", preview=False).stack
     needed = [
-        one
+        resource
         for type_ in ("network:PrivateDnsZoneGroup", "privatedns:VirtualNetworkLink")
-        for one in stack.of_type(type_)
-        if "vault" in one.name
+        for resource in stack.of_type(type_)
+        if "vault" in resource.name
     ]
     assert len(needed) == 2
     assert Graph(stack).missing(stack.one("app:ContainerApp"), needed) == []

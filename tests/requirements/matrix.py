@@ -44,19 +44,23 @@ def load() -> Sequence[Requirement]:
 
 def find_tests(root: Path = ROOT) -> Mapping[str, Sequence[str]]:
     """The test files by the requirement whose number is in the names of their tests."""
-    found: dict[str, set[str]] = {}
+    tests_by_number: dict[str, set[str]] = {}
     for file in (root / "tests").rglob("test_*.py"):
         for name in _TEST.findall(file.read_text(encoding="utf-8")):
             number = name[:1].upper() + name[1:]
-            found.setdefault(number, set()).add(file.relative_to(root).as_posix())
-    return {number: sorted(files) for number, files in found.items()}
+            tests_by_number.setdefault(number, set()).add(file.relative_to(root).as_posix())
+    return {number: sorted(files) for number, files in tests_by_number.items()}
 
 
 def render(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]]) -> str:
     """The table as Markdown, with links."""
     lines = ["| | requirement | specified in | policies and program | tests |", "|---|---|---|---|---|"]
-    for each in requirements:
-        policies = "<br>".join(f"[`{path.removeprefix('policies/')}`](../{path})" for path in each.paths)
-        files = "<br>".join(f"[`{Path(file).name}`](../{file})" for file in tests.get(each.id, ()))
-        lines.append(f"| {each.id} | {each.text} | {each.source} | {policies} | {files} |")
+    for requirement in requirements:
+        policies = "<br>".join(
+            f"[`{path.removeprefix('policies/')}`](../{path})" for path in requirement.paths
+        )
+        files = "<br>".join(f"[`{Path(file).name}`](../{file})" for file in tests.get(requirement.id, ()))
+        lines.append(
+            f"| {requirement.id} | {requirement.text} | {requirement.source} | {policies} | {files} |"
+        )
     return "\n".join(lines)

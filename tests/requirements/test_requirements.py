@@ -22,7 +22,9 @@ def test_each_requirement_names_files_that_exist(requirement: Requirement) -> No
 
 
 def test_each_number_in_a_name_is_a_requirement() -> None:
-    unknown = {number: TESTS[number] for number in TESTS.keys() - {each.id for each in REQUIREMENTS}}
+    unknown = {
+        number: TESTS[number] for number in TESTS.keys() - {requirement.id for requirement in REQUIREMENTS}
+    }
     assert not unknown, f"correct the number, or add it to tests/requirements/table.toml: {unknown}"
 
 

@@ -122,12 +122,12 @@ def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
 ) -> None:
     ensure(project)
     (project / "requirements-dev.txt").write_text(REQUIREMENTS.replace("1.0", "1.1"))
-    found: list[tuple[bool, ...]] = []
-    commands.on_sync = lambda: found.append(
+    states: list[tuple[bool, ...]] = []
+    commands.on_sync = lambda: states.append(
         tuple((project / ".venv" / name).exists() for name in (".installed", ".installing"))
     )
     ensure(project)
-    assert found == [(False, True)]
+    assert states == [(False, True)]
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ def program(folder: Path, name: str, prints: str) -> Path:
 
 
 def test_a_new_enough_cli_on_path_is_used(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = program(path, "pulumi", f"v{pulumi_cli.pinned_version()}")
-    assert cli.path() == found
+    installed = program(path, "pulumi", f"v{pulumi_cli.pinned_version()}")
+    assert cli.path() == installed
     assert pulumi_cli.main() == 0
-    assert str(found) in capsys.readouterr().out
+    assert str(installed) in capsys.readouterr().out
 
 
 def test_an_old_cli_on_path_is_not_used(path: Path) -> None:

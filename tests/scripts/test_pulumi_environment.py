@@ -38,7 +38,11 @@ def pinned(name: str) -> dict[str, Requirement]:
     lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
     entries = (line.partition(" --hash=")[0] for line in lines if line and not line.lstrip().startswith("#"))
     requirements = [Requirement(entry.strip()) for entry in entries]
-    return {each.name: each for each in requirements if each.marker is None or each.marker.evaluate()}
+    return {
+        requirement.name: requirement
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
 
 
 def test_pulumi_installs_with_pip_into_the_environment_of_make() -> None:

@@ -38,7 +38,7 @@ def reader() -> TestClient:
 
 def test_records_are_listed_newest_first_and_filtered(reader: TestClient) -> None:
     def events(query: str) -> list[str]:
-        return [one["event"] for one in reader.get(f"/audit{query}").json()["records"]]
+        return [record["event"] for record in reader.get(f"/audit{query}").json()["records"]]
 
     assert events("") == ["tool-call", "token"]
     assert events("?outcome=refused") == ["tool-call"]

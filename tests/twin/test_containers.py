@@ -562,7 +562,7 @@ def test_an_app_without_a_route_is_not_public() -> None:
         {**LOCAL, "backends": '["functions", "slack"]'}, cloud=Cloud(gateway_url="http://localhost:8000")
     )
     route = stack.one("app:HttpRouteConfig", "slack-http-route")
-    rest = tuple(one for one in stack.resources if one is not route)
+    rest = tuple(resource for resource in stack.resources if resource is not route)
     assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
 
     partly = replace(route, inputs={**route.inputs, "properties": {"rules": []}})

@@ -380,8 +380,8 @@ def test_web_pages_cannot_read_traces(twin: Twin, path: str) -> None:
 
 def test_readings_are_shown_with_their_options(twin: Twin) -> None:
     shown = twin.control.get("/readings").json()["readings"]
-    assert [each["name"] for each in shown] == [each.name for each in TABLE]
-    clocks = next(each for each in shown if each["name"] == "unit-clocks")
+    assert [reading["name"] for reading in shown] == [reading.name for reading in TABLE]
+    clocks = next(reading for reading in shown if reading["name"] == "unit-clocks")
     assert (clocks["id"], clocks["chosen"], clocks["default"]) == ("R16", "equal", "equal")
     assert clocks["options"].keys() == {"equal", "apart"}
 

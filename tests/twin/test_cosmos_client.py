@@ -73,12 +73,12 @@ def test_queries_and_feeds(clients: ContainerProxy):
         clients.create_item({"id": f"d{n}", "n": n})
     query = clients.query_items("SELECT * FROM c", enable_cross_partition_query=True, max_item_count=2)
     everything = list(query)
-    assert [each["n"] for each in everything] == [0, 1, 2, 3, 4]
+    assert [document["n"] for document in everything] == [0, 1, 2, 3, 4]
     assert everything == list(clients.read_all_items(max_item_count=2))
-    found = clients.query_items(
+    documents = clients.query_items(
         "SELECT * FROM c WHERE c.n = @n", parameters=[{"name": "@n", "value": 3}], partition_key="d3"
     )
-    assert [each["id"] for each in found] == ["d3"]
+    assert [document["id"] for document in documents] == ["d3"]
     with pytest.raises(exceptions.CosmosHttpResponseError) as refused:
         list(clients.query_items("SELECT c.id FROM c", enable_cross_partition_query=True))
     assert refused.value.status_code == 400
@@ -90,7 +90,11 @@ def test_metadata_is_what_was_declared(tls_cosmos: Cosmos, clients: ContainerPro
     assert properties["defaultTtl"] == -1
     with CosmosClient(tls_cosmos.base_url, Credential(tls_cosmos)) as client:
         database = client.get_database_client("oauth")
-        assert [each["id"] for each in database.list_containers()] == ["clients", "grants", "eternal"]
+        assert [container["id"] for container in database.list_containers()] == [
+            "clients",
+            "grants",
+            "eternal",
+        ]
 
 
 def test_the_client_retries_after_throttling(tls_cosmos: Cosmos, clients: ContainerProxy):
@@ -120,9 +124,9 @@ async def _use_the_async_client(cosmos: Cosmos) -> None:
         created = await clients.create_item({"id": "a", "n": 1})
         assert await clients.read_item("a", "a") == created
         await clients.create_item({"id": "b", "n": 2})
-        found = [each["id"] async for each in clients.query_items("SELECT * FROM c WHERE c.n > 1")]
-        assert found == ["b"]
-        assert [each["id"] async for each in clients.read_all_items()] == ["a", "b"]
+        ids = [document["id"] async for document in clients.query_items("SELECT * FROM c WHERE c.n > 1")]
+        assert ids == ["b"]
+        assert [document["id"] async for document in clients.read_all_items()] == ["a", "b"]
         with pytest.raises(exceptions.CosmosResourceExistsError):
             await clients.create_item({"id": "a"})
         await clients.delete_item("a", "a")

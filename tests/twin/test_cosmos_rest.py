@@ -231,14 +231,15 @@ def test_one_of_several_parallel_conditional_writes_succeeds(cosmos: Cosmos):
             name = f"race-{round_number}"
             etag = cosmos.create({"id": name}).headers["etag"]
             writes = [pool.submit(cosmos.replace, {"id": name, "n": n}, if_match=etag) for n in range(8)]
-            statuses = sorted(each.result().status_code for each in writes)
+            statuses = sorted(write.result().status_code for write in writes)
             assert statuses == [200] + [412] * 7
 
 
 def test_one_of_several_parallel_creations_succeeds(cosmos: Cosmos):
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(
-            each.status_code for each in pool.map(cosmos.create, [{"id": "a", "n": n} for n in range(8)])
+            response.status_code
+            for response in pool.map(cosmos.create, [{"id": "a", "n": n} for n in range(8)])
         )
     assert statuses == [201] + [409] * 7
 
@@ -406,7 +407,7 @@ def test_undeclared_databases_and_containers_are_not_found(cosmos: Cosmos):
 def test_the_account_returns_its_own_endpoint(cosmos: Cosmos):
     account = cosmos.http.get("/", headers=cosmos.headers()).json()
     for locations in (account["writableLocations"], account["readableLocations"]):
-        assert [each["databaseAccountEndpoint"] for each in locations] == [f"{cosmos.base_url}/"]
+        assert [location["databaseAccountEndpoint"] for location in locations] == [f"{cosmos.base_url}/"]
 
 
 def test_throttling_returns_the_time_to_retry_after(cosmos: Cosmos):
@@ -460,7 +461,7 @@ def test_supported_queries_have_the_results_of_cosmos(
     cosmos.create({"id": "b", "n": 2, "kind": None, "deep": {"er": True}})
     cosmos.create({"id": "c", "n": 3, "kind": "x"})
     response = query(cosmos, f"SELECT * FROM c {where}", **parameters)
-    assert "".join(each["id"] for each in response.json()["Documents"]) == expected
+    assert "".join(document["id"] for document in response.json()["Documents"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -493,7 +494,7 @@ def test_a_cross_partition_query_must_be_enabled(cosmos: Cosmos):
 def test_a_query_stays_in_its_partition(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     cosmos.create({"id": "b"})
-    assert [each["id"] for each in query(cosmos, "SELECT * FROM c", "b").json()["Documents"]] == ["b"]
+    assert [document["id"] for document in query(cosmos, "SELECT * FROM c", "b").json()["Documents"]] == ["b"]
 
 
 def test_a_feed_is_read_page_by_page(cosmos: Cosmos):
@@ -503,7 +504,7 @@ def test_a_feed_is_read_page_by_page(cosmos: Cosmos):
     pages = 0
     while True:
         response = cosmos.http.get(DOCS, headers=headers)
-        names += [each["id"] for each in response.json()["Documents"]]
+        names += [document["id"] for document in response.json()["Documents"]]
         pages += 1
         if "x-ms-continuation" not in response.headers:
             break

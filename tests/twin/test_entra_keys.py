@@ -27,7 +27,7 @@ def test_keys_survive_a_restart_in_a_file_that_only_its_owner_can_read(tmp_path:
     assert restarted.jwks == keys.jwks
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_rotation_survives_a_restart_too(tmp_path: Path):

@@ -58,7 +58,7 @@ def test_cancel_is_returned_as_access_denied(entra: Entra):
 
 def test_a_second_sign_in_shows_no_page_without_a_prompt(entra: Entra):
     first = entra.submit(entra.authorize(), user=ADA.object_id)
-    cookie = next(each for each in first.headers.get_list("set-cookie") if "session" in each)
+    cookie = next(header for header in first.headers.get_list("set-cookie") if "session" in header)
     assert "HttpOnly" in cookie
     assert "samesite=lax" in cookie.lower()
     assert "code" in answer_of(entra.authorize())

@@ -33,13 +33,18 @@ def test_the_gateway_has_the_existing_identity(stack: Stack) -> None:
 
 def test_the_tenant_has_the_applications_that_others_registered(stack: Stack) -> None:
     directory = tenant.directory(stack, CLOUD, LOCAL["entraAuthority"])
-    applications = {one.client_id: one for one in directory.applications}
+    applications = {application.client_id: application for application in directory.applications}
     sign_in = applications[EXISTING["existingApplication"]]
     assert sign_in.redirect_uris == (f"{LOCAL['localUrl']}/oauth-callback",)
     (credential,) = sign_in.federated_credentials
     assert credential.issuer == directory.issuer
-    assert credential.subject in {one.principal_id for one in directory.managed_identities}
+    assert credential.subject in {
+        managed_identity.principal_id for managed_identity in directory.managed_identities
+    }
     values = {value.name: value.value for value in gateway.service(stack, CLOUD).named_values}
     audiences = {values["functions-audience"], values["notes-audience"]}
     assert audiences == applications.keys() - {sign_in.client_id}
-    assert all(one.has_service_principal and one.token_version == 2 for one in applications.values())
+    assert all(
+        application.has_service_principal and application.token_version == 2
+        for application in applications.values()
+    )

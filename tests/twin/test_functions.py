@@ -436,7 +436,7 @@ def test_the_endpoint_event_contains_the_callers_key(host):
 
 
 def test_many_parallel_streams_receive_only_their_own_responses(host):
-    async def one(number, seen):
+    async def call(number, seen):
         # Forty clients share one process, on a machine that may be busy.
         stream = sse_client(f"{host.url}/sse", headers=host.headers(), timeout=60)
         async with Client(stream, mode="legacy") as client:
@@ -451,7 +451,7 @@ def test_many_parallel_streams_receive_only_their_own_responses(host):
         seen: list[tuple[str, str]] = []
         async with anyio.create_task_group() as tasks:
             for number in range(40):
-                tasks.start_soon(one, number, seen)
+                tasks.start_soon(call, number, seen)
         return seen
 
     seen = anyio.run(all_of_them)

@@ -47,7 +47,7 @@ def _events(lines: Iterator[str]):
 
 
 def answer_to(events, identifier):
-    return next(each for each in events if each.get("id") == identifier and "method" not in each)
+    return next(event for event in events if event.get("id") == identifier and "method" not in event)
 
 
 def test_a_function_receives_the_headers_of_the_stream_and_the_clients_name(url):

@@ -48,9 +48,9 @@ def test_a_query_finds_the_expected_issues(site, jql, found):
 
 
 def test_an_empty_query_finds_everything_newest_first(site):
-    found = search(site, "")
-    assert len(found) == len(site.issues) == 20
-    assert [issue.created for issue in found] == sorted((issue.created for issue in found), reverse=True)
+    issues = search(site, "")
+    assert len(issues) == len(site.issues) == 20
+    assert [issue.created for issue in issues] == sorted((issue.created for issue in issues), reverse=True)
 
 
 def test_a_query_can_consist_of_an_order_only(site):

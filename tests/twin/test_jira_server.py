@@ -52,12 +52,12 @@ def test_a_created_issue_is_found_commented_and_moved(either_session, stand_in):
     key = json.loads(created)["issue"]["key"]
     assert key == "BUOY-14"
 
-    found, steps, _ = either_session.call(
+    issues, steps, _ = either_session.call(
         ("jira_search", {"jql": 'project = BUOY AND summary ~ "paint"'}),
         ("jira_get_transitions", {"issue_key": key}),
         ("jira_add_comment", {"issue_key": key, "body": "Which red?"}),
     )
-    assert [issue["key"] for issue in json.loads(found)["issues"]] == [key]
+    assert [issue["key"] for issue in json.loads(issues)["issues"]] == [key]
     done = next(step["id"] for step in json.loads(steps) if step["name"] == "Done")
     _, after = either_session.call(
         ("jira_transition_issue", {"issue_key": key, "transition_id": str(done)}),
@@ -109,5 +109,5 @@ def test_jira_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("jira_get_issue", {"issue_key": "BUOY-9"}))
     arrivals = stand_in.arrivals.all()
     assert arrivals
-    assert {each.scheme for each in arrivals} == {"Basic"}
+    assert {arrival.scheme for arrival in arrivals} == {"Basic"}
     assert stand_in.arrivals.unknown() == ()

@@ -69,7 +69,7 @@ def test_an_unknown_method_is_rejected_and_recorded(slack, arrivals):
 def test_no_secret_is_recorded(slack, arrivals):
     slack.client.get("/api/auth.test", headers={"Authorization": f"Bearer {TOKEN}"})
     slack.client.get("/api/auth.test", headers={"Authorization": TOKEN})
-    assert [each.scheme for each in arrivals.all()] == ["Bearer", "(none)"]
+    assert [arrival.scheme for arrival in arrivals.all()] == ["Bearer", "(none)"]
     assert TOKEN not in repr(arrivals.all())
 
 

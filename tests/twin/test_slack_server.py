@@ -72,7 +72,7 @@ def test_a_reply_belongs_to_its_thread(session, stand_in):
     )
     assert len(rows(before)) == 6
     assert rows(after)[-1]["Text"] == "BUOY-12 is in review"
-    assert all(each.text != "BUOY-12 is in review" for each in workspace.history(channel))
+    assert all(message.text != "BUOY-12 is in review" for message in workspace.history(channel))
 
 
 def test_an_error_response_of_slack_is_an_error(session):
@@ -84,5 +84,5 @@ def test_slack_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("conversations_history", {"channel_id": "#random"}))
     arrivals = stand_in.arrivals.all()
     assert arrivals
-    assert {each.scheme for each in arrivals} == {None}
+    assert {arrival.scheme for arrival in arrivals} == {None}
     assert stand_in.arrivals.unknown() == ()

@@ -28,18 +28,20 @@ def without(stack: Stack, type_: str) -> Stack:
     """The stack with all resources of a type left out."""
     gone = set(stack.of_type(type_))
     assert gone
-    return replace(stack, resources=tuple(each for each in stack.resources if each not in gone))
+    return replace(stack, resources=tuple(resource for resource in stack.resources if resource not in gone))
 
 
 def changed(stack: Stack, type_: str, change: Callable[[Declared], dict[str, Any]]) -> Stack:
     """The stack with some inputs of all resources of a type changed."""
-    found = set(stack.of_type(type_))
-    assert found
+    changed = set(stack.of_type(type_))
+    assert changed
     return replace(
         stack,
         resources=tuple(
-            replace(each, inputs={**each.inputs, **change(each)}) if each in found else each
-            for each in stack.resources
+            replace(resource, inputs={**resource.inputs, **change(resource)})
+            if resource in changed
+            else resource
+            for resource in stack.resources
         ),
     )
 
@@ -57,7 +59,7 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert mcp.service_url == f"https://{stack.one('web:WebApp').outputs['defaultHostName']}"
     assert not mcp.subscription_required
     posts = [operation for operation in mcp.operations if operation.id == "post"]
-    assert [(each.method, each.url_template) for each in posts] == [("POST", "/")]
+    assert [(post.method, post.url_template) for post in posts] == [("POST", "/")]
     assert mcp.policy is not None
     assert mcp.policy.name == "API functions-mcp"
     assert posts[0].policy is None
@@ -70,15 +72,17 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert values["gateway-url"].value == "http://localhost:8000"
     assert values["token-key-v1"].secret
     identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
-    assert {(each.client_id, each.principal_id) for each in service.identities} >= {
+    assert {(identity.client_id, identity.principal_id) for identity in service.identities} >= {
         (identity["clientId"], identity["principalId"])
     }
-    assert None in {each.client_id for each in service.identities}
+    assert None in {identity.client_id for identity in service.identities}
 
 
 def test_a_named_value_is_read_from_the_vault_with_the_identity_that_it_names(stack: Stack) -> None:
     values = {value.name: value.value for value in gateway.service(stack, CLOUD).named_values}
-    (key,) = (one for one in stack.of_type("RandomBytes") if one.name == "gateway-keys-token-v1")
+    (key,) = (
+        resource for resource in stack.of_type("RandomBytes") if resource.name == "gateway-keys-token-v1"
+    )
     assert values["token-key-v1"] == key.outputs["base64"]
 
 
@@ -108,22 +112,26 @@ def test_a_reference_that_api_management_would_refuse_is_refused(
     wrong = changed(
         stack,
         "apimanagement:NamedValue",
-        lambda each: {"keyVault": {**each.inputs["keyVault"], **change}} if "keyVault" in each.inputs else {},
+        lambda value: (
+            {"keyVault": {**value.inputs["keyVault"], **change}} if "keyVault" in value.inputs else {}
+        ),
     )
     with pytest.raises(StackError, match=message):
         gateway.service(wrong, CLOUD)
 
 
 def test_another_version_of_a_secret_is_not_found(stack: Stack) -> None:
-    (value, *_) = (one for one in stack.of_type("apimanagement:NamedValue") if "keyVault" in one.inputs)
+    (value, *_) = (
+        resource for resource in stack.of_type("apimanagement:NamedValue") if "keyVault" in resource.inputs
+    )
     reference = value.inputs["keyVault"]
     principal = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
     address = reference["secretIdentifier"].rpartition("/")[0]
-    found = vaults(stack)
-    newest = found.read(address, principal["principalId"])
-    assert newest == found.read(reference["secretIdentifier"], principal["principalId"])
+    stack_vaults = vaults(stack)
+    newest = stack_vaults.read(address, principal["principalId"])
+    assert newest == stack_vaults.read(reference["secretIdentifier"], principal["principalId"])
     with pytest.raises(UnreadableError, match="SecretNotFound"):
-        found.read(f"{address}/{'0' * 32}", principal["principalId"])
+        stack_vaults.read(f"{address}/{'0' * 32}", principal["principalId"])
 
 
 def test_a_role_on_another_secret_or_another_role_cannot_read_the_secret(stack: Stack) -> None:
@@ -153,7 +161,7 @@ def gateways_application(stack: Stack) -> Application:
     """The application with which the gateway signs users in."""
     client_id = stack.one("Application", "gateway-application-registration").outputs["clientId"]
     applications = tenant.directory(stack, CLOUD, AUTHORITY).applications
-    return next(each for each in applications if each.client_id == client_id)
+    return next(application for application in applications if application.client_id == client_id)
 
 
 def test_the_tenant_accepts_assertions_of_the_federated_credential(stack: Stack) -> None:
@@ -202,14 +210,16 @@ def test_cosmos_has_the_declared_containers_and_role_assignments(stack: Stack) -
     account = database.cosmos_account(stack, "http://localhost:8003")
     assert account is not None
     (oauth,) = account.databases
-    assert {each.name for each in oauth.containers} == {
+    assert {container.name for container in oauth.containers} == {
         "clients",
         "consents",
         "transactions",
         "grants",
         "sessions",
     }
-    assert {(each.partition_key, each.default_ttl) for each in oauth.containers} == {("/id", -1)}
+    assert {(container.partition_key, container.default_ttl) for container in oauth.containers} == {
+        ("/id", -1)
+    }
     (role,) = account.role_assignments
     assert (role.scope, role.read_only) == ("/dbs/oauth", False)
 
@@ -224,7 +234,7 @@ def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:
     reader = changed(
         stack,
         "cosmosdb:SqlResourceSqlRoleAssignment",
-        lambda each: {"roleDefinitionId": each.inputs["roleDefinitionId"][:-1] + "1"},
+        lambda assignment: {"roleDefinitionId": assignment.inputs["roleDefinitionId"][:-1] + "1"},
     )
     account = database.cosmos_account(reader, "http://localhost:8003")
     assert account is not None
@@ -364,14 +374,14 @@ def test_separately_declared_settings_replace_those_of_the_app(stack: Stack) -> 
         type="azure-native:web:WebAppApplicationSettings",
         inputs={"name": app.outputs["name"], "properties": {"ONLY": "this"}},
     )
-    found = function_app.function_app(replace(stack, resources=(*stack.resources, apart)))
-    assert found is not None
-    assert found.settings == {"ONLY": "this"}
+    changed = function_app.function_app(replace(stack, resources=(*stack.resources, apart)))
+    assert changed is not None
+    assert changed.settings == {"ONLY": "this"}
 
 
 def test_every_declared_blob_container_is_created(stack: Stack) -> None:
     name = stack.one("storage:StorageAccount").outputs["name"]
-    assert {(each.account, each.name) for each in function_app.blob_containers(stack)} == {
+    assert {(container.account, container.name) for container in function_app.blob_containers(stack)} == {
         (name, "deployments"),
         (name, "snippets"),
     }

@@ -24,13 +24,13 @@ def package(registration: Registration | HostedRegistration) -> Path:
     return PROJECT / "twin" / registration.service
 
 
-@pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)
+@pytest.mark.parametrize("registration", STAND_INS, ids=lambda registration: registration.service)
 def test_stand_ins_have_the_same_files(registration: Registration) -> None:
     assert {file.stem for file in package(registration).glob("*.py")} >= FILES
     assert (package(registration) / "data.yaml").is_file()
 
 
-@pytest.mark.parametrize("registration", HOSTED_STAND_INS, ids=lambda each: each.service)
+@pytest.mark.parametrize("registration", HOSTED_STAND_INS, ids=lambda registration: registration.service)
 def test_stand_ins_for_hosted_services_have_the_same_files(registration: HostedRegistration) -> None:
     assert {file.stem for file in package(registration).glob("*.py")} >= HOSTED_FILES
 
@@ -41,7 +41,7 @@ def test_stand_ins_for_hosted_services_have_the_same_files(registration: HostedR
 def test_what_starts_stand_ins_names_none_of_them(name: str) -> None:
     text = (PROJECT / "twin" / f"{name}.py").read_text(encoding="utf-8").lower()
     # Connections of a Foundry project are declared resources of Azure.
-    services = {each.service for each in (*STAND_INS, *HOSTED_STAND_INS)} - {"foundry"}
+    services = {registration.service for registration in (*STAND_INS, *HOSTED_STAND_INS)} - {"foundry"}
     assert {service for service in services if service in text} == set()
 
 
@@ -51,28 +51,30 @@ def test_every_package_of_a_stand_in_is_listed() -> None:
         for file in (PROJECT / "twin").glob("*/__init__.py")
         if re.search(r"^STAND_IN\b", file.read_text(), re.MULTILINE)
     }
-    listed = {each.service for each in (*STAND_INS, *HOSTED_STAND_INS)}
+    listed = {registration.service for registration in (*STAND_INS, *HOSTED_STAND_INS)}
     assert packages == listed, "list the stand-in in twin/stand_ins.py, by the name of its package"
 
 
-@pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)
+@pytest.mark.parametrize("registration", STAND_INS, ids=lambda registration: registration.service)
 def test_a_stand_in_belongs_to_a_built_in_server(registration: Registration) -> None:
     container = PRESETS[registration.service].container
     assert container.image.startswith(f"{registration.repository}:")
     assert container.title == registration.title
-    variables = {each.variable for each in PRESETS[registration.service].credentials}
+    variables = {credential.variable for credential in PRESETS[registration.service].credentials}
     assert registration.credential in variables
 
 
 def test_only_the_list_of_stand_ins_contains_their_names() -> None:
-    packages = {f"twin.{each.service}" for each in (*STAND_INS, *HOSTED_STAND_INS)}
+    packages = {f"twin.{registration.service}" for registration in (*STAND_INS, *HOSTED_STAND_INS)}
     importing = {
         f"{file.relative_to(PROJECT)} imports {name}"
         for file in (PROJECT / "twin").rglob("*.py")
-        if not any(file.is_relative_to(package(each)) for each in (*STAND_INS, *HOSTED_STAND_INS))
+        if not any(
+            file.is_relative_to(package(registration)) for registration in (*STAND_INS, *HOSTED_STAND_INS)
+        )
         for node in ast.walk(ast.parse(file.read_text()))
         for name in imported(node)
-        if any(f"{name}.".startswith(f"{each}.") for each in packages)
+        if any(f"{name}.".startswith(f"{package}.") for package in packages)
     }
     assert importing == {f"twin/stand_ins.py imports {name}" for name in packages}
 
@@ -89,8 +91,8 @@ def imported(node: ast.AST) -> list[str]:
 
 def test_no_two_services_of_a_twin_have_the_same_port() -> None:
     ports = Ports(8000)
-    of_stand_ins = [port for each in STAND_INS for port in ports_of(each, ports).values()]
-    of_stand_ins += [hosted_port(each, ports) for each in HOSTED_STAND_INS]
+    of_stand_ins = [port for registration in STAND_INS for port in ports_of(registration, ports).values()]
+    of_stand_ins += [hosted_port(registration, ports) for registration in HOSTED_STAND_INS]
     all_ports = [*ports.named().values(), *of_stand_ins, ports.container(0)]
     assert len(set(all_ports)) == len(all_ports)
     assert max(of_stand_ins) < ports.container(0), "give containers a later first port in twin/ports.py"
@@ -120,5 +122,5 @@ def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert without is not None
     assert real is not None
     assert (without.stand_in, real.stand_in) == ("notes", None)
-    taken = max(port for each in STAND_INS for port in ports_of(each, Ports(8000)).values())
+    taken = max(port for registration in STAND_INS for port in ports_of(registration, Ports(8000)).values())
     assert ports_of(notes, Ports(8000)) == {"Notes' stand-in": taken + 1}

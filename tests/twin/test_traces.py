@@ -40,7 +40,7 @@ def test_the_list_is_newest_first_and_filtered_by_path_and_status(
     harness.send(X_Stop="1")
 
     def statuses(query: str) -> list[int]:
-        return [one["status"] for one in reader.get(f"/traces{query}").json()["traces"]]
+        return [trace["status"] for trace in reader.get(f"/traces{query}").json()["traces"]]
 
     assert statuses("") == [403, 200]
     assert statuses("?status=403") == [403]
@@ -66,13 +66,15 @@ def test_a_trace_shows_nesting_values_changes_and_calls(harness: Harness, reader
     harness.send(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()
-    executed = [(one["element"], one["depth"], one["outcome"]) for one in trace["statements"]]
+    executed = [
+        (statement["element"], statement["depth"], statement["outcome"]) for statement in trace["statements"]
+    ]
     assert executed == [
         ("set-variable", 0, "done"),
         ("choose", 0, "finished"),
         ("return-response", 1, "finished"),
     ]
-    assert [each["value"] for each in trace["statements"][1]["expressions"]] == ["True"]
+    assert [expression["value"] for expression in trace["statements"][1]["expressions"]] == ["True"]
     assert trace["statements"][0]["changes"] == ["variable a = text, 4 characters"]
     assert trace["calls"] == []
 

@@ -220,7 +220,7 @@ def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
         assert client.status_code == 201, client.text
         clients.append(client.json()["client_id"])
         url = f"http://localhost:{run.port}/authorize"
-        return outputs, {httpx.get(url, params=request(each)).status_code for each in clients}
+        return outputs, {httpx.get(url, params=request(client)).status_code for client in clients}
 
     def request(client_id: str) -> dict[str, str]:
         return {

@@ -20,25 +20,27 @@ resources.ResourceGroup("group", opts=pulumi.ResourceOptions(aliases=[pulumi.Ali
 @pytest.fixture
 def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The aliases of each registered resource, by logical name."""
-    found: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
     register = Monitor.RegisterResource
 
     def noted(self: Monitor, request: Any) -> Any:
-        found[request.name] = [
+        aliases[request.name] = [
             *request.aliasURNs,
-            *(one.urn or one.spec.name or one.spec.type for one in request.aliases),
+            *(alias.urn or alias.spec.name or alias.spec.type for alias in request.aliases),
         ]
         return register(self, request)
 
     monkeypatch.setattr(Monitor, "RegisterResource", noted)
-    return found
+    return aliases
 
 
 def test_resources_have_no_aliases_for_other_api_versions(aliases: dict[str, list[str]]) -> None:
     evaluate(FUNCTIONS_ONLY)
     assert len(aliases) > 50
     # The remaining aliases are other names of a type.
-    assert [alias for found in aliases.values() for alias in found if "/v" in alias] == []
+    assert [
+        alias for aliases_of_resource in aliases.values() for alias in aliases_of_resource if "/v" in alias
+    ] == []
     assert max(map(len, aliases.values())) == 1
 
 

@@ -37,7 +37,7 @@ def test_all_pages_of_a_list_are_read() -> None:
         assert request.url.params["api-version"] == "2023-12-01"
         return httpx2.Response(200, json={"value": [{"name": "a"}], "nextLink": f"{URL}/next?page=2"})
 
-    assert [each["name"] for each in read(answer)] == ["a", "b"]
+    assert [item["name"] for item in read(answer)] == ["a", "b"]
 
 
 def test_the_token_is_never_sent_to_another_host() -> None:
@@ -163,7 +163,7 @@ def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
     ],
 )
 def test_each_way_to_open_a_lock_is_a_problem(changed: dict[str, Any], problem: str) -> None:
-    assert [each for each in lock_problems(lock(**changed), SESSION) if problem in each] != []
+    assert [reported for reported in lock_problems(lock(**changed), SESSION) if problem in reported] != []
 
 
 def test_an_audience_of_two_servers_is_a_problem() -> None:
@@ -241,14 +241,14 @@ def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own
 
     async def failed() -> set[str]:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-            found = set()
+            hosts = set()
             for check in service_checks(ResourceManager(URL, LocalCredential(), http)):
                 if check.id in ("operations", "policies", "fragments"):
                     try:
                         await check.run(session)
                     except FailedError:
-                        found.add(check.id)
-            return found
+                        hosts.add(check.id)
+            return hosts
 
     assert asyncio.run(failed()) == (set() if shared else {"operations", "policies", "fragments"})
     if shared:
@@ -265,9 +265,11 @@ def test_apps_in_another_group_than_the_service_are_found_by_their_tags() -> Non
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         assert request.url.path.startswith("/subscriptions/1/providers/")
-        found = kinds.get(request.url.path.rpartition("/")[2], {})
+        tags_by_id = kinds.get(request.url.path.rpartition("/")[2], {})
         properties = {"defaultHostName": "site.example"}
-        value = [{"id": each, "name": each, "tags": found[each], "properties": properties} for each in found]
+        value = [
+            {"id": id_, "name": id_, "tags": tags_by_id[id_], "properties": properties} for id_ in tags_by_id
+        ]
         return httpx2.Response(200, json={"value": value})
 
     expected = replace(EXPECTED, tags=tags)
@@ -285,9 +287,9 @@ def test_an_app_is_called_at_each_of_its_public_host_names() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, json={"value": _COLLECTIONS.get(request.url.path, [])})
 
-    async def found() -> dict[str, tuple[str, ...]]:
+    async def hosts() -> dict[str, tuple[str, ...]]:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
             manager = ResourceManager(URL, LocalCredential(), http)
             return {app.name: app.hosts for app in await apps(manager, SESSION)}
 
-    assert asyncio.run(found()) == {"own": ("own.example",), "routed": ("route.example",), "hidden": ()}
+    assert asyncio.run(hosts()) == {"own": ("own.example",), "routed": ("route.example",), "hidden": ()}

@@ -64,8 +64,8 @@ def test_a_difference_names_the_line_of_the_rendered_text() -> None:
 
 
 def test_missing_documents_and_documents_that_are_not_in_the_plan_are_differences() -> None:
-    found = differences({"a": "<a />", "b": "<b />"}, {"b": "<b/>", "c": "<c />"})
-    assert [(each.document, each.problem) for each in found] == [
+    reported = differences({"a": "<a />", "b": "<b />"}, {"b": "<b/>", "c": "<c />"})
+    assert [(difference.document, difference.problem) for difference in reported] == [
         ("a", "is missing"),
         ("c", "is not part of this stack"),
     ]

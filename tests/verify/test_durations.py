@@ -16,14 +16,14 @@ def target() -> Target:
 
 
 def server() -> Server:
-    (found,) = target().expected.servers
-    return found
+    (expected_server,) = target().expected.servers
+    return expected_server
 
 
 def observed(*requests: tuple[str, float, str]) -> str | None:
     session = Session(target=target(), durations=Durations(), open_browser=None)
-    for what, seconds, problem in requests:
-        observe(session, [LongRequest(server(), seconds, problem)], what)
+    for kind, seconds, problem in requests:
+        observe(session, [LongRequest(server(), seconds, problem)], kind)
     return session.observations["R4"].option if "R4" in session.observations else None
 
 

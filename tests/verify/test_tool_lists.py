@@ -45,8 +45,8 @@ def tool(name: str = "get_snippet", **changed: Any) -> Tool:
     return Tool(**(members | changed))
 
 
-def tools(*found: Tool) -> dict[str, LockedTool]:
-    return {each.name: tool_lists.locked(each) for each in found}
+def tools(*listed: Tool) -> dict[str, LockedTool]:
+    return {listed_tool.name: tool_lists.locked(listed_tool) for listed_tool in listed}
 
 
 @dataclass
@@ -91,9 +91,9 @@ def test_the_order_of_names_in_a_default_is_no_difference() -> None:
 
 
 def test_the_file_does_not_depend_on_the_order_of_servers_tools_and_members() -> None:
-    one, other = tool(), tool("a", input_schema={"b": 1.0, "a": {"d": 1, "c": []}})
+    first, other = tool(), tool("a", input_schema={"b": 1.0, "a": {"d": 1, "c": []}})
     same = tool("a", input_schema={"a": {"c": [], "d": 1.0}, "b": 1})
-    assert dump({"x": tools(one, other), "y": {}}) == dump({"y": {}, "x": tools(same, one)})
+    assert dump({"x": tools(first, other), "y": {}}) == dump({"y": {}, "x": tools(same, first)})
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_the_verification_names_the_tools_that_its_user_may_not_call(server: Ser
 @pytest.fixture
 def stack(target: Target, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Target]:
     """The stack that the command finds, under the key `target`, and an agent's token."""
-    found = {"target": target}
-    monkeypatch.setattr(lock_tools, "find_target", lambda _options: found["target"])
+    arguments = {"target": target}
+    monkeypatch.setattr(lock_tools, "find_target", lambda _options: arguments["target"])
     monkeypatch.setattr(lock_tools, "_agent_token", lambda _target, agent: "token")  # noqa: ARG005
-    return found
+    return arguments
 
 
 def run(file: Path) -> tuple[int, str]:

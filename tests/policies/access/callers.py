@@ -31,7 +31,7 @@ def _with_subscriptions(service: Service) -> Service:
         subscriptions=tuple(
             Subscription(id=product or "all-apis", name=product or "All APIs", key=key, product=product)
             for product, key in KEYS.items()
-            if product is None or product in {each.id for each in service.products}
+            if product is None or product in {product.id for product in service.products}
         ),
     )
 

@@ -116,7 +116,8 @@ def test_f2_the_secondary_key_gives_access_as_the_same_caller() -> None:
     rotated = replace(
         service,
         subscriptions=tuple(
-            replace(each, secondary_key=each.key[::-1] + "0") for each in service.subscriptions
+            replace(subscription, secondary_key=subscription.key[::-1] + "0")
+            for subscription in service.subscriptions
         ),
     )
     flow = Flow.at(Harness(rotated, ManualClock()))

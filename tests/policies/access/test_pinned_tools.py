@@ -81,7 +81,7 @@ def test_f4_a_repeated_member_is_returned_as_it_was_compared(flow: Flow) -> None
             200, f'{{"result":{{"tools":[{tool}]}}}}', Content_Type="application/json"
         )
         answer = send(flow, token_of(flow), LIST)
-        assert [each["name"] for each in answer.json()["result"]["tools"]] == names
+        assert [tool["name"] for tool in answer.json()["result"]["tools"]] == names
         assert b"bad" not in answer.body
 
 

@@ -62,8 +62,8 @@ def send(
     flow: Flow, token: str, message: object, path: str = "/mcp", query: str = "", **headers: str
 ) -> Response:
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    given: dict[str, str] = {"Content_Type": "application/json", **bearer(token), **headers}
-    return flow.harness.send("POST", path, query, body=body, **given)
+    all_headers: dict[str, str] = {"Content_Type": "application/json", **bearer(token), **headers}
+    return flow.harness.send("POST", path, query, body=body, **all_headers)
 
 
 def may_call(flow: Flow, token: str) -> list[str]:
@@ -239,11 +239,11 @@ def test_f4_a_method_in_another_case_does_not_bypass_the_rules(
     match = Routes.match
     monkeypatch.setattr(Routes, "match", lambda self, method, *rest: match(self, method.upper(), *rest))
     token = token_of(flow)
-    given = {"Content_Type": "application/json", **bearer(token)}
+    headers = {"Content_Type": "application/json", **bearer(token)}
     for method in ("post", "Post"):
         for tool, status in (("write", 403), ("read", 200)):
             body = json.dumps(call(tool)).encode()
-            assert flow.harness.send(method, "/mcp", body=body, **given).status == status
+            assert flow.harness.send(method, "/mcp", body=body, **headers).status == status
     assert len(arrived(flow)) == 2
 
 
@@ -267,8 +267,8 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
     token = token_of(flow)
 
     def answer(method: str | None, name: str | None, body: object = None) -> tuple[int, int | None]:
-        given = {"Mcp_Method": method, "Mcp_Name": name, "MCP_Protocol_Version": STATELESS}
-        headers = {key: value for key, value in given.items() if value is not None}
+        mirrored = {"Mcp_Method": method, "Mcp_Name": name, "MCP_Protocol_Version": STATELESS}
+        headers = {key: value for key, value in mirrored.items() if value is not None}
         got = send(flow, token, call("read") if body is None else body, **headers)
         return got.status, got.json().get("error", {}).get("code")
 
@@ -423,18 +423,18 @@ def test_f4_no_event_shows_a_forbidden_tool_to_clients_that_split_lines_differen
         assert output.splitlines() == output.removesuffix("\n").split("\n"), name
         for line in output.splitlines():
             if line.startswith("data: "):
-                found = json.loads(line.removeprefix("data: "))
-                assert not isinstance(found, dict) or "result" not in found, name
+                message = json.loads(line.removeprefix("data: "))
+                assert not isinstance(message, dict) or "result" not in message, name
 
 
 def test_f4_messages_before_the_list_in_an_event_stream_reach_the_client(flow: Flow) -> None:
     notification = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
     request = {"jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage", "params": {"messages": []}}
     response = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}
-    text = "".join(f"id: 1\ndata: {json.dumps(each)}\n\n" for each in (notification, request, response))
+    text = "".join(f"id: 1\ndata: {json.dumps(message)}\n\n" for message in (notification, request, response))
     flow.served = lambda: reply(200, text, Content_Type="Text/Event-Stream")
     answer = send(flow, token_of(flow), LIST).body.decode()
-    output = [json.loads(each.partition("data: ")[2]) for each in answer.split("\n\n") if each]
+    output = [json.loads(event.partition("data: ")[2]) for event in answer.split("\n\n") if event]
     assert output == [notification, request, {**response, "result": {"tools": [READ]}}]
 
 

@@ -158,7 +158,7 @@ class Harness:
         self.network = RecordingNetwork()
         self.tokens = Tokens()
         self.clock = clock or Clock()
-        rendered = any(each.source_map is not None for each in documents(service))
+        rendered = any(document.source_map is not None for document in documents(service))
         counting = coverage.recorder() if rendered else None
         self.gateway = Gateway(
             service,

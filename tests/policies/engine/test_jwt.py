@@ -209,7 +209,7 @@ def test_a_symmetric_key_is_supported() -> None:
         jwt.encode({"exp": harness.clock.now() + 60}, secret, algorithm="HS256")
         for secret in (b"k" * 32, b"x" * 32)
     )
-    assert [harness.send(Authorization=f"Bearer {one}").status for one in (good, bad)] == [200, 401]
+    assert [harness.send(Authorization=f"Bearer {token}").status for token in (good, bad)] == [200, 401]
 
 
 ENTRA = (

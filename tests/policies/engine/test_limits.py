@@ -37,7 +37,7 @@ def test_a_rate_limit_reports_the_remaining_calls() -> None:
         )
     )
     answers = [harness.send() for _ in range(3)]
-    assert [(one.header("Left"), one.header("All")) for one in answers] == [
+    assert [(answer.header("Left"), answer.header("All")) for answer in answers] == [
         ("1", "2"),
         ("0", "2"),
         ("0", "2"),

@@ -185,8 +185,8 @@ def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> 
         harness_with(),
         harness_with(policies("", '<forward-request follow-redirects="true" />')),
     )
-    for one in (harness, follows):
-        one.network.answer = answer  # ty: ignore[invalid-assignment]
+    for candidate in (harness, follows):
+        candidate.network.answer = answer  # ty: ignore[invalid-assignment]
     assert (harness.send().status, follows.send().body) == (302, b"end")
     assert follows.network.sent[1].url == "https://backend.example/end"
 

@@ -57,7 +57,7 @@ def test_a_fault_applies_to_the_given_number_of_requests() -> None:
     answers, network = send_all(*[("/", {})] * 3, fault=fault)
     assert [answer[0] for answer in answers] == [429, 429, 200]  # ty: ignore[not-subscriptable]
     assert answers[0][1:] == ("slow", {"x-ms-retry-after-ms": "5", "Content-Length": "4"})  # ty: ignore[not-subscriptable]
-    assert [one.status for one in network.received] == [429, 429, 200]
+    assert [received.status for received in network.received] == [429, 429, 200]
 
 
 def test_a_fault_can_be_a_broken_connection_or_a_delay_beyond_the_timeout() -> None:

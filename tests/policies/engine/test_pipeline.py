@@ -309,7 +309,15 @@ def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on
     (trace,) = harness.gateway.traces
     assert (trace.operation, trace.status) == ("api/get-thing", 200)
     assert [
-        (one.element, one.scope, one.section, one.path, one.outcome, one.changes) for one in trace.statements
+        (
+            statement.element,
+            statement.scope,
+            statement.section,
+            statement.path,
+            statement.outcome,
+            statement.changes,
+        )
+        for statement in trace.statements
     ] == [
         ("set-variable", "operation", "inbound", "", "done", ('variable a = "1"',)),
         ("choose", "operation", "inbound", "", "done", ('request header X = "y"',)),
@@ -334,7 +342,7 @@ def test_traces_show_no_secrets() -> None:
     harness.gateway.tracing = True
     harness.send(query="code=hush", Cookie="hush")
     (trace,) = harness.gateway.traces
-    assert [change for one in trace.statements for change in one.changes] == [
+    assert [change for statement in trace.statements for change in statement.changes] == [
         "variable a = text, 13 characters",
         'variable b = "written here"',
         "request header Authorization = text, 9 characters",

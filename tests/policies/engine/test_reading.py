@@ -152,10 +152,10 @@ def test_a_document_that_is_larger_than_azure_allows_is_rejected() -> None:
 
 
 def test_all_errors_are_reported_together() -> None:
-    found = findings(
+    reported = findings(
         policies('<nonsense /><set-header nme="a" /><choose><when condition="maybe" /></choose>')
     )
-    assert len(found) == 4
+    assert len(reported) == 4
 
 
 def test_a_service_can_have_no_policies() -> None:

@@ -288,10 +288,10 @@ def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
     answers = iter([reply(200, ""), None])
 
     def answer(_sent: Sent) -> Reply:
-        found = next(answers)
-        if found is None:
+        answer = next(answers)
+        if answer is None:
             raise SendError("refused")
-        return found
+        return answer
 
     twice.network.answer = answer
     assert twice.send().body == after_an_answer
@@ -422,11 +422,11 @@ def test_the_clocks_of_two_units_may_differ() -> None:
     def times(reading: str) -> list[tuple[int, int]]:
         harness = harness_with(policies(respond_with(shown)), reading=reading)
         harness.gateway.services = replace(harness.gateway.services, clock=_Still())
-        found = []
+        answers = []
         for _ in range(4):
             received, now = harness.send().body.split()
-            found.append((int(received), int(now)))
-        return found
+            answers.append((int(received), int(now)))
+        return answers
 
     assert len(set(times("unit-clocks=equal"))) == 1
     ahead, behind, third, fourth = times("unit-clocks=apart")

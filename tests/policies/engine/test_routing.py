@@ -84,10 +84,10 @@ def test_parameters_are_decoded() -> None:
 
 
 def test_a_template_can_require_query_parameters() -> None:
-    found, missing = ROUTES.match("GET", "/search", "q=a%20b&x=1"), ROUTES.match("GET", "/search", "x=1")
-    assert found is not None
+    match, missing = ROUTES.match("GET", "/search", "q=a%20b&x=1"), ROUTES.match("GET", "/search", "x=1")
+    assert match is not None
     assert missing is not None
-    assert (found.parameters, missing.operation) == ({"term": "a b"}, None)
+    assert (match.parameters, missing.operation) == ({"term": "a b"}, None)
 
 
 @pytest.mark.parametrize(

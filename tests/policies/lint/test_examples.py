@@ -263,8 +263,11 @@ def test_every_rule_has_an_example() -> None:
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_a_rule_has_its_finding_in_its_example(rule: str) -> None:
     example = EXAMPLES[rule]
-    found = [(one.code, one.document, one.line, one.column) for one in example.findings(example.wrong)]
-    assert found == [(rule, example.document, *example.at)]
+    locations = [
+        (finding.code, finding.document, finding.line, finding.column)
+        for finding in example.findings(example.wrong)
+    ]
+    assert locations == [(rule, example.document, *example.at)]
 
 
 @pytest.mark.parametrize("rule", EXAMPLES)

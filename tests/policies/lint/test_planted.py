@@ -79,11 +79,15 @@ def plant() -> Plant:
             replace(
                 api,
                 policy=new(api.policy),
-                operations=tuple(replace(one, policy=new(one.policy)) for one in api.operations),
+                operations=tuple(
+                    replace(operation, policy=new(operation.policy)) for operation in api.operations
+                ),
             )
             for api in service.apis
         )
-        fragments = tuple(replace(one, document=new(one.document)) for one in service.fragments)
+        fragments = tuple(
+            replace(fragment, document=new(fragment.document)) for fragment in service.fragments
+        )
         return check(replace(service, policy=new(service.policy), apis=apis, fragments=fragments), about)
 
     return review
@@ -126,14 +130,22 @@ BYPASSES: dict[str, tuple[Edit, ...]] = {
 
 @pytest.mark.parametrize("name", BYPASSES)
 def test_a_template_change_that_bypasses_the_token_check_is_found(name: str, plant: Plant) -> None:
-    found = [one for one in plant(*BYPASSES[name]) if one.code in {"missing-token-check", "unverified-token"}]
-    assert found
-    assert all(one.document.startswith("policies/") for one in found)
+    findings = [
+        finding
+        for finding in plant(*BYPASSES[name])
+        if finding.code in {"missing-token-check", "unverified-token"}
+    ]
+    assert findings
+    assert all(finding.document.startswith("policies/") for finding in findings)
 
 
 def test_a_commented_out_check_has_its_own_finding(plant: Plant) -> None:
-    found = [one for one in plant((API, CHECK, f"<!-- {CHECK} -->")) if one.code == "commented-token-check"]
-    assert [one.document for one in found] == [f"policies/{API}"]
+    findings = [
+        finding
+        for finding in plant((API, CHECK, f"<!-- {CHECK} -->"))
+        if finding.code == "commented-token-check"
+    ]
+    assert [finding.document for finding in findings] == [f"policies/{API}"]
 
 
 def test_the_unchanged_templates_have_no_findings(plant: Plant) -> None:
@@ -141,8 +153,8 @@ def test_the_unchanged_templates_have_no_findings(plant: Plant) -> None:
 
 
 def test_a_fragment_inside_a_condition_is_checked_for_buffering(plant: Plant) -> None:
-    found = plant(
+    findings = plant(
         (API, RESPONSE_CHECK, f'<choose><when condition="@(true)">{RESPONSE_CHECK}</when></choose>'),
         (RESPONSE_FRAGMENT, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),
     )
-    assert {one.code for one in found} == {"buffered-stream"}
+    assert {finding.code for finding in findings} == {"buffered-stream"}

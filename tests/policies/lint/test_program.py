@@ -64,4 +64,4 @@ def test_the_lint_command_lists_what_stops_the_program(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(policy, "render", broken)
     findings = lint_command.of_stack("dev")
-    assert {one.code for one in findings} == {"undeclared-named-value", "unused-named-value"}
+    assert {finding.code for finding in findings} == {"undeclared-named-value", "unused-named-value"}

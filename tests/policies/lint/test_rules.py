@@ -33,7 +33,7 @@ def policy(inbound: str = "<base />", *, backend: str = FORWARD, outbound: str =
     )
 
 
-def found(
+def lint_findings(
     xml: str, *, sku: str = "BasicV2", surroundings: Surroundings | None = None, **more: object
 ) -> list[Finding]:
     operation = Operation(id="operation", name="operation", method="POST", url_template="/")
@@ -44,7 +44,7 @@ def found(
 
 
 def marks(xml: str, sku: str = "BasicV2") -> list[tuple[str, int, int]]:
-    return [(one.code, one.line, one.column) for one in found(xml, sku=sku)]
+    return [(finding.code, finding.line, finding.column) for finding in lint_findings(xml, sku=sku)]
 
 
 def variable(value: str) -> str:
@@ -76,7 +76,7 @@ NEAR = {
 
 @pytest.mark.parametrize("name", NEAR)
 def test_similar_valid_code_has_no_finding(name: str) -> None:
-    assert found(NEAR[name]) == []
+    assert lint_findings(NEAR[name]) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_similar_valid_code_has_no_finding(name: str) -> None:
     ],
 )
 def test_every_culture_sensitive_call_is_found(value: str) -> None:
-    assert [one.code for one in found(variable(value))] == ["culture-sensitive"]
+    assert [finding.code for finding in lint_findings(variable(value))] == ["culture-sensitive"]
 
 
 def test_a_token_that_is_logged_through_variables_is_found() -> None:
@@ -112,7 +112,7 @@ def test_a_body_that_is_written_to_logs_is_found() -> None:
         "<base />\n<send-one-way-request><set-url>https://log.example</set-url><set-method>POST</set-method>"
         "<set-body>@(context.Request.Body.As<string>(true))</set-body></send-one-way-request>"
     )
-    assert [one.code for one in found(xml)] == ["traced-secret"]
+    assert [finding.code for finding in lint_findings(xml)] == ["traced-secret"]
 
 
 @pytest.mark.parametrize(
@@ -130,19 +130,19 @@ def test_a_policy_that_is_not_available_in_the_sku_is_found(sku: str, name: str,
 
 def test_a_policy_that_is_available_in_the_sku_has_no_finding() -> None:
     xml = policy('<base />\n<rate-limit-by-key calls="1" renewal-period="60" counter-key="k" />')
-    assert found(xml) == []
+    assert lint_findings(xml) == []
 
 
 def test_a_document_may_be_smaller_on_consumption() -> None:
     xml = policy(f"<base /><!-- {'x' * 17 * 1024} -->", backend="<base />")
-    assert [one.code for one in found(xml, sku="Consumption")] == ["document-size"]
+    assert [finding.code for finding in lint_findings(xml, sku="Consumption")] == ["document-size"]
 
 
 def test_unused_declarations_are_found() -> None:
     fragment = PolicyFragment(id="f", document=PolicyDocument(xml="<fragment />", name="f.xml"))
     values = (NamedValue(name="used", value="x"), NamedValue(name="unused", value="x"))
-    findings = found(variable("{{used}}"), named_values=values, fragments=(fragment,))
-    assert {(one.code, one.document) for one in findings} == {
+    findings = lint_findings(variable("{{used}}"), named_values=values, fragments=(fragment,))
+    assert {(finding.code, finding.document) for finding in findings} == {
         ("unused-named-value", "named value unused"),
         ("unused-fragment", "f.xml"),
     }
@@ -150,8 +150,8 @@ def test_unused_declarations_are_found() -> None:
 
 def test_an_unused_version_of_a_used_value_has_no_finding() -> None:
     values = tuple(NamedValue(name=name, value="x") for name in ("key-v1", "key-v2", "other-v1", "key"))
-    findings = found(variable("{{key-v1}}"), named_values=values)
-    assert [one.document for one in findings] == ["named value key", "named value other-v1"]
+    findings = lint_findings(variable("{{key-v1}}"), named_values=values)
+    assert [finding.document for finding in findings] == ["named value key", "named value other-v1"]
 
 
 STREAMS = Surroundings(streams=True, protected=False)
@@ -168,15 +168,15 @@ STREAMS = Surroundings(streams=True, protected=False)
     ],
 )
 def test_policies_that_buffer_a_stream_are_found(xml: str) -> None:
-    assert [one.code for one in found(xml, surroundings=STREAMS)] == ["buffered-stream"]
-    assert found(xml) == []
+    assert [finding.code for finding in lint_findings(xml, surroundings=STREAMS)] == ["buffered-stream"]
+    assert lint_findings(xml) == []
 
 
 def test_diagnostics_that_log_bodies_buffer_streams() -> None:
     logged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=512),))
-    assert [one.code for one in found(policy(), surroundings=logged)] == ["buffered-stream"]
+    assert [finding.code for finding in lint_findings(policy(), surroundings=logged)] == ["buffered-stream"]
     unlogged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=0),))
-    assert found(policy(), surroundings=unlogged) == []
+    assert lint_findings(policy(), surroundings=unlogged) == []
 
 
 PROTECTED = Surroundings(streams=False, protected=True)
@@ -200,7 +200,7 @@ PROTECTED = Surroundings(streams=False, protected=True)
     ],
 )
 def test_a_missing_token_check_is_found(inbound: str, code: str) -> None:
-    assert [one.code for one in found(policy(inbound), surroundings=PROTECTED)] == [code]
+    assert [finding.code for finding in lint_findings(policy(inbound), surroundings=PROTECTED)] == [code]
 
 
 @pytest.mark.parametrize(
@@ -216,12 +216,12 @@ def test_a_missing_token_check_is_found(inbound: str, code: str) -> None:
     ],
 )
 def test_an_api_with_a_token_check_has_no_finding(inbound: str) -> None:
-    assert found(policy(inbound), surroundings=PROTECTED) == []
+    assert lint_findings(policy(inbound), surroundings=PROTECTED) == []
 
 
 def test_a_message_contains_the_remedy() -> None:
-    (one,) = found(policy("<set-method>GET</set-method>"))
-    assert "add <base />" in one.message
+    (finding,) = lint_findings(policy("<set-method>GET</set-method>"))
+    assert "add <base />" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_message_contains_the_remedy() -> None:
     ],
 )
 def test_every_comparison_of_references_is_found(value: str) -> None:
-    assert [one.code for one in found(variable(value))] == ["reference-comparison"]
+    assert [finding.code for finding in lint_findings(variable(value))] == ["reference-comparison"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_every_comparison_of_references_is_found(value: str) -> None:
     ],
 )
 def test_comparisons_by_value_have_no_finding(value: str) -> None:
-    assert found(variable(value)) == []
+    assert lint_findings(variable(value)) == []
 
 
 _TOKEN = 'context.Request.Headers.GetValueOrDefault("Authorization", "")'
@@ -275,12 +275,14 @@ def test_every_secret_that_is_written_to_logs_is_found(value: str) -> None:
     )
     xml = policy(before + f'<trace source="s"><message>{value}</message></trace>')
     secrets = (NamedValue(name="key", value="x", secret=True),)
-    assert {(one.code, one.line) for one in found(xml, named_values=secrets)} == {("traced-secret", 8)}
+    assert {(finding.code, finding.line) for finding in lint_findings(xml, named_values=secrets)} == {
+        ("traced-secret", 8)
+    }
 
 
 def test_the_path_of_a_request_is_not_a_secret() -> None:
     xml = policy(TRACE.format("@(context.Request.OriginalUrl.Host + context.Request.Url.Path)"))
-    assert found(xml) == []
+    assert lint_findings(xml) == []
 
 
 def test_csharp_that_traces_a_token_is_found() -> None:
@@ -293,4 +295,4 @@ def test_csharp_that_traces_a_token_is_found() -> None:
 def test_a_response_in_a_local_variable_is_buffered_too() -> None:
     value = "@{ var r = context.Response; return r.Body.As<string>(true); }"
     xml = policy(outbound=f'<base />\n<set-variable name="v" value="{value}" />')
-    assert [one.code for one in found(xml, surroundings=STREAMS)] == ["buffered-stream"]
+    assert [finding.code for finding in lint_findings(xml, surroundings=STREAMS)] == ["buffered-stream"]

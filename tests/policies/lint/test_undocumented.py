@@ -34,7 +34,7 @@ def findings(xml: str, fragment: str | None = None) -> list[Finding]:
 
 
 def found(inbound: str, outbound: str = "") -> list[str]:
-    return [one.code for one in findings(policy(inbound, outbound))]
+    return [finding.code for finding in findings(policy(inbound, outbound))]
 
 
 def variable(value: str) -> list[str]:
@@ -65,9 +65,9 @@ def test_every_read_of_a_query_value_is_found(value: str) -> None:
 
 def test_a_read_of_the_raw_query_string_has_no_finding() -> None:
     assert variable("@(context.Request.OriginalUrl.QueryString)") == []
-    (one,) = findings(policy('<set-variable name="v" value="@(context.Request.Url.Query.Count)" />'))
-    assert "read OriginalUrl.QueryString and decode it" in one.message
-    assert (one.document, one.line) == ("policy.xml", 2)
+    (finding,) = findings(policy('<set-variable name="v" value="@(context.Request.Url.Query.Count)" />'))
+    assert "read OriginalUrl.QueryString and decode it" in finding.message
+    assert (finding.document, finding.line) == ("policy.xml", 2)
 
 
 # Types without their namespaces: R2
@@ -248,5 +248,7 @@ def test_two_calls_must_not_share_a_variable() -> None:
 
 def test_a_call_in_a_fragment_must_not_share_a_variable_with_another() -> None:
     xml = policy('<include-fragment fragment-id="f" />' + SEND.format("a", "true"))
-    assert [one.code for one in findings(xml, SEND.format("a", "true"))] == ["shared-response-variable"]
+    assert [finding.code for finding in findings(xml, SEND.format("a", "true"))] == [
+        "shared-response-variable"
+    ]
     assert findings(xml, SEND.format("b", "true")) == []

@@ -34,9 +34,9 @@ def findings(declaration: str, inbound: str, fragment: str | None = None) -> lis
 
 
 def messages(declaration: str, inbound: str, fragment: str | None = None) -> list[str]:
-    found = findings(declaration, inbound, fragment)
-    assert {one.code for one in found} <= {"variables"}
-    return [one.message for one in found]
+    reported = findings(declaration, inbound, fragment)
+    assert {finding.code for finding in reported} <= {"variables"}
+    return [finding.message for finding in reported]
 
 
 INCLUDE = '<include-fragment fragment-id="f" />'

@@ -224,15 +224,19 @@ class Flow:
 
     def named_value(self, name: str) -> str:
         """The value of a named value of the service."""
-        return next(each.value for each in self.harness.gateway.service.named_values if each.name == name)
+        return next(
+            named_value.value
+            for named_value in self.harness.gateway.service.named_values
+            if named_value.name == name
+        )
 
     def _answer(self, sent: Sent) -> Reply:
         tenant = f"{self.named_value('entra-authority')}/{self.named_value('entra-tenant')}"
         if sent.url.startswith(self.named_value("cosmos-url")):
             return self.store.answer(sent)
         if sent.url == f"{tenant}/v2.0/.well-known/openid-configuration":
-            found = {"issuer": f"{tenant}/v2.0", "jwks_uri": f"{tenant}/discovery/v2.0/keys"}
-            return reply(200, json.dumps(found))
+            document = {"issuer": f"{tenant}/v2.0", "jwks_uri": f"{tenant}/discovery/v2.0/keys"}
+            return reply(200, json.dumps(document))
         if sent.url == f"{tenant}/discovery/v2.0/keys":
             return reply(200, json.dumps({"keys": [_signing_key().as_dict(private=False)]}))
         if sent.url == f"{tenant}/oauth2/v2.0/token":
@@ -246,7 +250,7 @@ class Flow:
         """Entra's response to a code or to a valid refresh token."""
         self.refreshed += 1
         answer = {"id_token": self._id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
-        return reply(200, json.dumps({name: each for name, each in answer.items() if each is not None}))
+        return reply(200, json.dumps({name: value for name, value in answer.items() if value is not None}))
 
     def _id_token(self) -> str:
         claims = {
@@ -298,8 +302,8 @@ class Flow:
 
     def consent(self, page: Response, decision: str = "allow", **changed: str) -> Response:
         """The browser submits the form of the page."""
-        found = re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())
-        form = {name: unescape(value) for name, value in found} | {"decision": decision} | changed
+        matches = re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())
+        form = {name: unescape(value) for name, value in matches} | {"decision": decision} | changed
         answer = self.post("/consent", urlencode(form), content_type=FORM)
         self.nonce = parse_qs(urlsplit(answer.header("Location") or "").query).get("nonce", [""])[0]
         return answer

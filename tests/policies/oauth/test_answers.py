@@ -169,7 +169,7 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
         "Via": "x",
     }
     flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
-    (sent,) = [each for each in flow.harness.network.sent if "functions.example" in each.url]
+    (sent,) = [request for request in flow.harness.network.sent if "functions.example" in request.url]
     assert {name: sent.header(name) for name in passed} == passed
     assert {name: sent.header(name) for name in dropped} == dict.fromkeys(dropped)
     assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
@@ -192,7 +192,7 @@ def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int
     answer = flow.harness.send(
         "POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b"
     )
-    sent = [each for each in flow.harness.network.sent if "functions.example" in each.url]
+    sent = [request for request in flow.harness.network.sent if "functions.example" in request.url]
     if many == 40:
         assert answer.status == 200
         assert not [name for name, _ in sent[0].headers if name.lower().startswith(("x-own", "cookie"))]
@@ -282,7 +282,7 @@ def test_e8_a_failure_of_the_owners_policy_is_answered_with_the_gateways_error()
     """The operation has no policy yet, as during a deployment, so the policy of its API answers."""
     service = service_with(**existing.ALL)
     apis = tuple(
-        replace(api, operations=tuple(replace(each, policy=None) for each in api.operations))
+        replace(api, operations=tuple(replace(operation, policy=None) for operation in api.operations))
         if api.id == "oauth"
         else api
         for api in service.apis

@@ -27,19 +27,23 @@ def records(flow: Flow) -> list[TraceTelemetry]:
 
 def record(flow: Flow) -> Mapping[str, str]:
     """The only record since the last call."""
-    (one,) = records(flow)
+    (audit_record,) = records(flow)
     flow.harness.gateway.services.telemetry.clear()
-    assert (one.message, one.source, one.severity) == ("audit", "audit", "information")
-    assert set(one.properties) == MEMBERS
-    assert int(one.properties["milliseconds"]) >= 0
-    return one.properties
+    assert (audit_record.message, audit_record.source, audit_record.severity) == (
+        "audit",
+        "audit",
+        "information",
+    )
+    assert set(audit_record.properties) == MEMBERS
+    assert int(audit_record.properties["milliseconds"]) >= 0
+    return audit_record.properties
 
 
 def one_record(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
     """The only record since the last call, with these values."""
-    one = record(flow)
-    assert essence(one) == expected
-    return one
+    audit_record = record(flow)
+    assert essence(audit_record) == expected
+    return audit_record
 
 
 def essence(properties: Mapping[str, str]) -> tuple[str, ...]:
@@ -75,8 +79,10 @@ def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
     assert essence(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
 
     every = (registered, consent, sign_in, token, refresh, call, revocation)
-    assert {one["client"] for one in every} == {flow.store.one("grants")["clientDocumentId"]}
-    assert len({one["requestId"] for one in every}) == len(every)
+    assert {audit_record["client"] for audit_record in every} == {
+        flow.store.one("grants")["clientDocumentId"]
+    }
+    assert len({audit_record["requestId"] for audit_record in every}) == len(every)
 
 
 def test_f7_a_denied_consent_creates_a_record(flow: Flow) -> None:
@@ -175,8 +181,8 @@ def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(
     token = flow.token()
     flow.harness.gateway.services.telemetry.clear()
     flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
-    one = record(flow)
-    assert (one["event"], one["tool"]) == (event, tool)
+    audit_record = record(flow)
+    assert (audit_record["event"], audit_record["tool"]) == (event, tool)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +201,14 @@ def test_f7_the_record_of_a_call_has_the_outcome_of_the_servers_response(
     flow.harness.gateway.services.telemetry.clear()
     flow.served = lambda: reply(status, "{}")
     flow.call(token)
-    one = record(flow)
-    assert (one["outcome"], one["error"]) == (outcome, error)
+    audit_record = record(flow)
+    assert (audit_record["outcome"], audit_record["error"]) == (outcome, error)
 
 
 def test_f7_a_record_belongs_to_the_clients_trace(flow: Flow) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     flow.harness.send("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
-    assert [one.operation_id for one in records(flow)] == [trace]
+    assert [audit_record.operation_id for audit_record in records(flow)] == [trace]
 
 
 def test_f7_metadata_and_preflights_create_no_record(flow: Flow) -> None:
@@ -241,7 +247,9 @@ def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
     flow.revoke(refreshed["refresh_token"])
     flow.redeem(CANARY, client_id=CANARY, code_verifier=CANARY)
     flow.refresh(CANARY)
-    written = "\n".join(f"{name}={value}" for one in records(flow) for name, value in one.properties.items())
+    written = "\n".join(
+        f"{name}={value}" for audit_record in records(flow) for name, value in audit_record.properties.items()
+    )
     assert len(records(flow)) == 11
     secrets = [CANARY, code, *cookies.values(), *tokens.values(), *refreshed.values(), flow.client_id]
     secrets += [handle_of(started), "ada@twin.example", *(value.value for value in secret_values(flow))]

@@ -136,8 +136,10 @@ def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mea
     containers = json.dumps([SSE])
     assert kept_resource(of_stack(containers=containers), *both) == "invalid_target"
     assert kept_resource(of_stack(containers=containers), both[1]) == f"{GATEWAY}/notes-mcp"
-    one = of_stack(containers=containers, audience="gateway")
-    assert [kept_resource(one, *each) for each in (both, both[:1], both[1:], [])] == [GATEWAY] * 4
+    stack_harness = of_stack(containers=containers, audience="gateway")
+    assert [kept_resource(stack_harness, *resources) for resources in (both, both[:1], both[1:], [])] == [
+        GATEWAY
+    ] * 4
 
 
 @pytest.mark.parametrize(
@@ -287,10 +289,10 @@ def test_c2_the_token_endpoint_accepts_the_same_urls_of_a_server(flow: Flow) -> 
 @pytest.mark.parametrize("value", ["", None])
 def test_c5_an_incomplete_form_is_refused_before_the_store_is_called(part: str, value: str | None) -> None:
     flow = Flow.new()
-    found = dict(re.findall(r'name="(\w+)" value="([^"]*)"', flow.page().body.decode()))
-    form = found | {"decision": "allow", "confirm": "yes", part: value}
+    matches = dict(re.findall(r'name="(\w+)" value="([^"]*)"', flow.page().body.decode()))
+    form = matches | {"decision": "allow", "confirm": "yes", part: value}
     flow.store.calls.clear()
-    body = urlencode({name: each for name, each in form.items() if each is not None})
+    body = urlencode({name: value for name, value in form.items() if value is not None})
     answer = flow.post("/consent", body, content_type=FORM)
     assert (answer.status, answer.header("Location")) == (400, None)
     assert b"no longer open" in answer.body

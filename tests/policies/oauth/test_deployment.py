@@ -10,7 +10,7 @@ from tests.policies.oauth.flow import service_with
 
 
 def _without_operation_policies(api: Api) -> Api:
-    return replace(api, operations=tuple(replace(one, policy=None) for one in api.operations))
+    return replace(api, operations=tuple(replace(operation, policy=None) for operation in api.operations))
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,9 @@ def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
 def test_a_sign_in_of_a_client_without_a_registration_works(flow: Flow, body: str) -> None:
     """The registration may have expired in the meantime, or the client has a metadata document."""
     code = flow.code()
-    flow.store.documents = {key: each for key, each in flow.store.documents.items() if key[0] != "clients"}
+    flow.store.documents = {
+        key: document for key, document in flow.store.documents.items() if key[0] != "clients"
+    }
     flow.store.calls.clear()
     flow.store.failing = {1: lambda: reply(404, body)}
     assert flow.redeem(code).status == 200

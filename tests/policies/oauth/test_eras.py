@@ -51,26 +51,26 @@ def test_a_client_with_sessions_begins_uses_and_ends_one(flow: Flow, token: str,
     began = initialize(flow, token, version)
     assert began.json()["result"] == {"protocolVersion": version}
     session = began.header("Mcp-Session-Id") or ""
-    given = {"Mcp_Session_Id": session, **versioned(version)}
+    headers = {"Mcp_Session_Id": session, **versioned(version)}
 
     flow.served = lambda: reply(202, "")
     notification = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    assert ask(flow, token, "POST", notification, **JSON, **given).status == 202
+    assert ask(flow, token, "POST", notification, **JSON, **headers).status == 202
     assert json.loads(arrived(flow).body) == notification
 
     event = 'event: message\ndata: {"jsonrpc":"2.0","id":2,"result":{"tools":[]}}\n\n'
     flow.served = lambda: reply(200, event, Content_Type="text/event-stream")
-    answer = ask(flow, token, "POST", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, **JSON, **given)
+    answer = ask(flow, token, "POST", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, **JSON, **headers)
     assert (answer.status, answer.body.decode()) == (200, event)
     sent = arrived(flow)
     assert sent.header("Mcp-Session-Id") == SESSION
     assert sent.header("MCP-Protocol-Version") == versioned(version).get("MCP_Protocol_Version")
 
-    resumed = ask(flow, token, "GET", Accept="text/event-stream", Last_Event_ID="7", **given)
+    resumed = ask(flow, token, "GET", Accept="text/event-stream", Last_Event_ID="7", **headers)
     assert (resumed.status, arrived(flow).header("Last-Event-ID")) == (200, "7")
 
     flow.served = lambda: reply(204, "")
-    assert ask(flow, token, "DELETE", **given).status == 204
+    assert ask(flow, token, "DELETE", **headers).status == 204
     assert (arrived(flow).method, arrived(flow).header("Mcp-Session-Id")) == ("DELETE", SESSION)
 
 

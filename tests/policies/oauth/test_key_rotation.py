@@ -91,9 +91,9 @@ def test_d4_a_half_deployed_rotation_invalidates_nothing_at_any_step(order: str)
         page = step("consent page").consent_page(handle_of(authorized))
         at_entra = step("consent").consent(page)
         code = parameters_of(step("callback").callback(at_entra).header("Location") or "")["code"]
-        given = step("token").redeem(code).json()
-        assert step("call").call(given["access_token"]).status == 200
-        refreshed = step("refresh").refresh(given["refresh_token"]).json()
+        response = step("token").redeem(code).json()
+        assert step("call").call(response["access_token"]).status == 200
+        refreshed = step("refresh").refresh(response["refresh_token"]).json()
         assert step("second call").call(refreshed["access_token"]).status == 200
         assert step("revoke").revoke(refreshed["refresh_token"]).status == 200
         assert flow.call(refreshed["access_token"]).status == 401
@@ -109,7 +109,7 @@ def test_d4_policies_work_with_the_named_values_of_either_version(before: str, a
 def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
     """A rotation adds keys, and removes one that the policies of neither version use."""
     old, new = (
-        {each.name: each.value for each in service_with(keyVersion=version).named_values}
+        {named_value.name: named_value.value for named_value in service_with(keyVersion=version).named_values}
         for version in (before, after)
     )
     assert {name: new[name] for name in old.keys() & new.keys()} == {
@@ -142,7 +142,7 @@ def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
 
 def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
     """The rotation after a leak: named values and state contained the keys of two more versions."""
-    leaked = {each.name for each in service_with(keyVersion="1").named_values}
+    leaked = {named_value.name for named_value in service_with(keyVersion="1").named_values}
     accepted = {
         name
         for name in harness_with("5", "5").gateway.used_values
@@ -172,10 +172,10 @@ def test_d5_units_of_both_versions_give_the_same_new_refresh_token(before: str, 
     for first, second in ((before, after), (after, before)):
         flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
-        given = flow.refresh(token).json()["refresh_token"]
+        renewed = flow.refresh(token).json()["refresh_token"]
         flow.move_to(harness_with(second, after))
-        assert flow.refresh(token).json()["refresh_token"] == given
-        assert flow.refresh(given).status == 200
+        assert flow.refresh(token).json()["refresh_token"] == renewed
+        assert flow.refresh(renewed).status == 200
 
 
 def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> None:

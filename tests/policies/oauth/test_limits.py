@@ -321,9 +321,9 @@ def test_a_parameter_may_be_left_out_or_must_not_be(flow: Flow, parameter: str, 
 def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
     for left_out in (None, ""):
         flow.authorize(resource=left_out, scope=left_out, state=left_out)
-    kept = [[each[name] for name in ("resource", "scope")] for each in flow.store.of("transactions")]
+    kept = [[document[name] for name in ("resource", "scope")] for document in flow.store.of("transactions")]
     assert kept == [[GATEWAY, "functions"]] * 2
-    assert [each["state"] for each in flow.store.of("transactions")] == ["", "="]
+    assert [document["state"] for document in flow.store.of("transactions")] == ["", "="]
 
 
 # Token requests
@@ -443,6 +443,6 @@ def test_requests_of_one_address_are_limited_for_each_minute(flow: Flow, name: s
     refused = flow.harness.send(method, path)
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
     assert status_of(method, path, ip="203.0.113.8") != 429
-    assert 429 not in {status_of(*other[:2]) for each, other in ENDPOINTS.items() if each != name}
+    assert 429 not in {status_of(*other[:2]) for endpoint, other in ENDPOINTS.items() if endpoint != name}
     flow.harness.clock.advance(61)
     assert status_of(method, path) != 429

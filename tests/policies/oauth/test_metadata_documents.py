@@ -341,23 +341,23 @@ def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(fl
     Host(CHATGPT).serve(flow)
     flow.client_id = CHATGPT["client_id"]
     redirect_uri = CHATGPT["redirect_uris"][0]
-    given = []
+    values = []
     for user in ("55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666"):
         flow.tampered = {"oid": user}
         flow.cookies.clear()
         page = flow.consent_page(handle_of(flow.authorize(redirect_uri=redirect_uri)))
         end = flow.callback(flow.consent(page)).header("Location") or ""
-        given.append(flow.redeem(parameters_of(end)["code"], redirect_uri=redirect_uri).json())
-    form = f"token={given[0]['refresh_token']}&client_id={flow.client_id}"
+        values.append(flow.redeem(parameters_of(end)["code"], redirect_uri=redirect_uri).json())
+    form = f"token={values[0]['refresh_token']}&client_id={flow.client_id}"
     assert flow.post("/revoke", form, content_type=FORM, cookies=False).status == 200
     statuses = [
         flow.post(
             "/token",
-            f"grant_type=refresh_token&refresh_token={each['refresh_token']}&client_id={flow.client_id}",
+            f"grant_type=refresh_token&refresh_token={value['refresh_token']}&client_id={flow.client_id}",
             content_type=FORM,
             cookies=False,
         ).status
-        for each in given
+        for value in values
     ]
     assert statuses == [400, 200]
 

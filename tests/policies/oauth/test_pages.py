@@ -27,9 +27,9 @@ def policy(answer: Response) -> dict[str, str]:
     parts = [
         part.strip().partition(" ") for part in (answer.header("Content-Security-Policy") or "").split(";")
     ]
-    found = {name: value for name, _, value in parts}
-    assert found.pop("style-src") == f"'sha256-{digest}'"
-    return found
+    values = {name: value for name, _, value in parts}
+    assert values.pop("style-src") == f"'sha256-{digest}'"
+    return values
 
 
 def headers(answer: Response) -> dict[str, str]:

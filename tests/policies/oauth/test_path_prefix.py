@@ -222,7 +222,7 @@ def test_c2_resources_outside_of_the_prefix_are_foreign(flow: Flow, resource: st
 @pytest.mark.parametrize("resource", [None, GATEWAY, f"{GATEWAY}/", ISSUER, f"{ISSUER}/"])
 def test_c2_the_origin_and_the_issuer_mean_no_server(flow: Flow, resource: str | None) -> None:
     flow.authorize(resource=resource)
-    assert {each["resource"] for each in flow.store.of("transactions")} == {ISSUER}
+    assert {document["resource"] for document in flow.store.of("transactions")} == {ISSUER}
 
 
 def test_a_token_for_all_servers_names_the_issuer(whole: Flow) -> None:
@@ -237,18 +237,18 @@ def test_a_token_for_all_servers_names_the_issuer(whole: Flow) -> None:
 def test_f7_audit_records_name_the_path_of_the_server_and_all_servers_by_a_star(
     flow: Flow, whole: Flow
 ) -> None:
-    for one, server in ((flow, f"{PREFIX}/mcp"), (whole, "*")):
-        telemetry = one.harness.gateway.services.telemetry
+    for signed_in, server in ((flow, f"{PREFIX}/mcp"), (whole, "*")):
+        telemetry = signed_in.harness.gateway.services.telemetry
         telemetry.clear()
-        one.token()
-        assert {each.properties["server"] for each in telemetry if each.properties["event"] == "token"} == {
-            server
-        }
+        signed_in.token()
+        assert {
+            trace.properties["server"] for trace in telemetry if trace.properties["event"] == "token"
+        } == {server}
 
 
 def test_the_registry_is_below_the_prefix(flow: Flow) -> None:
     (entry,) = at(flow, f"/{PREFIX}/v0.1/servers")["servers"]
-    assert [each["url"] for each in entry["server"]["remotes"]] == [f"{ISSUER}/mcp", f"{ISSUER}/mcp/sse"]
+    assert [remote["url"] for remote in entry["server"]["remotes"]] == [f"{ISSUER}/mcp", f"{ISSUER}/mcp/sse"]
     name = entry["server"]["name"].replace("/", "%2F")
     assert at(flow, f"/{PREFIX}/v0.1/servers/{name}/versions/latest") == entry
     assert at(flow, f"//{PREFIX}/v0.1/servers/{name}/versions")["servers"] == [entry]
@@ -257,9 +257,9 @@ def test_the_registry_is_below_the_prefix(flow: Flow) -> None:
 def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
     """Everything else has the prefix: a forgotten one would be a URL of another owner."""
     alone = {
-        found.group(0)
-        for each in documents(service_with(**ADOPTED))
-        for found in re.finditer(r"[^\n]{0,60}\{\{gateway-url\}\}(?!/ai/servers\b).{0,45}", each.xml)
+        match.group(0)
+        for document in documents(service_with(**ADOPTED))
+        for match in re.finditer(r"[^\n]{0,60}\{\{gateway-url\}\}(?!/ai/servers\b).{0,45}", document.xml)
     }
     meant = (
         "StartsWith(",
@@ -273,4 +273,4 @@ def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
         '["resource"] = "{{gateway-url}}" + path',
         '{ "{{gateway-url}}", "" },',
     )
-    assert [text for text in alone if not any(one in text for one in meant)] == []
+    assert [text for text in alone if not any(allowed in text for allowed in meant)] == []

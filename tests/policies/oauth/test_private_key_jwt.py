@@ -288,15 +288,15 @@ def test_b5_an_assertion_does_not_replace_the_verifier() -> None:
 def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
     """For a valid token; for other tokens the response reveals nothing (RFC 7009, section 2.1)."""
     client = Confidential()
-    given = client.redeem(client.code(), client.assertion()).json()
+    response = client.redeem(client.code(), client.assertion()).json()
     flow = client.flow
     for kind in ("access_token", "refresh_token"):
-        answer = flow.revoke(given[kind])
+        answer = flow.revoke(response[kind])
         assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
         assert flow.store.one("grants")["status"] == "redeemed"
     signed = {"client_assertion": client.assertion(), "client_assertion_type": TYPE}
     assert flow.revoke("unknown").status == 200
-    assert flow.revoke(given["refresh_token"], **signed).status == 200
+    assert flow.revoke(response["refresh_token"], **signed).status == 200
     assert flow.store.one("grants")["status"] == "revoked"
 
 

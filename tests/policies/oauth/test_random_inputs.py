@@ -84,15 +84,15 @@ class RandomRequest:
 
     def send(self) -> Response:
         flow, token = signed_in()
-        given = {name.replace("-", "_"): value for name, value in self.headers.items()}
+        headers = {name.replace("-", "_"): value for name, value in self.headers.items()}
         if self.token != "none":
-            given["Authorization"] = f"Bearer {token}" if self.token == "good" else self.token
+            headers["Authorization"] = f"Bearer {token}" if self.token == "good" else self.token
         if self.session is not None:
-            given["Mcp_Session_Id"] = self.session
+            headers["Mcp_Session_Id"] = self.session
         if self.version is not None:
-            given["MCP_Protocol_Version"] = self.version
+            headers["MCP_Protocol_Version"] = self.version
         flow.harness.network.sent.clear()
-        return flow.harness.send(self.method, self.path, self.query, body=self.body, **given)
+        return flow.harness.send(self.method, self.path, self.query, body=self.body, **headers)
 
     def reached(self) -> bool:
         flow, _ = signed_in()

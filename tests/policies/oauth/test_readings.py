@@ -114,8 +114,8 @@ def test_a_name_may_be_encoded_and_still_counts_twice(flow: Flow) -> None:
 def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow) -> None:
     token = flow.token()
     for query in ("access_token=x", "access%5Ftoken=x", "a=b&access_token", f"access_token={token}"):
-        for given in (None, token):
-            answer = call(flow, given, query)
+        for sent in (None, token):
+            answer = call(flow, sent, query)
             assert answer.status == 401
             assert 'error="invalid_token"' in (answer.header("WWW-Authenticate") or "")
     assert call(flow, token, "accesstoken=x").status == 200
@@ -144,18 +144,18 @@ def test_d5_a_refresh_token_gives_a_token_again_and_is_refused_once_its_successo
     first = flow.refresh_token()
     second, again = (flow.refresh(first).json() for _ in range(2))
     assert second["refresh_token"] == again["refresh_token"]
-    assert [flow.call(each["access_token"]).status for each in (second, again)] == [200, 200]
+    assert [flow.call(tokens["access_token"]).status for tokens in (second, again)] == [200, 200]
     assert flow.refresh(second["refresh_token"]).status == 200
     assert flow.refresh(first).json()["error"] == "invalid_grant"
     assert flow.call(again["access_token"]).status == 401
 
 
 def test_d6_a_revoked_token_is_refused(flow: Flow) -> None:
-    given = flow.redeem(flow.code()).json()
-    for token in ("x", given["access_token"], given["refresh_token"]):
+    response = flow.redeem(flow.code()).json()
+    for token in ("x", response["access_token"], response["refresh_token"]):
         assert flow.revoke(token).status == 200
-    assert flow.call(given["access_token"]).status == 401
-    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+    assert flow.call(response["access_token"]).status == 401
+    assert flow.refresh(response["refresh_token"]).json()["error"] == "invalid_grant"
 
 
 def test_d5_entra_and_the_store_may_fail_during_a_refresh(flow: Flow) -> None:

@@ -62,11 +62,11 @@ def harness_with(**config: str) -> Harness:
 
 
 def test_d5_a_refresh_gives_new_tokens(flow: Flow) -> None:
-    given = flow.redeem(flow.code()).json()
-    assert set(given) == {"access_token", "token_type", "expires_in", "scope", "refresh_token"}
+    response = flow.redeem(flow.code()).json()
+    assert set(response) == {"access_token", "token_type", "expires_in", "scope", "refresh_token"}
     flow.harness.clock.advance(601)
-    assert flow.call(given["access_token"]).status == 401
-    answer = flow.refresh(given["refresh_token"])
+    assert flow.call(response["access_token"]).status == 401
+    answer = flow.refresh(response["refresh_token"])
     assert answer.header("Cache-Control") == "no-store"
     refreshed = answer.json()
     assert refreshed | {"access_token": "", "refresh_token": ""} == {
@@ -76,7 +76,7 @@ def test_d5_a_refresh_gives_new_tokens(flow: Flow) -> None:
         "scope": "functions",
         "refresh_token": "",
     }
-    assert refreshed["refresh_token"] != given["refresh_token"]
+    assert refreshed["refresh_token"] != response["refresh_token"]
     assert flow.call(refreshed["access_token"]).status == 200
     claims = flow.claims_of(refreshed["access_token"])
     assert (claims["aud"], claims["client_id"]) == (RESOURCE, flow.client_id)
@@ -134,23 +134,23 @@ def test_d5_a_repeated_refresh_calls_neither_entra_nor_writes_to_the_store(flow:
 
 def test_d5_a_refresh_token_used_after_the_grace_period_revokes_the_family(flow: Flow) -> None:
     token = flow.refresh_token()
-    given = flow.refresh(token).json()
+    response = flow.refresh(token).json()
     flow.harness.clock.advance(120)
     assert refused(flow.refresh(token))
     assert not alive(flow)
-    assert refused(flow.refresh(given["refresh_token"]))
-    assert flow.call(given["access_token"]).status == 401
+    assert refused(flow.refresh(response["refresh_token"]))
+    assert flow.call(response["access_token"]).status == 401
 
 
 def test_d5_a_refresh_token_whose_successor_was_used_revokes_the_family(flow: Flow) -> None:
     first = flow.refresh_token()
     second = successor(flow, first)
-    given = flow.refresh(second).json()
+    response = flow.refresh(second).json()
     assert refused(flow.refresh(first))
     assert not alive(flow)
     assert refused(flow.refresh(second))
-    assert refused(flow.refresh(given["refresh_token"]))
-    assert flow.call(given["access_token"]).status == 401
+    assert refused(flow.refresh(response["refresh_token"]))
+    assert flow.call(response["access_token"]).status == 401
 
 
 def test_d5_a_revoked_grant_contains_no_values_that_only_a_valid_grant_needs(flow: Flow) -> None:
@@ -373,7 +373,7 @@ def test_d5_a_resource_may_narrow_a_refresh_and_never_widen_it(
     token = flow.refresh_token()
     flow.store.one("grants")["resource"] = granted
     form = f"grant_type=refresh_token&refresh_token={token}&client_id={flow.client_id}"
-    form += "".join(f"&resource={each}" for each in requested)
+    form += "".join(f"&resource={resource}" for resource in requested)
     answer = flow.post("/token", form, content_type=FORM)
     if audience is None:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")

@@ -50,10 +50,10 @@ def test_d5_entras_refresh_token_is_kept_when_there_is_no_new_one(flow: Flow) ->
 
 
 def test_d5_entras_refresh_token_is_nowhere_in_clear(flow: Flow) -> None:
-    given = flow.redeem(flow.code())
-    refreshed = flow.refresh(given.json()["refresh_token"])
+    response = flow.redeem(flow.code())
+    refreshed = flow.refresh(response.json()["refresh_token"])
     kept = json.dumps(list(flow.store.documents.values()), default=str)
-    for text in (kept, given.body.decode(), refreshed.body.decode()):
+    for text in (kept, response.body.decode(), refreshed.body.decode()):
         assert "entra/refresh" not in text
     header, _, _, _, _ = flow.store.one("grants")["entraToken"].split(".")
     access_header, _, _, _, _ = refreshed.json()["access_token"].split(".")
@@ -75,13 +75,13 @@ def _refusal(error: str, code: int = 400) -> Failing:
     "error", ["invalid_grant", "interaction_required", "login_required", "consent_required", "access_denied"]
 )
 def test_d5_a_user_whom_entra_refuses_is_signed_out(flow: Flow, error: str) -> None:
-    given = flow.redeem(flow.code()).json()
+    response = flow.redeem(flow.code()).json()
     flow.entra = _refusal(error)
-    assert refused(flow.refresh(given["refresh_token"]))
+    assert refused(flow.refresh(response["refresh_token"]))
     assert not alive(flow)
-    assert flow.call(given["access_token"]).status == 401
+    assert flow.call(response["access_token"]).status == 401
     flow.entra = None
-    assert refused(flow.refresh(given["refresh_token"]))
+    assert refused(flow.refresh(response["refresh_token"]))
 
 
 def _timed_out() -> Reply:
@@ -202,17 +202,17 @@ def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flo
     """The gateway recognizes its own write."""
     token = flow.refresh_token()
     flow.store.lost_write = "grants"
-    given = flow.refresh(token).json()["refresh_token"]
+    renewed = flow.refresh(token).json()["refresh_token"]
     assert flow.store.one("grants")["counter"] == 2
-    assert flow.refresh(given).status == 200
+    assert flow.refresh(renewed).status == 200
 
 
 def test_d7_a_redemption_whose_write_response_was_lost_is_not_taken_for_a_replay(flow: Flow) -> None:
     code = flow.code()
     flow.store.lost_write = "grants"
-    given = flow.redeem(code).json()
+    tokens = flow.redeem(code).json()
     assert flow.store.one("grants")["status"] == "redeemed"
-    assert flow.call(given["access_token"]).status == 200
+    assert flow.call(tokens["access_token"]).status == 200
 
 
 @pytest.mark.parametrize(("failing", "code"), [(unreachable, 503), (status(500), 503), (status(404), 400)])
@@ -237,10 +237,10 @@ def test_d7_an_emptied_cache_is_not_noticed(flow: Flow) -> None:
     token = flow.refresh_token()
     for _ in range(3):
         flow.harness.gateway.services.cache.clear()
-        given = flow.refresh(token).json()
+        response = flow.refresh(token).json()
         flow.harness.gateway.services.cache.clear()
-        assert flow.call(given["access_token"]).status == 200
-        token = given["refresh_token"]
+        assert flow.call(response["access_token"]).status == 200
+        token = response["refresh_token"]
 
 
 @pytest.mark.parametrize("times", [1, 2])

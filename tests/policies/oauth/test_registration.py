@@ -29,18 +29,18 @@ def test_b3_the_registrations_of_real_clients_are_accepted(flow: Flow, client: s
     requested = REGISTRATIONS[client]
     answer = flow.post("/register", json.dumps(requested), content_type="application/json")
     assert answer.status == 201, answer.body
-    given = answer.json()
-    assert given["redirect_uris"] == requested["redirect_uris"]
-    assert given["token_endpoint_auth_method"] == "none"
-    assert given["grant_types"] == [
-        each
-        for each in requested.get("grant_types", ["authorization_code", "refresh_token"])
-        if "device" not in each
+    response = answer.json()
+    assert response["redirect_uris"] == requested["redirect_uris"]
+    assert response["token_endpoint_auth_method"] == "none"
+    assert response["grant_types"] == [
+        grant_type
+        for grant_type in requested.get("grant_types", ["authorization_code", "refresh_token"])
+        if "device" not in grant_type
     ]
-    assert given["response_types"] == ["code"]
-    assert "client_secret" not in given
-    assert "" not in given.values()
-    assert None not in given.values()
+    assert response["response_types"] == ["code"]
+    assert "client_secret" not in response
+    assert "" not in response.values()
+    assert None not in response.values()
 
 
 @pytest.mark.parametrize(

@@ -212,8 +212,8 @@ def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Fl
 
 def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
     return [
-        {name: value for name, value in each.items() if name not in {"id", "_etag", "_ts"}}
-        for each in flow.store.of("consents")
+        {name: value for name, value in document.items() if name not in {"id", "_etag", "_ts"}}
+        for document in flow.store.of("consents")
     ]
 
 

@@ -104,6 +104,6 @@ def test_c2_an_app_receives_an_error_through_a_page(
     assert page.status == 200
     assert headers(page) == PAGE
     assert "<h1>You are not signed in</h1>" in page.body.decode()
-    found = parameters_of(link_of(page))
-    assert found.pop("error_description")
-    assert found == {"error": error, "state": "s", "iss": GATEWAY}
+    parameters = parameters_of(link_of(page))
+    assert parameters.pop("error_description")
+    assert parameters == {"error": error, "state": "s", "iss": GATEWAY}

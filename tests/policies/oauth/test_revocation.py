@@ -34,45 +34,45 @@ def done(answer: Response) -> bool:
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unheard_of"])
 def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
     """The hint may be wrong (RFC 7009, section 2.1)."""
-    given = tokens(flow)
-    assert flow.call(given["access_token"]).status == 200
-    assert done(flow.revoke(given[kind], token_type_hint=hint))
-    assert flow.call(given["access_token"]).status == 401
-    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+    response = tokens(flow)
+    assert flow.call(response["access_token"]).status == 200
+    assert done(flow.revoke(response[kind], token_type_hint=hint))
+    assert flow.call(response["access_token"]).status == 401
+    assert flow.refresh(response["refresh_token"]).json()["error"] == "invalid_grant"
     assert not {"entraToken", "refreshSecret"} & flow.store.one("grants").keys()
-    assert done(flow.revoke(given[kind]))
+    assert done(flow.revoke(response[kind]))
 
 
 def test_d6_a_revocation_takes_effect_in_other_regions_within_thirty_seconds(flow: Flow) -> None:
     """Its cache still contains the grant as valid."""
-    given = tokens(flow)
-    flow.call(given["access_token"])
+    response = tokens(flow)
+    flow.call(response["access_token"])
     flow.harness.gateway.services.cache.fail_stores = True
     try:
-        flow.revoke(given["refresh_token"])
+        flow.revoke(response["refresh_token"])
     finally:
         flow.harness.gateway.services.cache.fail_stores = False
     flow.harness.clock.advance(29)
-    assert flow.call(given["access_token"]).status == 200
+    assert flow.call(response["access_token"]).status == 200
     flow.harness.clock.advance(1)
-    assert flow.call(given["access_token"]).status == 401
+    assert flow.call(response["access_token"]).status == 401
 
 
 def test_a_region_accepts_a_token_as_soon_as_it_has_received_the_grant(flow: Flow) -> None:
     """A missing grant is not cached."""
-    given = tokens(flow)
-    (key,) = [each for each in flow.store.documents if each[0] == "grants"]
+    response = tokens(flow)
+    (key,) = [document for document in flow.store.documents if document[0] == "grants"]
     grant = flow.store.documents.pop(key)
-    assert flow.call(given["access_token"]).status == 401
+    assert flow.call(response["access_token"]).status == 401
     flow.store.documents[key] = grant
-    assert flow.call(given["access_token"]).status == 200
+    assert flow.call(response["access_token"]).status == 200
 
 
 def test_d6_an_emptied_cache_does_not_make_a_token_valid_again(flow: Flow) -> None:
-    given = tokens(flow)
-    flow.revoke(given["refresh_token"])
+    response = tokens(flow)
+    flow.revoke(response["refresh_token"])
     flow.harness.gateway.services.cache.clear()
-    assert flow.call(given["access_token"]).status == 401
+    assert flow.call(response["access_token"]).status == 401
 
 
 def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(flow: Flow) -> None:
@@ -105,30 +105,30 @@ UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_d6_an_unknown_token_causes_no_error_and_revokes_nothing(flow: Flow, name: str) -> None:
-    given = tokens(flow)
-    presented = UNKNOWN[name](flow, given)
+    response = tokens(flow)
+    presented = UNKNOWN[name](flow, response)
     before = dict(flow.store.documents)
     assert done(flow.revoke(presented))
     assert flow.store.documents == before
-    assert flow.refresh(given["refresh_token"]).status == 200
+    assert flow.refresh(response["refresh_token"]).status == 200
 
 
 def test_d6_an_expired_access_token_revokes_nothing(flow: Flow) -> None:
-    given = tokens(flow)
+    response = tokens(flow)
     flow.harness.clock.advance(600)
-    assert done(flow.revoke(given["access_token"]))
+    assert done(flow.revoke(response["access_token"]))
     assert alive(flow)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_d6_a_token_sent_by_another_client_is_refused_and_revokes_nothing(flow: Flow, kind: str) -> None:
-    given = tokens(flow)
+    response = tokens(flow)
     own = flow.client_id
     flow.register()
-    answer = flow.revoke(given[kind])
+    answer = flow.revoke(response[kind])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
     assert alive(flow)
-    assert done(flow.revoke(given[kind], client_id=own))
+    assert done(flow.revoke(response[kind], client_id=own))
     assert not alive(flow)
 
 
@@ -144,8 +144,8 @@ def test_d6_a_revoked_token_is_unknown_whichever_client_sends_it(flow: Flow, kin
     "changed", [{"token": None}, {"token": ""}, {"client_id": None}, {"client_id": ""}], ids=str
 )
 def test_d6_a_request_names_a_token_and_a_client(flow: Flow, changed: dict[str, str | None]) -> None:
-    given = tokens(flow)
-    answer = flow.revoke(**{"token": given["refresh_token"]} | changed)
+    response = tokens(flow)
+    answer = flow.revoke(**{"token": response["refresh_token"]} | changed)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
     assert alive(flow)
 

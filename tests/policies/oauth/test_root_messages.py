@@ -41,7 +41,7 @@ def _shared_harness() -> tuple[Harness, str]:
     web = {"name": "web", "image": "ghcr.io/example/web:1.0.0", "port": 8080}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks"), web])}
     service = planned_service(GATEWAY, config)
-    (key,) = [each.value for each in service.named_values if each.name == "token-key-v1"]
+    (key,) = [named_value.value for named_value in service.named_values if named_value.name == "token-key-v1"]
     return Harness(service), key
 
 
@@ -214,11 +214,11 @@ FOR_CONTAINERS = "sessionId=0123456789abcdef"
 def challenged(got: Response) -> str:
     """The path whose metadata a challenge names."""
     assert got.status == 401
-    found = re.search(
+    match = re.search(
         r'resource_metadata="[^"]*/oauth-protected-resource([^"]*)"', got.header("WWW-Authenticate") or ""
     )
-    assert found
-    return found[1]
+    assert match
+    return match[1]
 
 
 @pytest.mark.parametrize("audience", ["/mcp", ""])

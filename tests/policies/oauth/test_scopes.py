@@ -77,7 +77,7 @@ def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(flow:
 def test_a2a_offline_access_is_granted_only_to_a_client_with_refresh_tokens(flow: Flow) -> None:
     flow.register(grant_types=["authorization_code"])
     assert granted(flow, scope="functions offline_access") == "functions"
-    assert [each["refresh"] for each in flow.store.of("transactions")] == [False]
+    assert [document["refresh"] for document in flow.store.of("transactions")] == [False]
 
 
 def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
@@ -158,8 +158,8 @@ def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offlin
 
 
 def test_a2a_the_gateway_as_one_resource_has_every_scope() -> None:
-    found = document(_harness("gateway"), "oauth-protected-resource")
-    assert found["scopes_supported"] == ["functions", "notes.read", "notes.write"]
+    metadata = document(_harness("gateway"), "oauth-protected-resource")
+    assert metadata["scopes_supported"] == ["functions", "notes.read", "notes.write"]
 
 
 def test_c2_the_token_response_names_the_granted_scope(flow: Flow) -> None:

@@ -24,8 +24,8 @@ def token(flow: Flow) -> str:
 
 def post(flow: Flow, token: str, session: str | None = None, **headers: str) -> Response:
     """A message over streamable HTTP."""
-    given = headers | ({"Mcp_Session_Id": session} if session is not None else {})
-    return flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **given)
+    all_headers = headers | ({"Mcp_Session_Id": session} if session is not None else {})
+    return flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **all_headers)
 
 
 def message(flow: Flow, token: str, query: str, **headers: str) -> Response:
@@ -77,7 +77,7 @@ def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
 def test_e5_an_answer_in_a_session_may_name_it_again(flow: Flow, token: str) -> None:
     """The session is not bound again, and its owner is read from the store once."""
     issues(flow, "x")
-    assert {post(flow, token, each).header("Mcp-Session-Id") for each in (None, "x", "x")} == {"x"}
+    assert {post(flow, token, session).header("Mcp-Session-Id") for session in (None, "x", "x")} == {"x"}
     calls = [method for method, container in flow.store.calls if container == "sessions"]
     assert calls == ["POST", "GET"]
 
@@ -86,8 +86,8 @@ def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
     issues(flow, "own")
     post(flow, token)
     before = len(reached(flow))
-    for given in ("own,other", "other,own", "own,own"):
-        assert post(flow, token, given).status == 404
+    for sessions in ("own,other", "other,own", "own,own"):
+        assert post(flow, token, sessions).status == 404
     assert len(reached(flow)) == before
 
 
@@ -236,7 +236,7 @@ def test_e5_a_session_id_is_dropped_in_a_version_without_sessions(
 ) -> None:
     accepts(flow)
     assert post(flow, token, "left over", MCP_Protocol_Version=version).status == 202
-    (sent,) = [each for each in flow.harness.network.sent if "functions.example" in each.url]
+    (sent,) = [request for request in flow.harness.network.sent if "functions.example" in request.url]
     assert (sent.header("Mcp-Session-Id"), sent.header("MCP-Protocol-Version")) == (None, version)
     assert ("GET", "sessions") not in flow.store.calls
 

@@ -373,13 +373,13 @@ def test_d7_a_replay_is_refused_only_after_its_grant_was_revoked(
     flow: Flow, failing: dict[int, Failing], code: int
 ) -> None:
     """Calls: the grant, the grant again, its change; each concurrent change repeats the last two."""
-    given = flow.code()
-    token = flow.redeem(given).json()["access_token"]
+    issued = flow.code()
+    token = flow.redeem(issued).json()["access_token"]
     flow.store.calls.clear()
     flow.store.failing = failing
-    answer = flow.redeem(given)
+    answer = flow.redeem(issued)
     assert answer.status == code
     assert answer.json()["error"] == ("invalid_grant" if code == 400 else "temporarily_unavailable")
     flow.store.failing.clear()
-    assert flow.redeem(given).status == 400
+    assert flow.redeem(issued).status == 400
     assert flow.call(token).status == 401

@@ -101,7 +101,7 @@ def test_e4_streams_are_limited_for_each_user_separately() -> None:
 
     async def go() -> list[int]:
         flow.served = Stream
-        answers = [await open_stream(flow, given) for given in (token, token, other, token)]
+        answers = [await open_stream(flow, used) for used in (token, token, other, token)]
         for answer in answers:
             await answer.close()
         return [answer.status for answer in answers]

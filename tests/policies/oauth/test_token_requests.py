@@ -49,7 +49,7 @@ def redemption(flow: Flow, given: str, **changed: str | None) -> str:
         "client_id": flow.client_id,
         "code_verifier": VERIFIER,
     }
-    return urlencode({name: each for name, each in (parameters | changed).items() if each is not None})
+    return urlencode({name: value for name, value in (parameters | changed).items() if value is not None})
 
 
 def basic(credentials: str) -> str:
@@ -78,12 +78,12 @@ def test_d1_a_code_expires_after_sixty_seconds(flow: Flow, seconds: int, status:
 
 def test_d1_a_replay_with_all_bindings_revokes_the_tokens_of_the_first_redemption(flow: Flow) -> None:
     code = flow.code()
-    given = flow.redeem(code).json()
-    renewed = flow.refresh(given["refresh_token"]).json()
+    response = flow.redeem(code).json()
+    renewed = flow.refresh(response["refresh_token"]).json()
     assert error_of(flow.redeem(code)) == (400, "invalid_grant")
-    for each in (given, renewed):
-        assert flow.call(each["access_token"]).status == 401
-        assert error_of(flow.refresh(each["refresh_token"])) == (400, "invalid_grant")
+    for tokens in (response, renewed):
+        assert flow.call(tokens["access_token"]).status == 401
+        assert error_of(flow.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
 def test_d1_a_replay_without_a_redirect_uri_revokes_too(flow: Flow) -> None:
@@ -104,10 +104,10 @@ def test_d1_a_replay_is_detected_even_with_a_foreign_resource(flow: Flow) -> Non
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
 def test_d1_any_other_use_of_a_redeemed_code_revokes_nothing(flow: Flow, wrong: str) -> None:
     code = flow.code()
-    given = flow.redeem(code).json()
+    response = flow.redeem(code).json()
     assert error_of(flow.redeem(code, **{wrong: "a" * 43})) == (400, "invalid_grant")
-    assert flow.call(given["access_token"]).status == 200
-    assert flow.refresh(given["refresh_token"]).status == 200
+    assert flow.call(response["access_token"]).status == 200
+    assert flow.refresh(response["refresh_token"]).status == 200
 
 
 @pytest.fixture
@@ -143,10 +143,10 @@ def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(flow
     answers = flow.harness.send_in_parallel(50, "/token", body=body, Content_Type=FORM)
     assert sorted(answer.status for answer in answers) == [200] + [400] * 49
     assert {error_of(answer) for answer in answers if answer.status == 400} == {(400, "invalid_grant")}
-    (given,) = (answer.json() for answer in answers if answer.status == 200)
+    (response,) = (answer.json() for answer in answers if answer.status == 200)
     assert flow.store.one("grants")["status"] == "revoked"
-    assert flow.call(given["access_token"]).status == 401
-    assert error_of(flow.refresh(given["refresh_token"])) == (400, "invalid_grant")
+    assert flow.call(response["access_token"]).status == 401
+    assert error_of(flow.refresh(response["refresh_token"])) == (400, "invalid_grant")
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -326,7 +326,7 @@ def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
 def test_d2_a_repeated_resource_counts_once_and_the_origin_counts_as_no_resource(
     flow: Flow, requested: list[str], status: int
 ) -> None:
-    form = redemption(flow, flow.code()) + "".join(f"&resource={quote(each)}" for each in requested)
+    form = redemption(flow, flow.code()) + "".join(f"&resource={quote(resource)}" for resource in requested)
     answer = redeem_raw(flow, form)
     assert answer.status == status
     if status == 200:
@@ -431,5 +431,5 @@ def test_d3_entras_tokens_never_reach_a_client(flow: Flow) -> None:
 
 def test_d3_the_lifetime_of_an_access_token_is_a_setting(flow: Flow) -> None:
     other = Flow.at(Harness(service_with(accessTokenMinutes="5"), ManualClock()))
-    given = other.redeem(other.code()).json()
-    assert (given["expires_in"], flow.redeem(flow.code()).json()["expires_in"]) == (300, 600)
+    response = other.redeem(other.code()).json()
+    assert (response["expires_in"], flow.redeem(flow.code()).json()["expires_in"]) == (300, 600)
