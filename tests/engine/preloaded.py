@@ -6,9 +6,13 @@ has compiled templates and expressions, and the classes of the resources with th
 
 import gc
 
-from tests.engine.stacks import SMALL
+from apim.lint.subject import compiled
+from tests.engine.stacks import DEV, SMALL
+from twin.gateway_plan import plan_stack
 from twin.stack import evaluate
 
 evaluate(SMALL.values, SMALL.secrets)
+# An evaluation compiles no policies that were checked before.
+compiled(plan_stack(DEV.values, DEV.secrets).service(), frozenset())
 # The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()

@@ -103,8 +103,14 @@ def _context() -> ForkServerContext:
     return context
 
 
+def _discard(*_arguments: object, **_options: object) -> None:
+    """Ignores a message."""
+
+
 def _run(program: Program, request: Request) -> None:
     gc.set_threshold(20_000, 20, 50)
+    # Each of the SDK's debug messages, several for each resource, would wait for the engine.
+    vars(pulumi.log)["debug"] = _discard
     reset_options(**request.options)
     set_all_config(dict(request.configuration), list(request.secret_keys))
     loop = asyncio.new_event_loop()
