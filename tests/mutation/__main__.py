@@ -8,7 +8,11 @@ import pytest
 
 from tests.mutation.plugin import ROOT, Mutation
 
-TESTS = ["tests/policies/oauth", "tests/policies/access", "tests/policies/registry", "tests/attacks"]
+TESTS = [
+    *(f"tests/policies/{folder}" for folder in ("oauth", "access", "registry")),
+    "tests/attacks",
+    "tests/failures",
+]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)

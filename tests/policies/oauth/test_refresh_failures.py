@@ -257,6 +257,18 @@ def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
     assert "code=" in (flow.callback(at_entra).header("Location") or "")
 
 
+@pytest.mark.parametrize(("failing", "times"), [(unreachable, 1), (status(400), 1), (status(503), 3)])
+def test_c7_a_code_is_sent_again_only_if_entra_did_not_redeem_it(
+    flow: Flow, failing: Failing, times: int
+) -> None:
+    """Without a response it may have been redeemed."""
+    at_entra = flow.at_entra()
+    flow.harness.network.sent.clear()
+    flow.entra = failing
+    assert "error=" in (flow.callback(at_entra).header("Location") or "")
+    assert sum("oauth2/v2.0/token" in sent.url for sent in flow.harness.network.sent) == times
+
+
 def test_d5_a_single_failure_of_entra_is_retried(flow: Flow) -> None:
     """Many clients treat a failed refresh as the end of the sign-in."""
     token = flow.refresh_token()
