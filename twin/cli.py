@@ -204,7 +204,7 @@ def evaluate(
         _fail("give an expression or --cases FILE: python -m twin eval '@(1 + 1)'", status=2)
     try:
         good = (
-            eval_command.judge_file(cases)
+            eval_command.compare_file(cases)
             if cases is not None
             else eval_command.evaluate(expression or "", context)
         )

@@ -50,19 +50,19 @@ def evaluate(text: str, context_file: Path | None) -> bool:
     if value is None:
         console.print("null")
         return True
-    console.print(escape(str(outward(golden.shown(value)))))
+    console.print(escape(str(outward(golden.printed(value)))))
     console.print(f"[dim]{escape(type_of(value).clr_name)}[/]")
     return True
 
 
-def judge_file(file: Path) -> bool:
+def compare_file(file: Path) -> bool:
     """Prints the cases that differ or are refused, and a summary; returns whether none differs.
 
     Raises:
         UnusableError: the file cannot be read or has another format.
     """
     try:
-        verdicts = golden.judge(file)
+        verdicts = golden.compare_file(file)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableError(f"{file} cannot be used: {type(error).__name__}: {error}") from None
     console = Console(soft_wrap=True, highlight=False)

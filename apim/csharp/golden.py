@@ -53,7 +53,7 @@ class Verdict:
     answer: dict[str, Any]
 
 
-def judge(path: Path) -> list[Verdict]:
+def compare_file(path: Path) -> list[Verdict]:
     """Evaluates every case of a file and compares the results.
 
     Raises:
@@ -64,21 +64,21 @@ def judge(path: Path) -> list[Verdict]:
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
         message = f"{path} is not a file of golden cases: it must be an object with a list `cases`"
         raise ValueError(message)  # noqa: TRY004 -- the content of the file is invalid, not a type
-    return [judged(case, document.get("context", {})) for case in document["cases"]]
+    return [compare_case(case, document.get("context", {})) for case in document["cases"]]
 
 
-def judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
+def compare_case(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
     """Evaluates one case and compares the result. A rejection is equal to any error of the compiler."""
     expected = {key: value for key, value in case.items() if key != "form"}
-    found = answer(case["form"], build_context(context))
-    if "refused" in found:
+    evaluated = evaluate_case(case["form"], build_context(context))
+    if "refused" in evaluated:
         outcome = "equal" if "compile_error" in expected else "refused"
     else:
-        outcome = "equal" if found == expected else "different"
-    return Verdict(case["form"], outcome, expected, found)
+        outcome = "equal" if evaluated == expected else "different"
+    return Verdict(case["form"], outcome, expected, evaluated)
 
 
-def answer(form: str, context: Context) -> dict[str, Any]:
+def evaluate_case(form: str, context: Context) -> dict[str, Any]:
     """The evaluator's result: `type` and `value`, `throws`, `unsupported`, or `refused` with the reason."""
     try:
         expression = compile_expression(form, name="case")
@@ -88,34 +88,34 @@ def answer(form: str, context: Context) -> dict[str, Any]:
         value = expression.evaluate(context)
         if value is None:
             return {"type": "null", "value": None}
-        return {"type": type_of(value).clr_name, "value": outward(shown(value))}
+        return {"type": type_of(value).clr_name, "value": outward(printed(value))}
     except UnsupportedError as error:
         return {"unsupported": error.message}
     except DotNetException as error:
         return {"throws": error.type_name}
 
 
-def shown(value: Any) -> str:
+def printed(value: Any) -> str:
     """A value as golden files print it."""
     if isinstance(value, Array) and value.clr_type.args[0] is BYTE:
         return base64.b64encode(bytes(value)).decode()
     if isinstance(value, JToken):
         return value.clr_text()
     if isinstance(value, (Array, List, Sequence)):
-        return f"[{'|'.join(shown(item) for item in value)}]"
+        return f"[{'|'.join(printed(item) for item in value)}]"
     return to_string(value)
 
 
-def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700000000.0) -> Context:
+def build_context(properties: dict[str, Any], now: Callable[[], float] = lambda: 1700000000.0) -> Context:
     """The Context that a golden file or the file of the option `--context` describes.
 
     Args:
-        given: the object `context` of the file.
+        properties: the object `context` of the file.
         now: returns the current time in POSIX seconds.
     """
-    request = given.get("request", {})
+    request = properties.get("request", {})
     url = parse_url(request.get("url", "https://gateway.example/"))
-    response = given.get("response")
+    response = properties.get("response")
     return Context(
         request=Request(
             method=request.get("method", "GET"),
@@ -126,7 +126,7 @@ def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700
             matched_parameters=dict(request.get("matchedParameters", {})),
         ),
         response=None if response is None else _response(response),
-        variables={name: _variable(value) for name, value in given.get("variables", {}).items()},
+        variables={name: _variable(value) for name, value in properties.get("variables", {}).items()},
         api=Api(id="api", name="api", path=""),
         operation=Operation(
             id="operation", name="operation", method=request.get("method", "GET"), url_template="/"
@@ -155,9 +155,9 @@ def parse_url(text: str) -> Url:
 
 
 def _headers(message: dict[str, Any]) -> Headers:
-    given = message.get("headers", {})
+    headers = message.get("headers", {})
     return Headers(
-        {name: [values] if isinstance(values, str) else list(values) for name, values in given.items()}
+        {name: [values] if isinstance(values, str) else list(values) for name, values in headers.items()}
     )
 
 

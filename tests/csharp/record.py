@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from apim.csharp.golden import judged
+from apim.csharp.golden import compare_case
 from tests.policies.compiler import mono
 
 FILE = Path(__file__).parent / "mono.json"
@@ -44,7 +44,7 @@ def _error_of(expression: mono.Expression, folder: Path) -> str | None:
 
 def compared(case: dict[str, Any]) -> str:
     """A case and whether the evaluator agrees; if not, with the evaluator's answer in a second line."""
-    verdict = judged(case, {})
+    verdict = compare_case(case, {})
     shown = json.dumps(case, ensure_ascii=False)
     if verdict.outcome == "equal":
         return f"agrees: {shown}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from apim.csharp.golden import answer, build_context, judge
+from apim.csharp.golden import build_context, compare_file, evaluate_case
 
 FOLDER = Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))
@@ -18,7 +18,7 @@ MONO = json.loads((FOLDER / "mono.json").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["form"][:60])
 def test_a_golden_case_has_the_recorded_result_or_does_not_compile(case: dict[str, object]) -> None:
-    evaluated = answer(str(case["form"]), build_context(GOLDEN["context"]))
+    evaluated = evaluate_case(str(case["form"]), build_context(GOLDEN["context"]))
     expected = {key: value for key, value in case.items() if key != "form"}
     if "compile_error" in expected:
         assert evaluated["construct"] == expected["compile_error"]
@@ -27,7 +27,7 @@ def test_a_golden_case_has_the_recorded_result_or_does_not_compile(case: dict[st
 
 
 def test_nearly_all_golden_cases_compile() -> None:
-    verdicts = judge(FOLDER / "golden.json")
+    verdicts = compare_file(FOLDER / "golden.json")
     equal = [verdict for verdict in verdicts if verdict.outcome == "equal"]
     assert len(equal) >= 0.99 * len(verdicts)
     assert [verdict for verdict in verdicts if verdict.outcome == "different"] == []
@@ -35,7 +35,7 @@ def test_nearly_all_golden_cases_compile() -> None:
 
 @pytest.mark.parametrize(("name", "least"), [("mono.json", 1300), ("coreclr.json", 300)])
 def test_the_evaluator_agrees_with_a_real_compiler(name: str, least: int) -> None:
-    verdicts = judge(FOLDER / name)
+    verdicts = compare_file(FOLDER / name)
     assert len(verdicts) > least
     assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
 
@@ -44,7 +44,7 @@ def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cases.json"
     path.write_text('["@(1)"]', encoding="utf-8")
     with pytest.raises(ValueError, match="golden cases"):
-        judge(path)
+        compare_file(path)
 
 
 def test_a_wrong_result_is_reported_as_different(tmp_path: Path) -> None:
@@ -54,4 +54,4 @@ def test_a_wrong_result_is_reported_as_different(tmp_path: Path) -> None:
         {"form": "@(1 + )", "type": "Int32", "value": "1"},
     ]
     path.write_text(json.dumps({"context": {}, "cases": cases}), encoding="utf-8")
-    assert [verdict.outcome for verdict in judge(path)] == ["different", "refused"]
+    assert [verdict.outcome for verdict in compare_file(path)] == ["different", "refused"]

@@ -13,7 +13,7 @@ from apim.csharp import CSharpError, DotNetException, Expression, compile_expres
 from apim.csharp import expression as expressions
 from apim.csharp.dotnet.signature import Attribute
 from apim.csharp.dotnet.types import DEFINITIONS
-from apim.csharp.golden import judge
+from apim.csharp.golden import compare_file
 from tests.csharp.evaluation import context, evaluate
 
 FOLDER = Path(__file__).parent
@@ -34,7 +34,7 @@ ATTRIBUTES = {"isascii", "variables", "get", "pairs", "items"} | {
 
 def test_statements_run_as_in_csharp() -> None:
     # The results are Mono's.
-    verdicts = judge(FOLDER / "statements.json")
+    verdicts = compare_file(FOLDER / "statements.json")
     assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
     for verdict in verdicts:
         uncounted = compile_expression(verdict.form, name="test", counted=False)
