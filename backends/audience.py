@@ -55,7 +55,7 @@ class Audience(pulumi.ComponentResource):
             opts=child,
         )
         # Without a service principal the gateway's identity gets no token (AADSTS500011). It needs no role:
-        # the server's lock admits it by its object id.
+        # the server's authentication admits it by its object id.
         principal = azuread.ServicePrincipal(
             f"{name}-principal",
             azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),

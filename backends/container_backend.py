@@ -54,5 +54,5 @@ class ContainerBackend(DeployableBackend):
                 self.audience: audience.client_id,
                 **{spec.origin: server.url for spec, server in servers.items() if spec.origin},
             },
-            locks=tuple(server.lock for server in servers.values()),
+            authentication=tuple(server.authentication for server in servers.values()),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi_azure_native import authorization, managedidentity, storage, web
 
-from backends import lock, routes
+from backends import authentication, routes
 from backends.audience import Audience
 from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
@@ -78,13 +78,13 @@ class Functions(pulumi.ComponentResource):
     Attributes:
         name: name of the Function App.
         url: its origin.
-        locks: built-in authentication, and publishing without passwords.
+        authentication: built-in authentication, and publishing without passwords.
         log_sources: the app, and the services of its storage account.
     """
 
     name: pulumi.Output[str]
     url: pulumi.Output[str]
-    locks: tuple[pulumi.Resource, ...]
+    authentication: tuple[pulumi.Resource, ...]
     log_sources: tuple[LogSource, ...]
 
     def __init__(self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -171,16 +171,17 @@ class Functions(pulumi.ComponentResource):
                 ],
             },
             tags=context.tags,
-            # A host without access to its storage does not start, and the lock must follow immediately.
+            # A host without access to its storage does not start, and authentication must follow immediately.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*roles, *private, *lock.requirements(context, args.audience)]
+                parent=self,
+                depends_on=[*roles, *private, *authentication.requirements(context, args.audience)],
             ),
         )
         if network and network.settings.private_functions:
             network.endpoint(f"{name}-private", app.id, "sites", self)
-        self.locks = (
-            *self._publishing_locks(name, context, app),
-            lock.of_function_app(f"{name}-auth", app, context, args.audience, parent=self),
+        self.authentication = (
+            *self._publishing_without_passwords(name, context, app),
+            authentication.of_function_app(f"{name}-auth", app, context, args.audience, parent=self),
         )
         Publication(
             f"{name}-publication",
@@ -191,8 +192,8 @@ class Functions(pulumi.ComponentResource):
                 package_container=package_container,
                 source=SOURCE,
             ),
-            # No code runs before the locks exist.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.locks, *roles]),
+            # No code runs before the authentication exists.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.authentication, *roles]),
         )
         self.log_sources = _log_sources(app, account)
         self.name = app.name
@@ -270,10 +271,10 @@ class Functions(pulumi.ComponentResource):
             )
         ]
 
-    def _publishing_locks(
+    def _publishing_without_passwords(
         self, name: str, context: BackendContext, app: "web.WebApp"
     ) -> tuple[pulumi.Resource, ...]:
-        """Publishing without passwords."""
+        """Forbids publishing with user name and password."""
         options = pulumi.ResourceOptions(parent=self, deleted_with=app)
         return (
             web.WebAppFtpAllowed(
@@ -367,7 +368,7 @@ class FunctionsBackend(DeployableBackend):
             backend=self,
             url=functions.url,
             named_values={self.audience: audience.client_id, _ORIGIN: functions.url},
-            locks=functions.locks,
+            authentication=functions.authentication,
             log_sources=functions.log_sources,
             outputs={"functionAppName": functions.name},
         )

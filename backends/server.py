@@ -8,7 +8,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import app
 
-from backends import lock
+from backends import authentication
 from backends.audience import Audience
 from backends.environment import PROFILE, Environment
 from backends.secrets import ServerSecrets, secret_name
@@ -81,20 +81,21 @@ class ServerArgs:
 class Server(pulumi.ComponentResource):
     """A Container App with one container, and a public route to it.
 
-    A lock can only be created for an existing app, and a container starts with its app. So that no request
-    from the internet reaches an app without its lock, the app has no public URL of its own: its ingress is
-    internal to the environment, and a public route of the environment is created after the lock.
+    Built-in authentication can only be created for an existing app, and a container starts with its app. So
+    that no request from the internet reaches an app without authentication, the app has no public URL of its
+    own: its ingress is internal to the environment, and a public route of the environment is created after
+    the authentication.
     https://learn.microsoft.com/azure/container-apps/rule-based-routing#routing-and-authorization-model
 
     Until then only apps in the same environment can reach it, which are servers of the same stack.
 
     Attributes:
         url: origin of its public route.
-        lock: its built-in authentication.
+        authentication: its built-in authentication.
     """
 
     url: pulumi.Output[str]
-    lock: pulumi.Resource
+    authentication: pulumi.Resource
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Server", name, None, opts)
@@ -149,17 +150,19 @@ class Server(pulumi.ComponentResource):
                 ),
                 tags={**context.tags, **_tags(args)},
             ),
-            # Everything that the lock needs must exist when the container starts.
+            # Everything that authentication needs must exist when the container starts.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[
-                    *lock.requirements(context, args.audience),
+                    *authentication.requirements(context, args.audience),
                     *(secrets.ready if secrets else ()),
                 ],
                 hooks=retries(name) if secrets else None,
             ),
         )
-        self.lock = lock.of_container_app(f"{name}-auth", container_app, context, args.audience, parent=self)
+        self.authentication = authentication.of_container_app(
+            f"{name}-auth", container_app, context, args.audience, parent=self
+        )
         route = app.HttpRouteConfig(
             f"{name}-route",
             app.HttpRouteConfigArgs(
@@ -177,7 +180,9 @@ class Server(pulumi.ComponentResource):
                     ]
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock, *args.environment.ready]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self.authentication, *args.environment.ready]
+            ),
         )
         # Not built from the environment's domain, which is unknown in the preview of its update.
         self.url = pulumi.Output.concat("https://", route.properties.fqdn)

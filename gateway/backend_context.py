@@ -22,7 +22,7 @@ class Caller:
         client_id: client id of the user-assigned identity; the claim `azp` of its tokens.
         principal_id: its object id; the claim `oid` of its tokens.
         issuer: issuer of those tokens.
-        resource: the identity, which must exist before a lock can admit it.
+        resource: the identity, which must exist before a server can admit it.
     """
 
     client_id: pulumi.Output[str]
@@ -100,7 +100,7 @@ class Deployed:
         backend: its description.
         url: origin of its main server (`https://host`), without a path.
         named_values: values of the deployment that its policies use, by the name of the named value.
-        locks: resources that let only the gateway call its servers.
+        authentication: the resources because of which only the gateway can call its servers.
         log_sources: its resources whose logs go to the workspace.
         outputs: additional outputs of the stack, by name; never its URL.
     """
@@ -108,7 +108,7 @@ class Deployed:
     backend: Backend
     url: pulumi.Output[str]
     named_values: Mapping[str, pulumi.Output[str]]
-    locks: tuple[pulumi.Resource, ...]
+    authentication: tuple[pulumi.Resource, ...]
     log_sources: tuple[LogSource, ...] = ()
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 

@@ -34,7 +34,8 @@ class PublishedApiArgs:
 class PublishedApi(pulumi.ComponentResource):
     """An API with its policy, its operations and their policies.
 
-    The resources are created one after the other: locks of the server, API, policy of the API, then each
+    The resources are created one after the other: authentication of the
+    server, API, policy of the API, then each
     operation with its policy. So an operation never exists without the policy of its API, neither when a
     deployment fails half way nor when the API is removed, which happens in the reverse order. The policy of
     the API checks the token or refuses the request, so an operation whose own policy does not exist yet
@@ -68,7 +69,7 @@ class PublishedApi(pulumi.ComponentResource):
                 service_url=args.server.url if args.server else None,
                 subscription_required=False,
             ),
-            opts=service.child(self, args.server.locks if args.server else ()),
+            opts=service.child(self, args.server.authentication if args.server else ()),
         )
         previous: pulumi.Resource = apimanagement.ApiPolicy(
             f"{name}-policy",

@@ -85,7 +85,7 @@ class Service(pulumi.ComponentResource):
 
     The service takes minutes to create, up to 45 in classic tiers. Its name, its URL and its identity exist
     before it, so that only the resources in it have to wait: Entra applications, the servers behind the
-    gateway and their locks do not.
+    gateway and their authentication do not.
 
     Attributes:
         url: origin of the gateway, without a trailing slash.

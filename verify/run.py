@@ -11,8 +11,8 @@ from verify import (
     browsers,
     discovery,
     durations,
-    locks,
     registration,
+    server_authentication,
     service,
     sign_in,
     tokens,
@@ -38,7 +38,7 @@ def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, 
         *tool_lists.checks(expected),
         *durations.checks(expected),
         *service.checks(manager),
-        *locks.checks(manager, expected),
+        *server_authentication.checks(manager, expected),
     )
     return (
         *discovery.checks(),

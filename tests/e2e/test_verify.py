@@ -304,28 +304,32 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         {"named-values"},
         "pulumi refresh",
     ),
-    "lock removed": (
+    "authentication removed": (
         resource("/config/authsettingsV2", properties(platform={"enabled": False})),
-        {"locks"},
+        {"authentication"},
         "stop the app",
     ),
-    "lock without settings": (absent("/config/authsettingsV2"), {"locks"}, "stop the app"),
-    "lock that admits another identity": (
+    "app without authentication": (
+        absent("/config/authsettingsV2"),
+        {"authentication"},
+        "stop the app",
+    ),
+    "authentication that admits another identity": (
         resource("/config/authsettingsV2", other_identity),
-        {"locks"},
+        {"authentication"},
         "stop the app",
     ),
-    "lock that redirects": (
+    "authentication that redirects": (
         resource(
             "/config/authsettingsV2",
             properties(globalValidation={"unauthenticatedClientAction": "AllowAnonymous"}),
         ),
-        {"locks"},
+        {"authentication"},
         "stop the app",
     ),
     "publishing by password": (
         resource("/basicPublishingCredentialsPolicies/scm", properties(allow=True)),
-        {"locks"},
+        {"authentication"},
         "stop the app",
     ),
     "server without authentication": (open_server, {"direct-calls"}, "open to the internet"),
@@ -487,7 +491,10 @@ def test_each_failure_for_users_is_reported_in_its_own_row(
 
 
 def test_a_single_change_fails_a_single_row_of_the_whole_report(target: Target) -> None:
-    for fault, broken in (("issuer with a trailing slash", BROKEN), ("lock removed", BROKEN_IN_AZURE)):
+    for fault, broken in (
+        ("issuer with a trailing slash", BROKEN),
+        ("authentication removed", BROKEN_IN_AZURE),
+    ):
         change, rows_that_fail, _ = broken[fault]
         _, rows = verify(target, change=change)
         assert ids(rows, "failed") == rows_that_fail

@@ -9,37 +9,37 @@ from collections.abc import Iterator
 from tests.engine.record import Call
 from tests.engine.timeline import Interval, Timeline, Version
 
-LOCKS = {"app:ContainerApp": "/authConfigs/current", "web:WebApp": "/config/authsettingsV2"}
+AUTHENTICATION = {"app:ContainerApp": "/authConfigs/current", "web:WebApp": "/config/authsettingsV2"}
 """The resource below an app that enables its authentication, by the type of the app."""
 
 
 def violations(timeline: Timeline) -> list[str]:
     """All violations of a rule at any instant."""
     return [
-        *apps_without_lock(timeline),
-        *code_without_lock(timeline),
-        *apis_before_locks(timeline),
+        *apps_without_authentication(timeline),
+        *code_without_authentication(timeline),
+        *apis_before_authentication(timeline),
         *operations_without_policy(timeline),
         *keys_generated_again(timeline),
     ]
 
 
-def apps_without_lock(timeline: Timeline) -> list[str]:
+def apps_without_authentication(timeline: Timeline) -> list[str]:
     """A container that may be reachable from the internet has its authentication.
 
     A container serves requests as soon as its app exists. It is reachable through an external ingress, and
     through any route of its environment to it.
     """
     return [
-        f"{app.name} is reachable through {way} without its lock from {timeline.describe(gap.start)} "
+        f"{app.name} is reachable through {way} without authentication from {timeline.describe(gap.start)} "
         f"to {timeline.describe(gap.end)}"
         for app in timeline.versions("app:ContainerApp")
         for way, reachable in _public(timeline, app)
-        for gap in reachable.without(locked(timeline, app))
+        for gap in reachable.without(authenticated(timeline, app))
     ]
 
 
-def code_without_lock(timeline: Timeline) -> list[str]:
+def code_without_authentication(timeline: Timeline) -> list[str]:
     """A Function App that may have code has its authentication. Before the first upload it serves nothing."""
     found = []
     for app in timeline.versions("web:WebApp"):
@@ -47,9 +47,9 @@ def code_without_lock(timeline: Timeline) -> list[str]:
         if uploads:
             serving = Interval(max(uploads[0].began, app.possible.start), app.possible.end)
             found += [
-                f"{app.name} has code and no lock from {timeline.describe(gap.start)} "
+                f"{app.name} has code and no authentication from {timeline.describe(gap.start)} "
                 f"to {timeline.describe(gap.end)}"
-                for gap in serving.without(locked(timeline, app))
+                for gap in serving.without(authenticated(timeline, app))
             ]
     return found
 
@@ -69,22 +69,22 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
         ):
             gaps += [("its own policy", gap) for gap in _gaps(timeline, operation, own)]
         found += [
-            f"{operation.name} has not {missing} from {timeline.describe(gap.start)} "
+            f"{operation.name} does not have {missing} from {timeline.describe(gap.start)} "
             f"to {timeline.describe(gap.end)}"
             for missing, gap in gaps
         ]
     return found
 
 
-def apis_before_locks(timeline: Timeline) -> list[str]:
+def apis_before_authentication(timeline: Timeline) -> list[str]:
     """An API that forwards to an app exists only while the app has its authentication."""
     return [
-        f"{api.name} forwards to {app.name} without a lock from {timeline.describe(gap.start)} "
+        f"{api.name} forwards to {app.name} without authentication from {timeline.describe(gap.start)} "
         f"to {timeline.describe(gap.end)}"
         for api in timeline.versions("apimanagement:Api")
-        for app in timeline.versions(*LOCKS)
+        for app in timeline.versions(*AUTHENTICATION)
         if f"//{app.id.rpartition('/')[2]}." in str(api.inputs.get("serviceUrl") or "")
-        for gap in api.possible.common(app.possible).without(locked(timeline, app))
+        for gap in api.possible.common(app.possible).without(authenticated(timeline, app))
     ]
 
 
@@ -107,9 +107,9 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
     return found + [f"the secret in {name} changed" for (name, _), all_ in values.items() if len(all_) > 1]
 
 
-def locked(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
+def authenticated(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
     """When an app surely has its authentication."""
-    (suffix,) = (suffix for type_, suffix in LOCKS.items() if app.type.endswith(f":{type_}"))
+    (suffix,) = (suffix for type_, suffix in AUTHENTICATION.items() if app.type.endswith(f":{type_}"))
     return timeline.certain(app.id + suffix)
 
 

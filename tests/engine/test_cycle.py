@@ -9,7 +9,7 @@ from tests.engine import invariants
 from tests.engine.azure import Hold
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment, Run
-from tests.engine.invariants import LOCKS
+from tests.engine.invariants import AUTHENTICATION
 from tests.engine.record import Call
 from tests.engine.stacks import TIERS
 from tests.engine.timeline import Timeline
@@ -119,18 +119,18 @@ def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
     assert not violations, "\n".join(violations)
 
 
-def test_a_lock_follows_its_app_directly(cycle: Cycle) -> None:
+def test_authentication_follows_its_app_directly(cycle: Cycle) -> None:
     """All other dependencies of authentication settings exist before their app."""
     created = cycle.created()
-    apps = {call.id: call for call in created.values() if call.is_of(*LOCKS)}
-    locks = [
+    apps = {call.id: call for call in created.values() if call.is_of(*AUTHENTICATION)}
+    settings = [
         call for call in created.values() if call.is_of("ContainerAppsAuthConfig", "WebAppAuthSettingsV2")
     ]
-    assert len(apps) == len(locks) > 0
-    for lock in locks:
-        app = next(app for identifier, app in apps.items() if lock.id.startswith(f"{identifier}/"))
-        needed = (created[urn] for urn in cycle.waits_for(lock.urn) - {app.urn} if urn in created)
-        assert [call.name for call in needed if call.ended > app.began] == [], lock.name
+    assert len(apps) == len(settings) > 0
+    for authentication in settings:
+        app = next(app for identifier, app in apps.items() if authentication.id.startswith(f"{identifier}/"))
+        needed = (created[urn] for urn in cycle.waits_for(authentication.urn) - {app.urn} if urn in created)
+        assert [call.name for call in needed if call.ended > app.began] == [], authentication.name
 
 
 def test_only_its_own_children_wait_for_api_management(cycle: Cycle) -> None:

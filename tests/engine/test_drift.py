@@ -12,7 +12,7 @@ from scripts.pulumi_cli import ROOT
 from tests.engine import language_host
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment
-from tests.engine.invariants import LOCKS
+from tests.engine.invariants import AUTHENTICATION
 from tests.engine.stacks import SMALL
 
 PLUGIN = """#!{python}
@@ -40,15 +40,15 @@ def stack(new_stack: Deploy) -> Deployment:
     return stack
 
 
-@pytest.mark.parametrize("app", LOCKS)
-def test_a_lock_that_was_removed_outside_of_pulumi_is_restored(stack: Deployment, app: str) -> None:
+@pytest.mark.parametrize("app", AUTHENTICATION)
+def test_authentication_that_was_removed_outside_of_pulumi_is_restored(stack: Deployment, app: str) -> None:
     (resource,) = stack.azure.of_type(app)
-    lock = resource.id + LOCKS[app]
-    stack.azure.remove(lock)
+    authentication = resource.id + AUTHENTICATION[app]
+    stack.azure.remove(authentication)
     assert stack.refresh().names("delete") != []
     repaired = stack.up()
     assert not repaired.failed, repaired.output
-    assert lock.lower() in stack.azure.resources
+    assert authentication.lower() in stack.azure.resources
 
 
 def test_a_policy_that_was_edited_outside_of_pulumi_is_restored(stack: Deployment) -> None:

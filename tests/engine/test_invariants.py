@@ -31,12 +31,12 @@ CLOSED = {"configuration": {"ingress": {"external": False}}}
 TO_NOTES = {"properties": {"rules": [{"targets": [{"containerApp": "notes"}]}]}}
 FORWARDS = {"serviceUrl": "https://notes.example.azurecontainerapps.io"}
 
-LOCK, POLICY, OWN = (
+AUTH, POLICY, OWN = (
     f"{CONTAINER}/authConfigs/current",
     f"{API}/policies/policy",
     f"{OPERATION}/policies/policy",
 )
-SITE_LOCK = f"{SITE}/config/authsettingsV2"
+SITE_AUTH = f"{SITE}/config/authsettingsV2"
 
 
 class History:
@@ -97,67 +97,68 @@ def _call(
     )
 
 
-def test_a_container_that_is_open_before_its_lock_is_found() -> None:
-    history = History().then("create", CONTAINER, OPEN).then("create", LOCK)
+def test_a_container_that_is_open_before_its_authentication_is_found() -> None:
+    history = History().then("create", CONTAINER, OPEN).then("create", AUTH)
     (violations,) = history.violations()
     assert (
-        "reachable through its ingress without its lock from create containerApps/notes began" in violations
+        "reachable through its ingress without authentication from create containerApps/notes began"
+        in violations
     )
 
 
-def test_a_container_that_opens_after_its_lock_is_in_order() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
+def test_a_container_that_opens_after_its_authentication_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("update", CONTAINER, OPEN)
     assert history.violations() == []
 
 
-def test_a_container_that_opens_while_its_lock_is_made_is_found() -> None:
+def test_a_container_that_opens_while_its_authentication_is_created_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED)
-    history.together("create", LOCK, API)
+    history.together("create", AUTH, API)
     history.calls[-1] = _call("update", CONTAINER, history.calls[-1].began, OPEN)
     history.calls[-1].ended = history.calls[-2].ended + 1
     assert len(history.violations()) == 1
 
 
-def test_a_route_to_a_container_without_its_lock_is_found() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", ROUTE, TO_NOTES).then("create", LOCK)
+def test_a_route_to_a_container_without_authentication_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", ROUTE, TO_NOTES).then("create", AUTH)
     (violations,) = history.violations()
-    assert "reachable through httpRouteConfigs/public without its lock" in violations
+    assert "reachable through httpRouteConfigs/public without authentication" in violations
 
 
-def test_a_route_to_a_container_with_its_lock_is_in_order() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", ROUTE, TO_NOTES)
-    assert history.then("delete", ROUTE).then("delete", LOCK).then("delete", CONTAINER).violations() == []
+def test_a_route_to_a_container_with_authentication_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("create", ROUTE, TO_NOTES)
+    assert history.then("delete", ROUTE).then("delete", AUTH).then("delete", CONTAINER).violations() == []
 
 
-def test_a_lock_that_is_deleted_before_the_route_is_found() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", ROUTE, TO_NOTES)
-    assert len(history.then("delete", LOCK).then("delete", ROUTE).violations()) == 1
+def test_authentication_that_is_deleted_before_the_route_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("create", ROUTE, TO_NOTES)
+    assert len(history.then("delete", AUTH).then("delete", ROUTE).violations()) == 1
 
 
-def test_a_lock_that_was_refused_protects_nothing() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK, error="409")
+def test_authentication_that_was_refused_protects_nothing() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH, error="409")
     history.then("update", CONTAINER, OPEN)
     (violations,) = history.violations()
     assert violations.endswith("to the record ended")
 
 
-def test_a_lock_that_is_deleted_before_its_app_is_found() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
-    history.then("delete", LOCK).then("delete", CONTAINER)
+def test_authentication_that_is_deleted_before_its_app_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("update", CONTAINER, OPEN)
+    history.then("delete", AUTH).then("delete", CONTAINER)
     (violations,) = history.violations()
     assert "from delete authConfigs/current began" in violations
 
 
-def test_a_lock_that_is_deleted_together_with_its_app_is_in_order() -> None:
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
-    assert history.then("delete", CONTAINER, removed=(CONTAINER, LOCK)).violations() == []
+def test_authentication_that_is_deleted_together_with_its_app_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("update", CONTAINER, OPEN)
+    assert history.then("delete", CONTAINER, removed=(CONTAINER, AUTH)).violations() == []
 
 
-def test_code_that_is_uploaded_before_the_lock_is_found() -> None:
+def test_code_that_is_uploaded_before_the_authentication_is_found() -> None:
     assert (
-        len(History().then("create", SITE).then("upload", SITE).then("create", SITE_LOCK).violations()) == 1
+        len(History().then("create", SITE).then("upload", SITE).then("create", SITE_AUTH).violations()) == 1
     )
-    assert History().then("create", SITE).then("create", SITE_LOCK).then("upload", SITE).violations() == []
+    assert History().then("create", SITE).then("create", SITE_AUTH).then("upload", SITE).violations() == []
 
 
 def test_an_operation_before_its_apis_policy_is_found() -> None:
@@ -193,11 +194,11 @@ def test_an_operation_without_its_own_policy_is_in_order_where_nothing_is_behind
     assert history.then("create", OWN).violations() == []
 
 
-def test_an_api_that_forwards_to_an_app_without_a_lock_is_found() -> None:
+def test_an_api_that_forwards_to_an_app_without_authentication_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", API, FORWARDS)
-    assert len(history.violations(invariants.apis_before_locks)) == 1
-    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", API, FORWARDS)
-    assert history.violations(invariants.apis_before_locks) == []
+    assert len(history.violations(invariants.apis_before_authentication)) == 1
+    history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("create", API, FORWARDS)
+    assert history.violations(invariants.apis_before_authentication) == []
 
 
 def test_a_key_that_is_generated_again_is_found() -> None:

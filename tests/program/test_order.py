@@ -17,7 +17,7 @@ from twin.stack import UNKNOWN, Declared, Stack, evaluate
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 APIM = "azure-native:apimanagement:"
-LOCKS = (
+AUTH_TYPES = (
     "app:ContainerAppsAuthConfig",
     "web:WebAppAuthSettingsV2",
     "web:WebAppFtpAllowed",
@@ -35,9 +35,9 @@ def one_sibling(stack: Stack, of: Declared, type_: str) -> Declared:
     return resource
 
 
-def locks_of(stack: Stack, app: Declared) -> list[Declared]:
+def authentication_of(stack: Stack, app: Declared) -> list[Declared]:
     """The authentication settings that admit only the gateway to an app."""
-    return [lock for type_ in LOCKS for lock in siblings(stack, app, type_)]
+    return [setting for type_ in AUTH_TYPES for setting in siblings(stack, app, type_)]
 
 
 def servers(stack: Stack) -> Mapping[str, list[Declared]]:
@@ -77,15 +77,15 @@ def test_an_app_is_created_after_everything_its_authentication_needs(case: Case)
     assert apps
     for app in apps:
         before = graph.requires(app)
-        locks = locks_of(case.stack, app)
-        assert locks
-        for lock in locks:
+        settings = authentication_of(case.stack, app)
+        assert settings
+        for setting in settings:
             after_app = [
                 resource
-                for urn, resource in graph.requires(lock).items()
+                for urn, resource in graph.requires(setting).items()
                 if urn not in before and resource is not app
             ]
-            assert after_app == [], f"{lock} waits for more than {app}"
+            assert after_app == [], f"{setting} waits for more than {app}"
 
 
 @every_case
@@ -97,7 +97,7 @@ def test_a_container_app_is_public_only_through_a_route_that_depends_on_its_auth
     for app in apps:
         assert app.inputs["configuration"]["ingress"]["external"] is False
         route = one_sibling(case.stack, app, "app:HttpRouteConfig")
-        assert graph.missing(route, [app, *locks_of(case.stack, app)]) == []
+        assert graph.missing(route, [app, *authentication_of(case.stack, app)]) == []
     assert len(case.stack.of_type("app:HttpRouteConfig")) == len(apps)
 
 
@@ -105,10 +105,12 @@ def test_a_container_app_is_public_only_through_a_route_that_depends_on_its_auth
 def test_code_is_published_only_to_a_function_app_with_authentication(case: Case) -> None:
     graph = Graph(case.stack)
     publication = case.stack.one("pulumi-python:dynamic/backends:Publication")
-    locks = [lock for type_ in LOCKS[1:] for lock in case.stack.of_type(type_)]
-    assert len(locks) == 3
-    assert graph.missing(publication, locks) == []
-    assert [resource.inputs["allow"] for type_ in LOCKS[2:] for resource in case.stack.of_type(type_)] == [
+    settings = [setting for type_ in AUTH_TYPES[1:] for setting in case.stack.of_type(type_)]
+    assert len(settings) == 3
+    assert graph.missing(publication, settings) == []
+    assert [
+        resource.inputs["allow"] for type_ in AUTH_TYPES[2:] for resource in case.stack.of_type(type_)
+    ] == [
         False,
         False,
     ]
@@ -126,12 +128,12 @@ def test_the_gateway_sends_requests_only_to_servers_with_authentication(case: Ca
     by_server = servers(case.stack)
     assert apis.keys() == by_server.keys()
     for name, apps in by_server.items():
-        locks = [lock for app in apps for lock in locks_of(case.stack, app)]
-        assert graph.missing(apis[name], locks) == []
+        settings = [setting for app in apps for setting in authentication_of(case.stack, app)]
+        assert graph.missing(apis[name], settings) == []
     origins = {name: value for name, value in values.items() if name.endswith("-sse-url")}
     for name, value in origins.items():
         app = by_server[name.removesuffix("-sse-url")][-1]
-        assert graph.missing(value, locks_of(case.stack, app)) == []
+        assert graph.missing(value, authentication_of(case.stack, app)) == []
 
 
 @every_case
@@ -187,11 +189,11 @@ def test_policies_depend_on_the_named_values_and_fragments_that_they_mention(cas
 
 @every_case
 def test_authentication_settings_are_deleted_with_their_apps(case: Case) -> None:
-    """Deleting only the authentication settings would write their default, which unlocks the app."""
-    locks = [lock for type_ in LOCKS for lock in case.stack.of_type(type_)]
-    for lock in locks:
-        apps = siblings(case.stack, lock, "web:WebApp") + siblings(case.stack, lock, "app:ContainerApp")
-        assert [app.urn for app in apps] == [lock.deleted_with], lock
+    """Deleting only the authentication settings would write their default, which opens the app."""
+    settings = [setting for type_ in AUTH_TYPES for setting in case.stack.of_type(type_)]
+    for setting in settings:
+        apps = siblings(case.stack, setting, "web:WebApp") + siblings(case.stack, setting, "app:ContainerApp")
+        assert [app.urn for app in apps] == [setting.deleted_with], setting
 
 
 @every_case

@@ -243,23 +243,23 @@ def container_apps(stack: Stack) -> dict[str, Mapping[str, Any]]:
 @UP_WITH_CONTAINERS
 def test_every_container_app_admits_only_the_gateways_identity(case: Case) -> None:
     stack = case.stack
-    locks = {
+    settings = {
         resource.inputs["containerAppName"]: resource
         for resource in stack.of_type("app:ContainerAppsAuthConfig")
     }
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
     apps = stack.of_type("app:ContainerApp")
     assert apps
-    assert locks.keys() == {app.outputs["name"] for app in apps}
+    assert settings.keys() == {app.outputs["name"] for app in apps}
     for app in apps:
-        lock = locks[app.outputs["name"]]
+        authentication = settings[app.outputs["name"]]
         backend = app.inputs["tags"]["mcp-server"]
         application = stack.one("Application", f"{backend}-audience-application").outputs["clientId"]
-        assert lock.inputs["authConfigName"] == "current"
-        assert lock.inputs["platform"]["enabled"] is True
-        assert lock.inputs["globalValidation"] == {"unauthenticatedClientAction": "Return401"}
-        assert lock.inputs["httpSettings"]["requireHttps"] is True
-        providers = lock.inputs["identityProviders"]
+        assert authentication.inputs["authConfigName"] == "current"
+        assert authentication.inputs["platform"]["enabled"] is True
+        assert authentication.inputs["globalValidation"] == {"unauthenticatedClientAction": "Return401"}
+        assert authentication.inputs["httpSettings"]["requireHttps"] is True
+        providers = authentication.inputs["identityProviders"]
         assert providers.keys() == {"azureActiveDirectory"}
         validation = providers["azureActiveDirectory"]["validation"]
         assert validation["allowedAudiences"] == [application]

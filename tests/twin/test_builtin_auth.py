@@ -57,7 +57,7 @@ def auth():
 
 @pytest.fixture(scope="module")
 def get(serve, issuer, clock):
-    """Sends a request to a locked app that answers with the headers that reach it."""
+    """Sends a request to an app with authentication that answers with the headers that reach it."""
 
     async def show(request: Request) -> JSONResponse:
         return JSONResponse(dict(request.headers))

@@ -93,11 +93,11 @@ def test_collections_list_the_resources_one_level_below(
 
 
 def test_authentication_settings_can_be_read(get: Callable[..., dict[str, Any]], stack: Stack) -> None:
-    for app, lock in [
+    for app, settings in [
         *((app, "authConfigs/current") for app in stack.of_type("app:ContainerApp")),
         *((app, "config/authsettingsV2") for app in stack.of_type("web:WebApp")),
     ]:
-        assert get(f"{app.id}/{lock}")["properties"]["platform"]["enabled"] is True
+        assert get(f"{app.id}/{settings}")["properties"]["platform"]["enabled"] is True
 
 
 def test_no_answer_contains_a_secret(

@@ -10,8 +10,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from verify.check import FailedError, SkippedError
-from verify.locks import apps, lock_problems, shared_audiences
 from verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from verify.server_authentication import apps, authentication_problems, shared_audiences
 from verify.service import checks as service_checks
 from verify.session import Durations, Service, Session
 from verify.target import Api, Azure, Expectation, Target
@@ -112,8 +112,8 @@ CENTRAL = Service(
 """A service of another owner."""
 
 
-def lock(**changed: Any) -> dict[str, Any]:
-    """The settings of a lock as the program declares it, with some members of its parts changed."""
+def authentication(**changed: Any) -> dict[str, Any]:
+    """Authentication settings as the program declares them, with some members of its parts changed."""
     parts: dict[str, Any] = {
         "platform": {"enabled": True},
         "globalValidation": {"unauthenticatedClientAction": "Return401", "requireAuthentication": True},
@@ -136,10 +136,11 @@ def lock(**changed: Any) -> dict[str, Any]:
     }
 
 
-def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
-    assert lock_problems(lock(), SESSION) == []
+def test_authentication_as_the_program_declares_it_has_no_problem() -> None:
+    assert authentication_problems(authentication(), SESSION) == []
     # As Azure reports providers that are not configured.
-    assert lock_problems(lock(others={"facebook": {"enabled": True, "registration": {}}}), SESSION) == []
+    unconfigured = authentication(others={"facebook": {"enabled": True, "registration": {}}})
+    assert authentication_problems(unconfigured, SESSION) == []
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,9 @@ def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
         ({"others": {"gitHub": {"enabled": True, "registration": {"clientId": "x"}}}}, "gitHub"),
     ],
 )
-def test_each_way_to_open_a_lock_is_a_problem(changed: dict[str, Any], problem: str) -> None:
-    assert [reported for reported in lock_problems(lock(**changed), SESSION) if problem in reported] != []
+def test_each_weaker_authentication_is_a_problem(changed: dict[str, Any], problem: str) -> None:
+    problems = authentication_problems(authentication(**changed), SESSION)
+    assert any(problem in reported for reported in problems), problems
 
 
 def test_an_audience_of_two_servers_is_a_problem() -> None:
@@ -173,8 +175,8 @@ def test_an_audience_of_two_servers_is_a_problem() -> None:
     ]
 
 
-def test_an_app_without_a_lock_is_a_problem() -> None:
-    assert lock_problems({}, SESSION) == ["built-in authentication is off"]
+def test_an_app_without_authentication_is_a_problem() -> None:
+    assert authentication_problems({}, SESSION) == ["built-in authentication is off"]
 
 
 _GROUP = "/subscriptions/1/providers"

@@ -1,4 +1,4 @@
-"""Checks of the servers behind the gateway: each is locked and refuses callers that bypass the gateway."""
+"""Checks of the servers behind the gateway: each admits only the gateway and refuses direct calls."""
 
 import asyncio
 import itertools
@@ -25,10 +25,10 @@ _SERVER_TAG = "mcp-server"
 def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
     """The checks of the servers, in the order of the report."""
     yield Check(
-        id="locks",
+        id="authentication",
         section=SECTION,
         title="Servers admit only the gateway",
-        run=partial(_locks, manager),
+        run=partial(_authentication, manager),
         remedy="Run `pulumi refresh`, then `pulumi up`; until then, stop the app in the portal.",
         needs=("service",),
     )
@@ -106,7 +106,7 @@ async def _routes(manager: ResourceManager, scope: str) -> Mapping[str, list[str
     return hosts
 
 
-async def _locks(manager: ResourceManager, session: Session) -> str:
+async def _authentication(manager: ResourceManager, session: Session) -> str:
     stack_apps = await apps(manager, session)
     missing = {server.name for server in session.target.expected.servers} - {app.server for app in stack_apps}
     problems = [f"{name} has no app" for name in sorted(missing)]
@@ -116,7 +116,7 @@ async def _locks(manager: ResourceManager, session: Session) -> str:
             f"{app.id}/config/authsettingsV2" if app.is_site else f"{app.id}/authConfigs/current"
         )
         properties = (settings or {}).get("properties") or {}
-        problems += [f"{app.name}: {problem}" for problem in lock_problems(properties, session)]
+        problems += [f"{app.name}: {problem}" for problem in authentication_problems(properties, session)]
         for audience in _audiences(properties):
             audiences.setdefault(audience, set()).add(app.server)
         if app.is_site:
@@ -138,7 +138,7 @@ def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
     ]
 
 
-def lock_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
+def authentication_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
     """How built-in authentication of an app differs from the program's declaration for every server.
 
     Args:

@@ -1,4 +1,4 @@
-"""Locks a backend: built-in authentication that admits only the gateway's identity.
+"""Built-in authentication of a backend, which admits only the gateway's identity.
 
 A request without a token of that identity for the server's own audience gets 401 or 403 from the platform and
 never reaches the server. App Service and Container Apps have the same mechanism under two names.
@@ -22,7 +22,7 @@ def of_function_app(
     audience: Audience,
     parent: pulumi.Resource,
 ) -> pulumi.Resource:
-    """Locks a Function App. Deleting the lock alone would unlock it, so it is deleted with the app."""
+    """Authentication of a Function App. Deleting it alone would open the app: it is deleted with the app."""
     return web.WebAppAuthSettingsV2(
         name,
         web.WebAppAuthSettingsV2Args(
@@ -48,7 +48,7 @@ def of_container_app(
     audience: Audience,
     parent: pulumi.Resource,
 ) -> pulumi.CustomResource:
-    """Locks a Container App. Deleting the lock alone would unlock it, so it is deleted with the app."""
+    """Authentication of a Container App. Deleting it alone would open the app: it is deleted with the app."""
     return app.ContainerAppsAuthConfig(
         name,
         app.ContainerAppsAuthConfigArgs(
@@ -69,7 +69,7 @@ def of_container_app(
 
 
 def requirements(context: BackendContext, audience: Audience) -> list[pulumi.Resource]:
-    """The resources that a lock needs. The app is created after them, so its lock follows immediately."""
+    """The resources that authentication needs. The app is created after them, so nothing else delays it."""
     return [context.caller.resource, *audience.resources]
 
 
