@@ -22,7 +22,7 @@ def test_the_longest_unit_begins_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "together"),
+    ("test", "other_test", "together"),
     [
         ("tests/e2e/test_readings.py::a", "tests/browser/test_sign_in.py::b", True),
         ("tests/e2e/test_token.py::a", "tests/e2e/test_verify.py::b", True),
@@ -32,8 +32,8 @@ def test_the_longest_unit_begins_first() -> None:
         ("tests/policies/access/test_keys.py::a", "tests/policies/access/test_tools.py::b", False),
     ],
 )
-def test_files_that_share_a_twin_or_gateways_are_one_unit(one: str, other: str, together: bool) -> None:
-    assert (work_units.unit_of(one) == work_units.unit_of(other)) is together
+def test_files_that_share_a_twin_or_gateways_are_one_unit(test: str, other_test: str, together: bool) -> None:
+    assert (work_units.unit_of(test) == work_units.unit_of(other_test)) is together
 
 
 def test_the_scheduler_replaces_a_method_and_a_hook_of_xdist() -> None:

@@ -55,7 +55,7 @@ class Exchange:
 def exchanges(flow: Flow, sent: Mapping[str, bytes]) -> dict[str, Exchange]:
     """Sends each message on a new connection, one after the other."""
 
-    async def go() -> dict[str, Exchange]:
+    async def scenario() -> dict[str, Exchange]:
         server = HttpServer(flow.harness.gateway)
         try:
             port = await server.start(0)
@@ -63,7 +63,7 @@ def exchanges(flow: Flow, sent: Mapping[str, bytes]) -> dict[str, Exchange]:
         finally:
             await server.stop()
 
-    return asyncio.run(go())
+    return asyncio.run(scenario())
 
 
 async def _exchange(flow: Flow, port: int, sent: bytes) -> Exchange:

@@ -1,4 +1,4 @@
-"""A tab of a browser, at a whole twin."""
+"""A tab of a browser, for tests of a whole twin."""
 
 from collections.abc import Iterator
 

@@ -187,7 +187,10 @@ def test_c4_axe_has_no_findings_while_the_page_is_used(page: Page, scheme: Schem
         button = page.get_by_role("button", name=name)
         for use in (button.hover, button.focus):
             use()
-            assert page.evaluate("axe.run().then(found => found.violations.map(each => each.id))") == []
+            assert (
+                page.evaluate("axe.run().then(result => result.violations.map(violation => violation.id))")
+                == []
+            )
 
 
 def test_c8_the_page_opens_the_app_automatically_and_stays_open(page_for: Callable[[str], Page]) -> None:

@@ -155,5 +155,5 @@ class Conversation:
         self.pages += 1
         return self._person.sign_in(address)
 
-    def _problem(self, what: str) -> str:
-        return f"the client {what}; it wrote {self.written} and\n{self._log.read_text()[-6000:]}"
+    def _problem(self, failure: str) -> str:
+        return f"the client {failure}; it wrote {self.written} and\n{self._log.read_text()[-6000:]}"

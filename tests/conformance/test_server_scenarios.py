@@ -12,14 +12,14 @@ from tests.conformance.check import Check
 from tests.conformance.report import differences, not_passed, reasons, record
 
 
-def repeat(scenario: str, url: str, protocol: str, found: list[Check], folder: Path) -> list[Check]:
+def repeat(scenario: str, url: str, protocol: str, checks: list[Check], folder: Path) -> list[Check]:
     """The checks, those of one scenario from another run that does nothing else.
 
     The scenarios have limits of 2, 5 and 10 seconds for single messages, which no option changes. A busy
     machine exceeds them, so a difference counts only if a second run also has it.
     """
     again = official.run_server_scenarios(url, protocol, folder / scenario, only=scenario)
-    return [check for check in found if check.scenario != scenario] + again
+    return [check for check in checks if check.scenario != scenario] + again
 
 
 @pytest.mark.timeout(600)

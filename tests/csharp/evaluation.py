@@ -9,19 +9,19 @@ from apim.csharp.context import Body, Context, Headers, Response
 from apim.csharp.golden import build_context
 
 
-def context(**given: Any) -> Context:
+def context(**members: Any) -> Context:
     """A context in the format of golden files."""
-    return build_context(given)
+    return build_context(members)
 
 
-def request(**given: Any) -> Context:
+def request(**members: Any) -> Context:
     """A context with this request."""
-    return build_context({"request": given})
+    return build_context({"request": members})
 
 
-def evaluate(text: str, given: Context | None = None) -> object:
+def evaluate(text: str, evaluated_in: Context | None = None) -> object:
     """The value of an expression."""
-    return compile_expression(text, name="test").evaluate(given or context())
+    return compile_expression(text, name="test").evaluate(evaluated_in or context())
 
 
 def response(status: int, body: str = "") -> Response:

@@ -7,9 +7,9 @@ from apim.csharp.context import LastError
 from tests.csharp.evaluation import context, evaluate, jwt, request, response
 
 
-def throws(text: str, given: object = None) -> str:
+def throws(text: str, evaluated_in: object = None) -> str:
     with pytest.raises(DotNetException) as caught:
-        evaluate(text, given)  # ty: ignore[invalid-argument-type]
+        evaluate(text, evaluated_in)  # ty: ignore[invalid-argument-type]
     return caught.value.type_name
 
 

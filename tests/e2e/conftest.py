@@ -83,7 +83,7 @@ class RunningTwin:
         self._wait(frozenset({"ready", "waiting", "failed"}))
 
     def wait_until_up(self) -> None:
-        """Waits until the twin is up, whatever its MCP servers do."""
+        """Waits until the twin is up, regardless of the state of its MCP servers."""
         self._wait(frozenset({"starting", "ready", "waiting", "failed"}))
 
     def _wait(self, states: Set[str]) -> None:

@@ -52,10 +52,10 @@ def sign_in(twin: RunningTwin, name: str = "Ada Lovelace") -> tuple[Client, dict
     return client, client.redeem(code).json()
 
 
-def works(client: Client, given: dict[str, str]) -> bool:
+def works(client: Client, issued: dict[str, str]) -> bool:
     """Whether both calls and refreshes succeed; fails if only one of them does."""
-    called = client.call(given["access_token"]).status_code
-    refreshed = client.refresh(given["refresh_token"])
+    called = client.call(issued["access_token"]).status_code
+    refreshed = client.refresh(issued["refresh_token"])
     assert (called, refreshed.status_code) in {(200, 200), (401, 400)}
     assert refreshed.status_code == 200 or refreshed.json()["error"] == "invalid_grant"
     return called == 200

@@ -69,13 +69,13 @@ def test_d5_the_sdk_stays_connected_without_a_page_when_its_access_tokens_expire
     """The SDK refreshes according to its own clock, in an open session and in later ones."""
     ahead = 0
 
-    class Ahead:
+    class AdvancedClock:
         @staticmethod
         def time() -> float:
             return time.time() + ahead
 
-    monkeypatch.setattr(oauth2, "time", Ahead)
-    monkeypatch.setattr(auth_utils, "time", Ahead)
+    monkeypatch.setattr(oauth2, "time", AdvancedClock)
+    monkeypatch.setattr(auth_utils, "time", AdvancedClock)
     memory = Memory()
     pages: list[str] = []
     sign_in = ada.sign_in

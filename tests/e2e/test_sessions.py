@@ -139,7 +139,7 @@ def test_e5_no_encoding_of_the_id_gives_access_to_another_users_stream(
     assert calls(twin) == before
 
 
-def test_e5_an_own_session_gives_no_access_to_another_users_stream(
+def test_e5_a_callers_session_gives_no_access_to_another_users_stream(
     twin: RunningTwin, client: Client, token: str, other: str, session: str
 ) -> None:
     stream = secrets.token_hex(8)
@@ -157,7 +157,7 @@ def test_e5_an_own_session_gives_no_access_to_another_users_stream(
 
 
 @pytest.mark.parametrize("path", ["", "/message"])
-def test_e5_an_own_stream_gives_no_access_to_another_users_session(
+def test_e5_a_callers_stream_gives_no_access_to_another_users_session(
     twin: RunningTwin, client: Client, other: str, session: str, path: str
 ) -> None:
     stream = secrets.token_hex(8)

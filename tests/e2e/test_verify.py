@@ -349,11 +349,11 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN | BROKEN_IN_AZURE)
-def test_each_failure_is_reported_in_its_own_row(target: Target, what: str) -> None:
-    change, rows_that_fail, remedy = (BROKEN | BROKEN_IN_AZURE)[what]
+@pytest.mark.parametrize("fault", BROKEN | BROKEN_IN_AZURE)
+def test_each_failure_is_reported_in_its_own_row(target: Target, fault: str) -> None:
+    change, rows_that_fail, remedy = (BROKEN | BROKEN_IN_AZURE)[fault]
     # Checks of the gateway do not call Azure, and vice versa.
-    azure = what in BROKEN_IN_AZURE
+    azure = fault in BROKEN_IN_AZURE
     _, rows = verify(target, change=change, sections=lambda section: (section == "Azure") == azure)
     failed = {row.check.id: row for row in rows if row.outcome.result == "failed"}
     assert failed.keys() == rows_that_fail, {name: row.outcome.details for name, row in failed.items()}
@@ -393,7 +393,7 @@ def stream_ends_early() -> Change:
     """The stream of the check ends immediately; the one of the tool call, which comes before it, does not."""
     seen = []
 
-    class Nothing(httpx2.AsyncByteStream):
+    class EmptyStream(httpx2.AsyncByteStream):
         def __init__(self, stream: Any) -> None:
             self._stream = stream
 
@@ -407,7 +407,7 @@ def stream_ends_early() -> Change:
         if request.url.path == "/mcp/sse" and request.method == "GET" and answer.status_code == 200:
             seen.append(request)
             if len(seen) > 1:
-                return httpx2.Response(200, headers=answer.headers, stream=Nothing(answer.stream))
+                return httpx2.Response(200, headers=answer.headers, stream=EmptyStream(answer.stream))
         return answer
 
     return change
@@ -479,11 +479,11 @@ BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN_FOR_USERS)
+@pytest.mark.parametrize("fault", BROKEN_FOR_USERS)
 def test_each_failure_for_users_is_reported_in_its_own_row(
-    twin: RunningTwin, target: Target, what: str
+    twin: RunningTwin, target: Target, fault: str
 ) -> None:
-    change, rows_that_fail, remedy = BROKEN_FOR_USERS[what]
+    change, rows_that_fail, remedy = BROKEN_FOR_USERS[fault]
     _, rows = verify(target, change=change, open_page=signs_in(twin))
     failed = {row.check.id: row for row in rows if row.outcome.result == "failed"}
     assert failed.keys() == rows_that_fail, {name: row.outcome.details for name, row in failed.items()}

@@ -34,7 +34,7 @@ def test_without_an_answer_the_sign_in_ends_with_the_remedy(target: Target) -> N
     opened = []
     _, rows = verify(
         target,
-        open_page=lambda _what, url: opened.append(url),
+        open_page=lambda _purpose, url: opened.append(url),
         durations=replace(SHORT, sign_in=0.2),
     )
     (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
@@ -47,7 +47,7 @@ def test_without_an_answer_the_sign_in_ends_with_the_remedy(target: Target) -> N
 
 
 def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target) -> None:
-    def deny(_what: str, url: str) -> None:
+    def deny(_purpose: str, url: str) -> None:
         def drive() -> None:
             person = twin.person()
             httpx.get(person.press(person.open(url), "Deny").url)
@@ -60,7 +60,7 @@ def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target
 
 
 def test_an_answer_of_another_authorization_server_is_refused(twin: RunningTwin, target: Target) -> None:
-    def mix_up(_what: str, url: str) -> None:
+    def mix_up(_purpose: str, url: str) -> None:
         def drive() -> None:
             httpx.get(httpx.URL(twin.person().sign_in(url)).copy_set_param("iss", "https://evil.example"))
 

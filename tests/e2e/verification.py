@@ -48,7 +48,7 @@ class Changing(httpx2.AsyncBaseTransport):
 def signs_in(twin: RunningTwin, ends: list[str] | None = None) -> Callable[[str, str], None]:
     """Replaces the browser: Ada signs in, in a separate thread."""
 
-    def open_page(_what: str, url: str) -> None:
+    def open_page(_purpose: str, url: str) -> None:
         def drive() -> None:
             end = twin.person().sign_in(url)
             if ends is not None:

@@ -41,17 +41,17 @@ def apps_without_authentication(timeline: Timeline) -> list[str]:
 
 def code_without_authentication(timeline: Timeline) -> list[str]:
     """A Function App that may have code has its authentication. Before the first upload it serves nothing."""
-    found = []
+    problems = []
     for app in timeline.versions("web:WebApp"):
         uploads = [call for call in _uploads(timeline, app) if app.possible.start < call.began]
         if uploads:
             serving = Interval(max(uploads[0].began, app.possible.start), app.possible.end)
-            found += [
+            problems += [
                 f"{app.name} has code and no authentication from {timeline.describe(gap.start)} "
                 f"to {timeline.describe(gap.end)}"
                 for gap in serving.without(authenticated(timeline, app))
             ]
-    return found
+    return problems
 
 
 def operations_without_policy(timeline: Timeline) -> list[str]:
@@ -59,7 +59,7 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
 
     Without a policy API Management forwards every request to the API's service URL.
     """
-    found = []
+    problems = []
     for operation in timeline.versions("apimanagement:ApiOperation"):
         api = operation.id.rpartition("/operations/")[0]
         gaps = [("its API's policy", gap) for gap in _gaps(timeline, operation, f"{api}/policies/policy")]
@@ -68,12 +68,12 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
             _forwards(version) for version in timeline.versions("apimanagement:Api") if version.id == api
         ):
             gaps += [("its own policy", gap) for gap in _gaps(timeline, operation, own)]
-        found += [
+        problems += [
             f"{operation.name} does not have {missing} from {timeline.describe(gap.start)} "
             f"to {timeline.describe(gap.end)}"
             for missing, gap in gaps
         ]
-    return found
+    return problems
 
 
 def apis_before_authentication(timeline: Timeline) -> list[str]:
@@ -95,7 +95,7 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
         for call in timeline.calls
         if call.is_of("RandomBytes") and call.kind == "create" and call.changed_azure
     )
-    found = [f"{name} was generated {count} times" for name, count in generated.items() if count > 1]
+    problems = [f"{name} was generated {count} times" for name, count in generated.items() if count > 1]
     # A vault that is replaced has the same keys at other addresses.
     values: dict[tuple[str, str], set[str]] = {}
     for value in timeline.versions("apimanagement:NamedValue"):
@@ -104,7 +104,7 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
             content = reference.get("secretIdentifier") or value.inputs.get("value")
             vault = str(content).partition("/secrets/")[0] if reference else ""
             values.setdefault((value.name, vault), set()).add(str(content))
-    return found + [f"the secret in {name} changed" for (name, _), all_ in values.items() if len(all_) > 1]
+    return problems + [f"the secret in {name} changed" for (name, _), all_ in values.items() if len(all_) > 1]
 
 
 def authenticated(timeline: Timeline, app: Version) -> tuple[Interval, ...]:

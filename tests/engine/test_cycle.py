@@ -19,7 +19,7 @@ _SERVICE = "apimanagement:ApiManagementService"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """One stack from its first preview to its last resource.
+    """The lifecycle of one stack, from its first preview until no resource remains.
 
     Attributes:
         stack: the stack, destroyed.

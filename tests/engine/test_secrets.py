@@ -36,7 +36,7 @@ class Used:
 
 @pytest.fixture(scope="module")
 def used(new_stack: Deploy) -> Used:
-    """Previewed, failed, deployed, changed, refreshed."""
+    """A stack after a preview, a failed deployment, a deployment, a change and a refresh."""
     stack = new_stack(
         StackSettings(
             values={

@@ -43,7 +43,7 @@ def prepare(azure: Azure) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """One stack from its first preview to its last resource.
+    """The lifecycle of one stack, from its first preview until no resource remains.
 
     Attributes:
         stack: the stack, destroyed.

@@ -51,7 +51,7 @@ def _returned(journey: Journey, answer: Response) -> bool:
     return answer.status == 302 and journey.code != ""
 
 
-def _given(journey: Journey, answer: Response) -> bool:
+def _received_tokens(journey: Journey, answer: Response) -> bool:
     if answer.status != 200:
         return False
     journey.access_token = answer.json()["access_token"]
@@ -60,9 +60,9 @@ def _given(journey: Journey, answer: Response) -> bool:
 
 
 def _redeemed(journey: Journey, answer: Response) -> bool:
-    done = _given(journey, answer)
+    done = _received_tokens(journey, answer)
     if done:
-        journey.given.setdefault(journey.code, set()).add(journey.refresh_token)
+        journey.issued_tokens.setdefault(journey.code, set()).add(journey.refresh_token)
     return done
 
 
@@ -88,7 +88,7 @@ DENY = Step("deny", lambda journey: journey.flow.consent(_page_of(journey), "den
 RETURN = Step("callback", lambda journey: journey.flow.callback(_entra_of(journey)), _returned)
 REDEEM = Step("token", lambda journey: journey.flow.redeem(journey.code), _redeemed)
 CALL = Step("call", lambda journey: journey.flow.call(journey.access_token), _served)
-REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _given)
+REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _received_tokens)
 REVOKE = Step("revoke", lambda journey: journey.flow.revoke(journey.refresh_token), _served)
 
 # A client with a metadata document and keys. Its user consents once and signs in twice.
@@ -131,7 +131,9 @@ SIGNED_REDEEM = Step(
 ASK = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped)
 ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _sent_on)
 SIGNED_REFRESH = Step(
-    "refresh", lambda journey: journey.flow.refresh(journey.refresh_token, **_signed(journey)), _given
+    "refresh",
+    lambda journey: journey.flow.refresh(journey.refresh_token, **_signed(journey)),
+    _received_tokens,
 )
 SIGNED_REVOKE = Step(
     "revoke", lambda journey: journey.flow.revoke(journey.refresh_token, **_signed(journey)), _served

@@ -70,7 +70,7 @@ class Journey:
         before: called before each request of the client or the browser, with the name of the step.
         repeated: the steps that had to be repeated.
         restarted: the steps after which the client had to start a new sign-in.
-        given: the refresh tokens that were issued for each code.
+        issued_tokens: the refresh tokens that were issued for each code.
     """
 
     flow: Flow
@@ -80,7 +80,7 @@ class Journey:
     before: Callable[[str], object] = lambda _: None
     repeated: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
-    given: dict[str, set[str]] = field(default_factory=dict)
+    issued_tokens: dict[str, set[str]] = field(default_factory=dict)
     page: Response | None = None
     at_entra: Response | None = None
     code: str = ""
@@ -159,7 +159,7 @@ class Journey:
         self._step = step.name
         self.before(step.name)
         try:
-            answer = step.go(self)
+            answer = step.send(self)
         except GatewayStopped:
             return False
         self._status = answer.status
@@ -194,12 +194,12 @@ class Step:
     """One step.
 
     Attributes:
-        go: sends the request.
+        send: sends the request.
         done: whether the response is the expected one; stores its values.
     """
 
     name: str
-    go: Callable[[Journey], Response]
+    send: Callable[[Journey], Response]
     done: Callable[[Journey, Response], bool]
 
 

@@ -71,14 +71,14 @@ def failing_at(course: Course, point: Point, fault: Fault) -> Journey:
 def assert_in_order(journey: Journey) -> None:
     """Every valid grant is known to the client, and no code resulted in two grants."""
     assert journey.live() == []
-    assert all(len(tokens) == 1 for tokens in journey.given.values())
+    assert all(len(tokens) == 1 for tokens in journey.issued_tokens.values())
     for grant in journey.flow.store.of("grants"):
         assert grant["status"] == "issued" or not {"refreshSecret", "entraToken"} & grant.keys()
 
 
 def assert_registered(journey: Journey) -> None:
     """The registration is still valid after a sign-in."""
-    if journey.given and (registrations := list(journey.flow.store.of("clients"))):
+    if journey.issued_tokens and (registrations := list(journey.flow.store.of("clients"))):
         assert REGISTRATION in {registration["ttl"] for registration in registrations}
 
 

@@ -58,7 +58,7 @@ def test_a_mistake_in_a_query_is_found(mistake: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_query_says_what_it_shows_and_reads_members_of_audit_records_only(name: str) -> None:
+def test_a_query_states_what_it_shows_and_reads_members_of_audit_records_only(name: str) -> None:
     text = kql.query(name)
     assert text.startswith("// ")
     assert set(re.findall(r"Properties\.(\w+)", text)) <= test_audit.MEMBERS

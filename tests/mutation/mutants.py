@@ -39,7 +39,7 @@ class Mutant:
 
     Attributes:
         line: the first changed line, from 1.
-        change: what was changed, for people.
+        change: a description of the change.
         text: the whole text of the template.
     """
 
@@ -67,9 +67,9 @@ _Edit = tuple[int, int, str, str]
 
 
 def _edits(text: str, *, csharp: bool) -> Iterator[_Edit]:
-    for found in _STATEMENTS.finditer(text):
-        start = found.start() + len(found[0]) - len(found[0].lstrip())
-        yield start, found.end(), "", f"remove {found[0].strip()}"
+    for match in _STATEMENTS.finditer(text):
+        start = match.start() + len(match[0]) - len(match[0].lstrip())
+        yield start, match.end(), "", f"remove {match[0].strip()}"
     for start, end in [(0, len(text))] if csharp else _expressions(text):
         if text.endswith('condition="@(', 0, start):
             yield start, end, "true", f"always: {text[start:end]}"
@@ -78,17 +78,17 @@ def _edits(text: str, *, csharp: bool) -> Iterator[_Edit]:
             yield start + at, start + to, new, change
     for guard in () if csharp else _GUARDS.finditer(text):
         for pattern, new in (*_CHANGES, *_SWAPS):
-            for found in pattern.finditer(text, *guard.span()):
-                yield *found.span(), new, f"{found[0]} becomes {new} in {guard[0]}"
+            for match in pattern.finditer(text, *guard.span()):
+                yield *match.span(), new, f"{match[0]} becomes {new} in {guard[0]}"
     for pattern, new in _PATTERNS:
-        for found in pattern.finditer(text):
-            yield *found.span(), new, f"{found[0]} becomes '{new}'"
+        for match in pattern.finditer(text):
+            yield *match.span(), new, f"{match[0]} becomes '{new}'"
 
 
 def _expressions(text: str) -> Iterator[tuple[int, int]]:
     """The expressions of a policy, `@(...)` and `@{...}`."""
-    for found in re.finditer(r"@[({]", text):
-        yield found.end(), found.end() + _length(_masked(text[found.end() :]))
+    for match in re.finditer(r"@[({]", text):
+        yield match.end(), match.end() + _length(_masked(text[match.end() :]))
 
 
 def _edits_of_csharp(text: str) -> Iterator[_Edit]:
@@ -97,17 +97,17 @@ def _edits_of_csharp(text: str) -> Iterator[_Edit]:
         start, end = operator.span()
         yield left, end, "", f"keep the right operand: {text[left:right]}"
         yield start, right, "", f"keep the left operand: {text[left:right]}"
-    for found in re.finditer(r"\bif \(", masked):
-        end = found.end() + _length(masked[found.end() :])
-        yield found.end(), end, "false", f"never: {text[found.end() : end]}"
+    for match in re.finditer(r"\bif \(", masked):
+        end = match.end() + _length(masked[match.end() :])
+        yield match.end(), end, "false", f"never: {text[match.end() : end]}"
     for pattern, new in _CHANGES:
-        for found in pattern.finditer(masked):
-            yield *found.span(), new, f"{found[0]} becomes {new}: {_around(text, found)}"
-    for found in _NUMBER.finditer(masked):
+        for match in pattern.finditer(masked):
+            yield *match.span(), new, f"{match[0]} becomes {new}: {_around(text, match)}"
+    for match in _NUMBER.finditer(masked):
         yield (
-            *found.span(),
-            str(int(found[0]) + 1),
-            f"{found[0]} becomes {int(found[0]) + 1}: {_around(text, found)}",
+            *match.span(),
+            str(int(match[0]) + 1),
+            f"{match[0]} becomes {int(match[0]) + 1}: {_around(text, match)}",
         )
 
 
@@ -115,11 +115,11 @@ def _operations(masked: str) -> Iterator[tuple[re.Match[str], int, int]]:
     """Each `&&` and `||` with the start of its left operand and the end of the right one."""
     tokens: list[tuple[re.Match[str], int]] = []
     depth = 0
-    for found in _TOKENS.finditer(masked):
-        depth += found["open"] is not None
-        if found[0] not in _NO_BOUNDARY:
-            tokens.append((found, depth))
-        depth -= found["close"] is not None
+    for match in _TOKENS.finditer(masked):
+        depth += match["open"] is not None
+        if match[0] not in _NO_BOUNDARY:
+            tokens.append((match, depth))
+        depth -= match["close"] is not None
     for index, (operator, inside) in enumerate(tokens):
         if operator[0] in ("&&", "||"):
             weaker = ("&&",) if operator[0] == "||" else ()
@@ -148,5 +148,5 @@ def _masked(text: str) -> str:
     return _NOT_CODE.sub(lambda match: " " * len(match[0]), text)
 
 
-def _around(text: str, found: re.Match[str]) -> str:
-    return text[max(0, found.start() - 40) : found.end() + 40]
+def _around(text: str, match: re.Match[str]) -> str:
+    return text[max(0, match.start() - 40) : match.end() + 40]

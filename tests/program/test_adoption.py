@@ -20,13 +20,13 @@ OTHER = "00000000-0000-4000-8000-00000000bbbb"
 
 @functools.cache
 def stack(*, preview: bool = False) -> Stack:
-    """One that adopts everything."""
+    """A stack that adopts everything."""
     return shared(f"adopting-{preview}", lambda: evaluate(dict(ALL), preview=preview))
 
 
 @functools.cache
 def own() -> Stack:
-    """The same with nothing adopted."""
+    """The same stack without adopted resources."""
     return evaluate({key: value for key, value in ALL.items() if key not in EXISTING})
 
 

@@ -118,10 +118,10 @@ UNPINNED = {
 }
 
 
-def values(**given: str) -> dict[str, str]:
+def values(**changes: str) -> dict[str, str]:
     """A stack that requires digests, which is the default."""
     required = {key: value for key, value in changed().items() if not key.endswith(":requireDigests")}
-    return {**required, f"{NAME}:requireDigests": "true", **UNPINNED, **given}
+    return {**required, f"{NAME}:requireDigests": "true", **UNPINNED, **changes}
 
 
 def test_every_image_without_a_digest_is_refused_with_the_command_that_pins_it() -> None:

@@ -229,11 +229,11 @@ def test_code_that_the_host_cannot_load_is_an_error_although_the_deployment_succ
 
 
 def test_the_error_of_a_failed_sign_in_has_the_command() -> None:
-    class NobodySignedIn:
+    class NoSignIn:
         def send_request(self, _request):
             raise ClientAuthenticationError("Please run 'az login' to set up an account")
 
-    publisher = Publisher(NobodySignedIn(), Target.of(APP_ID, "app"))  # ty: ignore[invalid-argument-type]  a stub
+    publisher = Publisher(NoSignIn(), Target.of(APP_ID, "app"))  # ty: ignore[invalid-argument-type]  a stub
     with pytest.raises(PublishingError, match=r"Please run 'az login'.*`az login`, or set ARM_CLIENT_ID"):
         publisher.publish(b"")
 

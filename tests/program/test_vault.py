@@ -236,7 +236,7 @@ def test_the_gateway_may_read_only_its_certificate() -> None:
     assert further == {("gateway-service-identity", SECRETS_USER, certificate)}
 
 
-def test_own_secrets_are_in_an_existing_vault_and_deleted_with_the_stack() -> None:
+def test_the_stacks_secrets_are_in_an_existing_vault_and_deleted_with_the_stack() -> None:
     secrets = adopting().of_type("keyvault:Secret")
     assert {(secret.inputs["resourceGroupName"], secret.inputs["vaultName"]) for secret in secrets} == {
         ("shared", "secrets")
@@ -254,7 +254,7 @@ def _logs_of(stack: Stack) -> list[Declared]:
     ]
 
 
-def test_an_existing_vault_keeps_its_own_logs_and_an_own_vault_sends_them() -> None:
+def test_an_existing_vault_keeps_its_own_logs_and_the_stacks_vault_sends_them() -> None:
     assert _logs_of(adopting()) == []
     (setting,) = _logs_of(Case("dev", preview=False).stack)
     assert [log["category"] for log in setting.inputs["logs"]] == ["AuditEvent"]

@@ -297,7 +297,7 @@ def test_an_environment_whose_python_was_removed_is_rebuilt(
     assert "its Python no longer runs" in capsys.readouterr().out
 
 
-def test_of_a_linked_environment_only_the_link_is_removed(project: Path) -> None:
+def test_only_the_link_of_a_linked_environment_is_removed(project: Path) -> None:
     ensure(project)
     elsewhere = project.parent / "elsewhere"
     shutil.move(project / ".venv", elsewhere)

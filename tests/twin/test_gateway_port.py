@@ -23,7 +23,7 @@ async def _unused(_request: web.BaseRequest) -> web.StreamResponse:
 
 @pytest.mark.parametrize("sent", NOT_HTTP)
 def test_malformed_http_results_in_400_without_a_message_of_the_library(sent: bytes, caplog) -> None:
-    async def go() -> bytes:
+    async def scenario() -> bytes:
         async with serving(service(), _unused) as at:
             port = int(at.url.rpartition(":")[2])
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -33,7 +33,7 @@ def test_malformed_http_results_in_400_without_a_message_of_the_library(sent: by
             return answer
 
     with caplog.at_level(logging.INFO):
-        answer = asyncio.run(go())
+        answer = asyncio.run(scenario())
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith((b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.0 400 Bad Request\r\n"))
     assert b"Server: twin" in head

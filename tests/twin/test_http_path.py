@@ -59,11 +59,11 @@ class Path:
     ) -> Answer:
         """The response to one request."""
 
-        async def go() -> Answer:
+        async def scenario() -> Answer:
             async with self.to(script, policy) as port:
                 return await ask(port, request, method=method)
 
-        return asyncio.run(go())
+        return asyncio.run(scenario())
 
     async def _ingress(self, opened: AsyncExitStack, target: int) -> int:
         ingress = Ingress("echo", "backend.example", check=None, target=lambda: target, notify=print)
@@ -134,22 +134,22 @@ def test_a_response_before_the_end_of_the_request_body_is_not_lost(
 ) -> None:
     request = post(b"x" * 2_000_000, chunked=chunked)
 
-    async def go() -> list[tuple[int, bytes]]:
+    async def scenario() -> list[tuple[int, bytes]]:
         async with path.to(script) as port:
             answers = [await ask(port, request) for _ in range(20)]
         return [(answer.status, answer.body) for answer in answers]
 
-    assert asyncio.run(go()) == [(413, b"too large")] * 20
+    assert asyncio.run(scenario()) == [(413, b"too large")] * 20
 
 
 def test_a_client_that_sends_everything_first_receives_an_early_response(path: Path) -> None:
-    async def go() -> Answer:
+    async def scenario() -> Answer:
         async with path.to(answer_at_once_and_reset) as port, connection(port) as (reader, writer):
             writer.write(post(b"x" * 4_000_000))
             await writer.drain()
             return await answer_of(reader)
 
-    answer = asyncio.run(go())
+    answer = asyncio.run(scenario())
     assert (answer.status, answer.body) == (413, b"too large")
 
 
@@ -211,7 +211,7 @@ def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None
         await arrived.wait()
         end(writer)
 
-    async def go() -> Answer:
+    async def scenario() -> Answer:
         async with path.to(script) as port, connection(port) as (reader, writer):
             writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             first = await asyncio.wait_for(reader.readuntil(b"begin"), 10)
@@ -224,7 +224,7 @@ def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None
             return await answer_of(whole)
 
     arrived = asyncio.Event()
-    return asyncio.run(go())
+    return asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("end", [fin, reset])
@@ -353,7 +353,7 @@ REQUESTS = {
 def bodies_of(path: Path, request: bytes, count: int, *, half_closed: bool, pieces: int) -> list[bytes]:
     """The bodies of the answers to requests that are sent in pieces."""
 
-    async def go() -> list[bytes]:
+    async def scenario() -> list[bytes]:
         async with path.to(echo) as port, connection(port) as (reader, writer):
             for start in range(0, len(request), pieces):
                 writer.write(request[start : start + pieces])
@@ -362,7 +362,7 @@ def bodies_of(path: Path, request: bytes, count: int, *, half_closed: bool, piec
                 writer.write_eof()
             return [(await asyncio.wait_for(answer_of(reader), 10)).body for _ in range(count)]
 
-    return asyncio.run(go())
+    return asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("pieces", [1_000_000, 1], ids=["whole", "byte by byte"])
@@ -419,7 +419,7 @@ def test_the_request_at_the_server_ends_when_the_client_disconnects_during_its_b
             pass
         ended.set()
 
-    async def go() -> None:
+    async def scenario() -> None:
         async with path.to(script) as port:
             async with connection(port) as (_, writer):
                 writer.write(post(b"x" * 1_000_000)[:200_000])
@@ -427,4 +427,4 @@ def test_the_request_at_the_server_ends_when_the_client_disconnects_during_its_b
             await asyncio.wait_for(ended.wait(), 10)
 
     begun, ended = asyncio.Event(), asyncio.Event()
-    asyncio.run(go())
+    asyncio.run(scenario())

@@ -19,7 +19,7 @@ def keys(site: Site, jql: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("jql", "found"),
+    ("jql", "expected_keys"),
     [
         ("project = TIDE AND status = Done ORDER BY key", ["TIDE-2", "TIDE-3"]),
         ("project = TIDE AND status = Done ORDER BY key DESC", ["TIDE-3", "TIDE-2"]),
@@ -43,8 +43,8 @@ def keys(site: Site, jql: str) -> list[str]:
         ("reporter = currentUser()", []),
     ],
 )  # fmt: skip
-def test_a_query_finds_the_expected_issues(site, jql, found):
-    assert keys(site, jql) == found
+def test_a_query_finds_the_expected_issues(site, jql, expected_keys):
+    assert keys(site, jql) == expected_keys
 
 
 def test_an_empty_query_finds_everything_newest_first(site):

@@ -35,7 +35,7 @@ class Peer(asyncio.Protocol):
         self._answer(self)
 
 
-def well(peer: Peer) -> None:
+def succeed(peer: Peer) -> None:
     peer.transport.write(OK)
 
 
@@ -71,22 +71,22 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"body"
 
 
-def second(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int | None, list[int]]:
+def repeated_request(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int | None, list[int]]:
     """The result of the second request, if its kept connection is closed when the request arrives.
 
     Also returns the number of requests on each connection.
     """
     seen: list[int] = []
 
-    def once(peer: Peer) -> None:
+    def close_at_the_second_request(peer: Peer) -> None:
         seen.append(id(peer))
         if len(seen) == 2:
             peer.transport.close()
         else:
-            well(peer)
+            succeed(peer)
 
-    async def go() -> tuple[int | None, list[int]]:
-        async with backend(once) as (network, url, peers):
+    async def scenario() -> tuple[int | None, list[int]]:
+        async with backend(close_at_the_second_request) as (network, url, peers):
             await exchange(network, url, "GET")
             try:
                 status = await exchange(network, url, method, body)
@@ -94,95 +94,95 @@ def second(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int 
                 status = None
             return status, [seen.count(id(peer)) for peer in peers]
 
-    return asyncio.run(go())
+    return asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", b"body"), ("POST", None), ("POST", b"")])
 def test_a_request_that_may_be_repeated_is_sent_again(method: str, body: bytes | None) -> None:
-    assert second(method, body) == (200, [2, 1])
+    assert repeated_request(method, body) == (200, [2, 1])
 
 
 @pytest.mark.parametrize(("method", "streamed"), [("POST", False), ("PATCH", False), ("PUT", True)])
 def test_a_request_that_may_have_had_an_effect_is_not_sent_again(method: str, streamed: bool) -> None:
-    assert second(method, pieces() if streamed else b"body") == (None, [2])
+    assert repeated_request(method, pieces() if streamed else b"body") == (None, [2])
 
 
 def test_a_request_is_not_repeated_after_a_new_connection_was_closed() -> None:
-    async def go() -> int:
+    async def scenario() -> int:
         async with backend(lambda peer: peer.transport.close()) as (network, url, peers):
             with pytest.raises(SendError):
                 await exchange(network, url, "GET")
             return len(peers)
 
-    assert asyncio.run(go()) == 1
+    assert asyncio.run(scenario()) == 1
 
 
 def test_a_request_is_not_repeated_after_an_incomplete_response() -> None:
-    def half(peer: Peer) -> None:
+    def answer_incompletely(peer: Peer) -> None:
         if len(peer.requests) == 1:
-            well(peer)
+            succeed(peer)
         else:
             peer.transport.write(OK[:20])
             peer.transport.close()
 
-    async def go() -> int:
-        async with backend(half) as (network, url, peers):
+    async def scenario() -> int:
+        async with backend(answer_incompletely) as (network, url, peers):
             await exchange(network, url, "GET")
             with pytest.raises(SendError):
                 await exchange(network, url, "GET")
             return len(peers)
 
-    assert asyncio.run(go()) == 1
+    assert asyncio.run(scenario()) == 1
 
 
 def test_a_post_request_does_not_use_a_connection_that_the_server_has_closed() -> None:
-    async def go() -> tuple[int, int]:
-        async with backend(well) as (network, url, peers):
+    async def scenario() -> tuple[int, int]:
+        async with backend(succeed) as (network, url, peers):
             await exchange(network, url, "GET")
             # The end is in the socket, and the event loop has not read it yet.
             peers[0].transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
             return await exchange(network, url, "POST", b"body"), len(peers)
 
-    assert asyncio.run(go()) == (200, 2)
+    assert asyncio.run(scenario()) == (200, 2)
 
 
 def test_a_connection_is_used_for_many_requests() -> None:
-    async def go() -> list[int]:
-        async with backend(well) as (network, url, peers):
+    async def scenario() -> list[int]:
+        async with backend(succeed) as (network, url, peers):
             for _ in range(3):
                 await exchange(network, url, "POST", b"body")
             return [len(peer.requests) for peer in peers]
 
-    assert asyncio.run(go()) == [3]
+    assert asyncio.run(scenario()) == [3]
 
 
 def test_a_connection_is_closed_if_its_response_is_not_read() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         async with backend(lambda peer: peer.transport.write(OK[:-1])) as (network, url, peers):
             (await network.send("GET", url, headers=[])).close()
             await within(peers[0].lost.wait())
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("header", [("A", "b\r\nC: d"), ("A\n", "b"), ("A", "b\0")])
 def test_a_header_with_a_line_break_is_not_sent(header: tuple[str, str]) -> None:
-    async def go() -> list[bytes]:
-        async with backend(well) as (network, url, peers):
+    async def scenario() -> list[bytes]:
+        async with backend(succeed) as (network, url, peers):
             with pytest.raises(SendError, match="line break"):
                 await network.send("GET", url, headers=[header])
             return [request for peer in peers for request in peer.requests]
 
-    assert asyncio.run(go()) == []
+    assert asyncio.run(scenario()) == []
 
 
 def test_interim_responses_are_skipped() -> None:
-    async def go() -> int:
+    async def scenario() -> int:
         early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
         async with backend(lambda peer: peer.transport.write(early + OK)) as (network, url, _):
             return await exchange(network, url, "GET")
 
-    assert asyncio.run(go()) == 200
+    assert asyncio.run(scenario()) == 200
 
 
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -191,21 +191,21 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 def test_unsolicited_data_of_a_server_is_discarded() -> None:
     """The data arrived with the previous response: the next request uses another connection."""
 
-    async def go() -> int:
+    async def scenario() -> int:
         async with backend(lambda peer: peer.transport.write(OK + EVIL)) as (network, url, peers):
             await exchange(network, url, "GET")
             await exchange(network, url, "GET")
             return len(peers)
 
-    assert asyncio.run(go()) == 2
+    assert asyncio.run(scenario()) == 2
 
 
 def test_data_that_arrives_between_requests_is_discarded() -> None:
-    async def go() -> int:
-        async with backend(well) as (network, url, peers):
+    async def scenario() -> int:
+        async with backend(succeed) as (network, url, peers):
             await exchange(network, url, "GET")
             peers[0].transport.write(EVIL)
             await exchange(network, url, "GET")
             return len(peers)
 
-    assert asyncio.run(go()) == 2
+    assert asyncio.run(scenario()) == 2

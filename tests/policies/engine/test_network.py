@@ -25,7 +25,7 @@ def send_all(
 ) -> tuple[list[object], HttpNetwork]:
     """Sends requests to a stand-in, one after the other; returns responses or errors."""
 
-    async def go() -> tuple[list[object], HttpNetwork]:
+    async def scenario() -> tuple[list[object], HttpNetwork]:
         async with listening(host) as url:
             network = HttpNetwork({"cosmos-x.documents.azure.com": Upstream(service="cosmos", base_url=url)})
             if fault:
@@ -42,7 +42,7 @@ def send_all(
             await network.close()
             return answers, network
 
-    return asyncio.run(go())
+    return asyncio.run(scenario())
 
 
 def test_a_stand_in_receives_the_real_host_name() -> None:
@@ -119,14 +119,18 @@ def test_headers_with_credentials_are_masked(name: str, masked: bool) -> None:
 
 
 def test_the_number_of_recorded_requests_is_limited() -> None:
-    async def go() -> HttpNetwork:
+    async def scenario() -> HttpNetwork:
         network = HttpNetwork(remember=3)
         for number in range(5):
             network.faults.add("h", Fault(status=200, times=1))
             await network.send("GET", f"http://h/{number}", headers=[])
         return network
 
-    assert [record.url for record in asyncio.run(go()).received] == ["http://h/2", "http://h/3", "http://h/4"]
+    assert [record.url for record in asyncio.run(scenario()).received] == [
+        "http://h/2",
+        "http://h/3",
+        "http://h/4",
+    ]
 
 
 @pytest.mark.parametrize("url", ["ftp://h/", "/path", "http://"])

@@ -447,7 +447,7 @@ def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, sec
     harness = harness_with(policies("", limited), reading=reading)
     harness.network.answer = lambda _sent: Stream()
 
-    async def go() -> list[int]:
+    async def scenario() -> list[int]:
         first = await harness.gateway.handle(ASK)
         during = await harness.gateway.handle(ASK)
         await during.close()
@@ -456,7 +456,7 @@ def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, sec
         await after.close()
         return [first.status, during.status, after.status]
 
-    assert asyncio.run(go()) == [200, second, 200]
+    assert asyncio.run(scenario()) == [200, second, 200]
     assert harness.gateway.services.concurrency == {}
 
 

@@ -43,7 +43,7 @@ class Stream:
 
 
 def test_requests_and_responses_are_passed_on() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         async with serving(service(), echo) as at:
             async with at.client.post(
                 at.url + "/api/thing?q=%25", data=b"12345", headers={"A": "b"}
@@ -54,11 +54,11 @@ def test_requests_and_responses_are_passed_on() -> None:
             assert text.startswith("POST /thing?q=%25 5 Host=backend.example ")
             assert " A=b" in text
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_header_names_are_plain_strings_in_expressions() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         keys = '@(string.Join(" ", context.{}.Headers.Keys))'
         names = f'<set-header name="Names"><value>{keys}</value></set-header>'
         policy = policies(names.format("Request"), "", names.format("Response"))
@@ -69,11 +69,11 @@ def test_header_names_are_plain_strings_in_expressions() -> None:
             assert "X-One" in await answer.text()
             assert "Content-Type" in answer.headers["Names"].split()
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_the_first_event_arrives_before_the_second_is_sent() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         stream = Stream()
         async with (
             serving(service(STREAMING), stream.handle) as at,
@@ -85,11 +85,11 @@ def test_the_first_event_arrives_before_the_second_is_sent() -> None:
             stream.events.put_nowait(None)
             assert await within(answer.content.read()) == b""
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_the_headers_arrive_before_any_event() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         stream = Stream()
         async with serving(service(STREAMING), stream.handle) as at:
             answer = await within(at.client.get(at.url + "/api/thing"))
@@ -97,11 +97,11 @@ def test_the_headers_arrive_before_any_event() -> None:
             assert answer.headers["Content-Type"] == "text/event-stream"
             answer.close()
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         stream = Stream()
         async with serving(service(), stream.handle) as at, at.client.get(at.url + "/api/thing") as answer:
             stream.events.put_nowait(b"data: 1\n\n")
@@ -111,11 +111,11 @@ def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
             assert len(await within(answer.content.readany())) >= 8192  # ty: ignore[invalid-argument-type]
             stream.events.put_nowait(None)
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_the_backends_stream_is_closed_when_the_client_disconnects() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         stream = Stream()
         async with serving(service(STREAMING), stream.handle) as at:
             answer = await at.client.get(at.url + "/api/thing")
@@ -123,7 +123,7 @@ def test_the_backends_stream_is_closed_when_the_client_disconnects() -> None:
             answer.close()
             await within(stream.closed.wait())
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_the_request_is_cancelled_when_the_client_disconnects_before_the_response() -> None:
@@ -137,7 +137,7 @@ def test_the_request_is_cancelled_when_the_client_disconnects_before_the_respons
             ended.set()
         return web.Response()
 
-    async def go() -> None:
+    async def scenario() -> None:
         async with serving(service(), slow) as at:
             asking = asyncio.ensure_future(at.client.get(at.url + "/api/thing"))
             await within(started.wait())
@@ -145,11 +145,11 @@ def test_the_request_is_cancelled_when_the_client_disconnects_before_the_respons
             await asyncio.gather(asking, return_exceptions=True)
             await within(ended.wait())
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_the_clients_stream_is_incomplete_when_the_backends_stream_is() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         stream = Stream()
         stream.broken = True
         async with (
@@ -162,22 +162,22 @@ def test_the_clients_stream_is_incomplete_when_the_backends_stream_is() -> None:
             with pytest.raises(aiohttp.ClientError):
                 await within(answer.content.read())
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_a_large_body_is_streamed_to_the_backend() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         async with (
             serving(service(), echo) as at,
             at.client.post(at.url + "/api/thing", data=BytesIO(b"x" * 5_000_000)) as answer,
         ):
             assert (await answer.text()).startswith("POST /thing 5000000 ")
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_a_large_body_that_a_policy_reads_results_in_413() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         policy = policies('<find-and-replace from="a" to="b" />')
         async with (
             serving(service(policy), echo) as at,
@@ -185,27 +185,27 @@ def test_a_large_body_that_a_policy_reads_results_in_413() -> None:
         ):
             assert answer.status == 413
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_compressed_responses_are_passed_on_unchanged() -> None:
     async def zipped(_request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
 
-    async def go() -> None:
+    async def scenario() -> None:
         async with serving(service(), zipped) as at, at.client.get(at.url + "/api/thing") as answer:
             assert answer.headers["Content-Encoding"] == "gzip"
             assert await answer.read() == b"\x1f\x8b not really"
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_a_head_request_does_not_match_a_get_operation() -> None:
-    async def go() -> None:
+    async def scenario() -> None:
         async with serving(service(), echo) as at, at.client.head(at.url + "/api/thing") as answer:
             assert answer.status == 404
 
-    asyncio.run(go())
+    asyncio.run(scenario())
 
 
 def test_many_parallel_streams_receive_all_events() -> None:
@@ -219,7 +219,7 @@ def test_many_parallel_streams_receive_all_events() -> None:
             await asyncio.sleep(0)
         return response
 
-    async def go() -> None:
+    async def scenario() -> None:
         async with serving(service(STREAMING), count_up) as at:
 
             async def read() -> bytes:
@@ -229,4 +229,4 @@ def test_many_parallel_streams_receive_all_events() -> None:
             whole = b"".join(f"data: {number}\n\n".encode() for number in range(5))
             assert await asyncio.gather(*(read() for _ in range(count))) == [whole] * count
 
-    asyncio.run(go())
+    asyncio.run(scenario())

@@ -33,12 +33,12 @@ def findings(xml: str, fragment: str | None = None) -> list[Finding]:
     return check(service, Surroundings(streams=False, protected=False))
 
 
-def found(inbound: str, outbound: str = "") -> list[str]:
+def rules_with_findings(inbound: str, outbound: str = "") -> list[str]:
     return [finding.code for finding in findings(policy(inbound, outbound))]
 
 
 def variable(value: str) -> list[str]:
-    return found(f'<set-variable name="v" value="{value}" />')
+    return rules_with_findings(f'<set-variable name="v" value="{value}" />')
 
 
 # The values of a query (R1)
@@ -97,27 +97,31 @@ DELETED = "".join(
 
 @pytest.mark.parametrize("name", ["TE", "trailer", "Upgrade", "Expect", "Proxy-Authorization"])
 def test_a_header_of_the_connection_that_a_policy_names_is_found(name: str) -> None:
-    assert found(f'<set-header name="{name}" exists-action="delete" />') == ["connection-header"]
-    assert found(f'<set-header name="X-{name}" exists-action="delete" />') == []
+    assert rules_with_findings(f'<set-header name="{name}" exists-action="delete" />') == [
+        "connection-header"
+    ]
+    assert rules_with_findings(f'<set-header name="X-{name}" exists-action="delete" />') == []
 
 
 @pytest.mark.parametrize("message", ["Request", "Response"])
 def test_a_header_of_the_connection_that_a_policy_computes_is_found(message: str) -> None:
     careless, careful = (UNLISTED.format(message, names) + DELETED for names in ('"host"', LISTED))
     section = ("", careless) if message == "Response" else (careless, "")
-    assert set(found(*section)) == {"connection-header"}
-    assert found(*(part.replace(careless, careful) for part in section)) == []
+    assert set(rules_with_findings(*section)) == {"connection-header"}
+    assert rules_with_findings(*(part.replace(careless, careful) for part in section)) == []
 
 
 def test_a_computed_name_that_excludes_all_but_one_header_is_found() -> None:
     without_te = UNLISTED.format("Request", LISTED.replace('"te", ', ""))
-    (code,) = set(found(without_te + DELETED))
+    (code,) = set(rules_with_findings(without_te + DELETED))
     assert code == "connection-header"
 
 
 def test_a_name_that_is_computed_in_one_expression_is_found() -> None:
     name = '@(context.Request.Headers.Keys.First(key => key.StartsWith("con", StringComparison.Ordinal)))'
-    assert found(f'<set-header name="{name}" exists-action="delete" />') == ["connection-header"]
+    assert rules_with_findings(f'<set-header name="{name}" exists-action="delete" />') == [
+        "connection-header"
+    ]
 
 
 # Times of a token (R5)
@@ -139,7 +143,7 @@ IDENTITY = (
     ],
 )
 def test_a_read_of_a_time_claim_is_found(value: str) -> None:
-    codes = found(f'{IDENTITY}<set-variable name="v" value="{value}" />')
+    codes = rules_with_findings(f'{IDENTITY}<set-variable name="v" value="{value}" />')
     assert codes == ["time-claim"]
 
 
@@ -153,15 +157,15 @@ def test_a_read_of_a_time_claim_is_found(value: str) -> None:
     ],
 )
 def test_a_time_property_or_a_time_of_another_object_has_no_finding(value: str) -> None:
-    assert found(f'{IDENTITY}<set-variable name="v" value="{value}" />') == []
+    assert rules_with_findings(f'{IDENTITY}<set-variable name="v" value="{value}" />') == []
 
 
 # The cache (R6)
 
 
 def test_a_value_that_is_removed_from_the_cache_is_found() -> None:
-    assert found('<cache-remove-value key="k" />') == ["cache-remove-value"]
-    assert found('<cache-store-value key="k" value="none" duration="30" />') == []
+    assert rules_with_findings('<cache-remove-value key="k" />') == ["cache-remove-value"]
+    assert rules_with_findings('<cache-store-value key="k" value="none" duration="30" />') == []
 
 
 # Variables that may be null: R7
@@ -224,26 +228,35 @@ READ = '<choose><when condition="@({})"><set-method>GET</set-method></when></cho
     ],
 )
 def test_a_response_that_may_not_exist_must_be_read_with_a_default(condition: str) -> None:
-    assert set(found(SEND.format("answer", "true") + READ.format(condition))) == {"response-variable"}
-    assert found(SEND.format("answer", "false") + READ.format(condition)) == []
+    assert set(rules_with_findings(SEND.format("answer", "true") + READ.format(condition))) == {
+        "response-variable"
+    }
+    assert rules_with_findings(SEND.format("answer", "false") + READ.format(condition)) == []
     read = 'context.Variables.GetValueOrDefault<IResponse>("answer") == null'
-    assert found(SEND.format("answer", "true") + READ.format(read)) == []
+    assert rules_with_findings(SEND.format("answer", "true") + READ.format(read)) == []
 
 
 def test_a_token_that_may_not_exist_must_be_read_with_a_default() -> None:
     assertion = (
         '<authentication-managed-identity resource="r" output-token-variable-name="t" ignore-error="true" />'
     )
-    assert found(assertion + READ.format('(string)context.Variables["t"] == ""')) == ["response-variable"]
-    assert found(assertion + READ.format('context.Variables.GetValueOrDefault<string>("t", "") == ""')) == []
+    assert rules_with_findings(assertion + READ.format('(string)context.Variables["t"] == ""')) == [
+        "response-variable"
+    ]
+    assert (
+        rules_with_findings(
+            assertion + READ.format('context.Variables.GetValueOrDefault<string>("t", "") == ""')
+        )
+        == []
+    )
 
 
 def test_two_calls_must_not_share_a_variable() -> None:
     first, second = SEND.format("a", "true"), SEND.format("b", "true")
-    assert found(first + second) == []
-    assert found(first + first) == ["shared-response-variable"]
-    assert found(first, first) == ["shared-response-variable"]
-    assert found(SEND.format("a", "false") * 2) == []
+    assert rules_with_findings(first + second) == []
+    assert rules_with_findings(first + first) == ["shared-response-variable"]
+    assert rules_with_findings(first, first) == ["shared-response-variable"]
+    assert rules_with_findings(SEND.format("a", "false") * 2) == []
 
 
 def test_a_call_in_a_fragment_must_not_share_a_variable_with_another() -> None:

@@ -48,10 +48,10 @@ def successor(flow: Flow, token: str) -> str:
     return answer.json()["refresh_token"]
 
 
-def elsewhere(go: Callable[[], Result]) -> Result:
+def elsewhere(function: Callable[[], Result]) -> Result:
     """Calls a function in another thread, because this one's gateway is waiting for the store."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(go).result()
+        return pool.submit(function).result()
 
 
 def harness_with(**config: str) -> Harness:
@@ -395,7 +395,7 @@ def test_d5_reuse_is_detected_even_with_a_wrong_resource_or_scope(flow: Flow) ->
 
 
 @pytest.mark.parametrize("changed", [{"resource": "https://evil.example"}, {"scope": '"'}], ids=str)
-def test_d5_a_dead_token_is_an_invalid_grant_whatever_else_is_wrong(
+def test_d5_an_unusable_token_is_an_invalid_grant_even_if_more_is_wrong(
     flow: Flow, changed: dict[str, str]
 ) -> None:
     """Clients begin a new sign-in on `invalid_grant` alone."""

@@ -233,7 +233,7 @@ def test_d7_a_grant_that_disappears_during_a_refresh_is_refused(flow: Flow) -> N
     assert refused(flow.refresh(token))
 
 
-def test_d7_an_emptied_cache_is_not_noticed(flow: Flow) -> None:
+def test_d7_an_emptied_cache_has_no_effect(flow: Flow) -> None:
     token = flow.refresh_token()
     for _ in range(3):
         flow.harness.gateway.services.cache.clear()

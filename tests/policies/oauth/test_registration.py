@@ -97,7 +97,7 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
 
 
 @pytest.mark.parametrize(
-    ("member", "requested", "given"),
+    ("member", "requested", "expected"),
     [
         ("grant_types", None, ["authorization_code", "refresh_token"]),
         ("grant_types", ["authorization_code"], ["authorization_code"]),
@@ -109,10 +109,10 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
     ],
 )
 def test_b3_unsupported_metadata_is_left_out(
-    flow: Flow, member: str, requested: object, given: list[str]
+    flow: Flow, member: str, requested: object, expected: list[str]
 ) -> None:
     answer = flow.register(**{member: requested})
-    assert (answer.status, answer.json()[member]) == (201, given)
+    assert (answer.status, answer.json()[member]) == (201, expected)
 
 
 @pytest.mark.parametrize(

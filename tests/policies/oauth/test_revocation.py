@@ -134,10 +134,10 @@ def test_d6_a_token_sent_by_another_client_is_refused_and_revokes_nothing(flow: 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_d6_a_revoked_token_is_unknown_whichever_client_sends_it(flow: Flow, kind: str) -> None:
-    given = tokens(flow)
-    flow.revoke(given["refresh_token"])
+    issued = tokens(flow)
+    flow.revoke(issued["refresh_token"])
     flow.register()
-    assert done(flow.revoke(given[kind]))
+    assert done(flow.revoke(issued[kind]))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def words(page: Response) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("requested", "given"),
+    ("requested", "expected"),
     [
         ("notes.read", "notes.read"),
         ("notes.write", "notes.write"),
@@ -63,9 +63,9 @@ def words(page: Response) -> list[str]:
     ],
 )
 def test_c2_unknown_scopes_are_ignored_and_without_a_known_one_the_default_is_granted(
-    flow: Flow, requested: str | None, given: str
+    flow: Flow, requested: str | None, expected: str
 ) -> None:
-    assert granted(flow, scope=requested, resource=f"{GATEWAY}/notes-mcp") == given
+    assert granted(flow, scope=requested, resource=f"{GATEWAY}/notes-mcp") == expected
 
 
 def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(flow: Flow) -> None:

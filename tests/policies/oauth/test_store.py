@@ -135,7 +135,7 @@ class Step:
     """One step of a sign-in, and the format of its error when the store fails."""
 
     before: Callable[[Flow], object]
-    go: Callable[[Flow, object], Response]
+    send: Callable[[Flow, object], Response]
     error_format: str
 
 
@@ -191,7 +191,7 @@ def test_each_step_makes_exactly_these_calls_to_the_store(flow: Flow) -> None:
         prepared = step.before(flow)
         flow.harness.gateway.services.cache.clear()
         flow.store.calls.clear()
-        step.go(flow, prepared)
+        step.send(flow, prepared)
         assert [" ".join(call) for call in flow.store.calls] == CALLS[name]
 
 
@@ -207,7 +207,7 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
     prepared, cookies, documents = _failed_at(flow, step, number, FAILURES[failure])
     if failure == THROTTLED:
         flow.store.failing |= dict.fromkeys(range(number + 1, number + 3), FAILURES[failure])
-    answer = step.go(flow, prepared)
+    answer = step.send(flow, prepared)
     assert b"cosmos" not in answer.body
     flow.store.failing.clear()
     if (name, number) == ("callback", 2):
@@ -225,7 +225,7 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
         assert answer.header("Set-Cookie") is None
     assert flow.store.documents == documents
     flow.cookies = cookies
-    assert step.go(flow, prepared).status in (200, 201, 302, 303)
+    assert step.send(flow, prepared).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -235,7 +235,7 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
 def test_d7_a_throttled_call_is_repeated(flow: Flow, name: str, number: int, times: int) -> None:
     prepared, _, _ = _failed_at(flow, STEPS[name], number, status(429))
     flow.store.failing |= dict.fromkeys(range(number, number + times), status(429))
-    assert STEPS[name].go(flow, prepared).status in (200, 201, 302, 303)
+    assert STEPS[name].send(flow, prepared).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("failure", [*FAILURES.values(), status(412), status(404)])
@@ -259,7 +259,7 @@ def _failed_at(
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: str, code: int) -> None:
     prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
-    answer = STEPS[name].go(flow, prepared)
+    answer = STEPS[name].send(flow, prepared)
     assert (answer.status, answer.header("Location")) == (400, None)
     assert b"no longer open" in answer.body
     assert flow.store.documents == documents
@@ -270,7 +270,7 @@ def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow:
     """The write found another version, and its author cannot be determined."""
     prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
-    answer = STEPS[name].go(flow, prepared)
+    answer = STEPS[name].send(flow, prepared)
     assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
     assert flow.store.documents == documents
 
@@ -280,7 +280,7 @@ def test_d7_a_step_whose_write_response_was_lost_continues(flow: Flow, name: str
     """The gateway recognizes its own write."""
     prepared = STEPS[name].before(flow)
     flow.store.lost_write = "transactions"
-    assert STEPS[name].go(flow, prepared).status == code
+    assert STEPS[name].send(flow, prepared).status == code
     assert flow.store.lost_write == ""
 
 
@@ -332,7 +332,7 @@ def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, apart:
 def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, name: str) -> None:
     """An internal failure of the gateway is in its log, but not in the response."""
     prepared, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
-    answer = STEPS[name].go(flow, prepared)
+    answer = STEPS[name].send(flow, prepared)
     assert answer.status == 500
     assert b"cosmos" not in answer.body
     if name in ("authorize", "consent page", "allow", "callback"):

@@ -62,7 +62,7 @@ def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -
     """If an open stream does not count (R17), all are opened without an error."""
     flow, token = under(reading)
 
-    async def go() -> tuple[list[int], OutboundResponse, int]:
+    async def scenario() -> tuple[list[int], OutboundResponse, int]:
         flow.served = Stream
         streams = [await open_stream(flow, token) for _ in range(MOST)]
         another = await open_stream(flow, token)
@@ -73,7 +73,7 @@ def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -
         await after.close()
         return statuses, another, after.status
 
-    statuses, another, after = asyncio.run(go())
+    statuses, another, after = asyncio.run(scenario())
     assert (statuses, after) == ([200] * MOST, 200)
     assert another.status == (429 if reading.endswith("until-end") else 200)
 
@@ -81,7 +81,7 @@ def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -
 def test_e4_a_refused_stream_has_a_reason_and_retry_after() -> None:
     flow, token = under("limit-concurrency=until-end")
 
-    async def go() -> OutboundResponse:
+    async def scenario() -> OutboundResponse:
         flow.served = Stream
         streams = [await open_stream(flow, token) for _ in range(MOST)]
         refused = await open_stream(flow, token)
@@ -89,7 +89,7 @@ def test_e4_a_refused_stream_has_a_reason_and_retry_after() -> None:
             await answer.close()
         return refused
 
-    refused = asyncio.run(go())
+    refused = asyncio.run(scenario())
     assert refused.status == 429
     assert dict(refused.headers)["Retry-After"] == "5"
 
@@ -99,21 +99,21 @@ def test_e4_streams_are_limited_for_each_user_separately() -> None:
     flow.tampered = {"oid": "66666666-6666-4666-8666-666666666666"}
     other = flow.token()
 
-    async def go() -> list[int]:
+    async def scenario() -> list[int]:
         flow.served = Stream
         answers = [await open_stream(flow, used) for used in (token, token, other, token)]
         for answer in answers:
             await answer.close()
         return [answer.status for answer in answers]
 
-    assert asyncio.run(go()) == [200, 200, 200, 429]
+    assert asyncio.run(scenario()) == [200, 200, 200, 429]
 
 
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "limit-concurrency=until-end"])
 def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
     flow, token = under(reading)
 
-    async def go() -> bytes:
+    async def scenario() -> bytes:
         flow.served = Stream
         answer = await open_stream(flow, token)
         assert not isinstance(answer.body, bytes)
@@ -121,7 +121,7 @@ def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
         await answer.close()
         return first
 
-    assert asyncio.run(go()) == b"data: {}\n\n"
+    assert asyncio.run(scenario()) == b"data: {}\n\n"
 
 
 @pytest.mark.parametrize("status", [200, 202, 400, 404])
@@ -129,21 +129,21 @@ def test_e4_no_policy_reads_a_successful_response(status: int) -> None:
     flow, token = under("limit-concurrency=until-head")
     stream = Stream(status, "application/json")
 
-    async def go() -> bool:
+    async def scenario() -> bool:
         flow.served = lambda: stream
         answer = await asyncio.wait_for(open_stream(flow, token), 5)
         read = stream.was_read
         await answer.close()
         return read
 
-    assert not asyncio.run(go())
+    assert not asyncio.run(scenario())
 
 
 def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
     """API Management cannot end the stream, but every new request is refused."""
     flow, token = under("limit-concurrency=until-end")
 
-    async def go() -> tuple[bytes, int]:
+    async def scenario() -> tuple[bytes, int]:
         flow.served = Stream
         answer = await open_stream(flow, token)
         flow.store.one("grants")["status"] = "revoked"
@@ -154,7 +154,7 @@ def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
         await answer.close()
         return first, again.status
 
-    assert asyncio.run(go()) == (b"data: {}\n\n", 401)
+    assert asyncio.run(scenario()) == (b"data: {}\n\n", 401)
 
 
 def test_e4_the_refusal_is_a_json_rpc_error() -> None:

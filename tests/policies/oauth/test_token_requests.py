@@ -42,10 +42,10 @@ def redeem_raw(flow: Flow, form: str, **headers: str) -> Response:
     return flow.harness.send("POST", "/token", body=form.encode(), Content_Type=FORM, **headers)
 
 
-def redemption(flow: Flow, given: str, **changed: str | None) -> str:
+def redemption(flow: Flow, issued_code: str, **changed: str | None) -> str:
     parameters = {
         "grant_type": "authorization_code",
-        "code": given,
+        "code": issued_code,
         "client_id": flow.client_id,
         "code_verifier": VERIFIER,
     }
@@ -369,9 +369,9 @@ SCOPES: list[tuple[str, str | None, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("granted", "requested", "given"), SCOPES, ids=str)
+@pytest.mark.parametrize(("granted", "requested", "expected"), SCOPES, ids=str)
 def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
-    flow: Flow, granted: str, requested: str | None, given: str | None
+    flow: Flow, granted: str, requested: str | None, expected: str | None
 ) -> None:
     """Only scopes that were ignored at the authorization endpoint are ignored again."""
     page = flow.consent_page(handle_of(flow.authorize(scope="functions mcp.read mcp.write")))
@@ -379,12 +379,12 @@ def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
     token = flow.redeem(code).json()["refresh_token"]
     flow.store.one("grants")["scope"] = granted
     answer = flow.refresh(token, scope=requested)
-    if given is None:
+    if expected is None:
         assert error_of(answer) == (400, "invalid_scope")
         assert flow.refresh(token).status == 200
         return
-    assert answer.json()["scope"] == given
-    assert flow.claims_of(answer.json()["access_token"])["scope"] == given
+    assert answer.json()["scope"] == expected
+    assert flow.claims_of(answer.json()["access_token"])["scope"] == expected
     assert flow.refresh(answer.json()["refresh_token"]).json()["scope"] == granted
 
 

@@ -67,7 +67,7 @@ def names(page: dict[str, Any]) -> list[str]:
     return [entry["server"]["name"] for entry in page["servers"]]
 
 
-def one(harness: Harness, path: str) -> Response:
+def entry_at(harness: Harness, path: str) -> Response:
     return harness.send("GET", f"/v0.1/servers/{path}")
 
 
@@ -83,7 +83,7 @@ def test_every_server_of_the_stack_has_an_entry(harness: Harness) -> None:
 
 
 def test_an_entry_has_the_addresses_at_the_gateway_and_the_version_of_the_image(harness: Harness) -> None:
-    slack = one(harness, "example.gateway%2Fslack/versions/latest").json()["server"]
+    slack = entry_at(harness, "example.gateway%2Fslack/versions/latest").json()["server"]
 
     assert slack["version"] == "1.3.0"
     assert slack["remotes"] == [
@@ -102,14 +102,14 @@ def test_the_registry_contains_no_secret_and_no_address_behind_the_gateway(harne
 @pytest.mark.parametrize("slash", ["%2F", "%2f", "/"])
 @pytest.mark.parametrize("version", ["1.0.0", "latest"])
 def test_a_version_of_a_server_is_found(harness: Harness, slash: str, version: str) -> None:
-    answer = one(harness, f"example.gateway{slash}functions/versions/{version}")
+    answer = entry_at(harness, f"example.gateway{slash}functions/versions/{version}")
 
     assert answer.status == 200
     assert answer.json() == listed(harness)["servers"][0]
 
 
 def test_the_versions_of_a_server_are_listed(harness: Harness) -> None:
-    answer = one(harness, "example.gateway%2Fjira/versions")
+    answer = entry_at(harness, "example.gateway%2Fjira/versions")
 
     assert names(answer.json()) == ["example.gateway/jira"]
 
@@ -126,7 +126,7 @@ def test_the_versions_of_a_server_are_listed(harness: Harness) -> None:
     ],
 )
 def test_missing_resources_are_not_found(harness: Harness, path: str) -> None:
-    answer = one(harness, path)
+    answer = entry_at(harness, path)
 
     assert (answer.status, answer.json()) == (404, {"error": "Server not found"})
     assert answer.header("Access-Control-Allow-Origin") == "*"
@@ -157,7 +157,7 @@ def test_a_query_that_is_too_long_is_refused(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ({"search": "SLACK"}, NAMES[3:]),
         ({"search": "nothing"}, []),
@@ -166,8 +166,8 @@ def test_a_query_that_is_too_long_is_refused(harness: Harness) -> None:
         ({"updated_since": "2025-08-07T13:15:04.280Z", "include_deleted": "true"}, NAMES),
     ],
 )
-def test_the_list_can_be_searched(harness: Harness, query: dict[str, str], found: list[str]) -> None:
-    assert names(listed(harness, **query)) == found
+def test_the_list_can_be_searched(harness: Harness, query: dict[str, str], expected: list[str]) -> None:
+    assert names(listed(harness, **query)) == expected
 
 
 @pytest.mark.parametrize("path", ["/v0.1/servers", "/v0.1/servers/example.gateway%2Fslack/versions/latest"])
