@@ -47,7 +47,7 @@ def test_letters_next_to_the_refused_ranges_are_accepted(flow: Flow) -> None:
         assert (answer.status, answer.json().get("client_name")) == (201, f"a {letter} b"), ascii(letter)
 
 
-@pytest.mark.parametrize("letter", ["a", "\u00fc", "\uff41", "\U0001f600"])
+@pytest.mark.parametrize("letter", ["a", "\u00fc", "\uff41", "\U0001f600", "\U0001f400", "\U0001f3ff"])
 def test_a_name_has_a_hundred_characters_at_most(flow: Flow, letter: str) -> None:
     assert [flow.register(client_name=letter * length).status for length in (1, 100, 101)] == [201, 201, 400]
 

@@ -157,6 +157,7 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
         "https://0x7f.0.0.1/client.json",
         "https://[::1]/client.json",
         "https://app.example.com./client.json",
+        "https://app.example.com.1/client.json",
         "http://app.example.com/client.json",
     ],
 )
@@ -216,6 +217,11 @@ def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
     page = outcome(flow, Host(document(**changed), **headers))
     assert "This app cannot be identified" in page
     assert words in page
+
+
+def test_b5_the_host_of_the_keys_may_be_written_in_capitals(flow: Flow) -> None:
+    keys = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://APP.example.com/keys"}
+    assert outcome(flow, Host(document(**keys))) == "consent"
 
 
 def test_b5_a_document_has_at_most_10_kb(flow: Flow) -> None:

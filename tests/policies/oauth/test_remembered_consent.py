@@ -1,6 +1,7 @@
 """Remembered consent: its user, request and lifetime, and the clients that need consent each time."""
 
 import functools
+import hashlib
 import json
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.harness import Harness, Response
-from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, end_of, service_with, unreachable
+from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, encoded, end_of, service_with, unreachable
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
 
 DAY = 86400
@@ -208,6 +209,22 @@ def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Fl
     answer = start(flow)
     flow.cookies = {name: value for name, value in flow.cookies.items() if "callback" not in name}
     assert flow.callback(answer).status == 403
+
+
+def test_c6_a_stored_consent_of_an_app_on_the_users_machine_is_ignored(flow: Flow) -> None:
+    """The gateway stores none; one that is in the store for whatever reason does not replace the page."""
+    assert consent_is_shown(flow)
+    (kept,) = flow.store.of("consents")
+    redirect_uri = "http://localhost:5/callback"
+    named = "|".join((kept["sub"], kept["clientDocumentId"], redirect_uri, kept["resource"], kept["scope"]))
+    name = encoded(hashlib.sha256(named.encode()).digest())
+    flow.store.documents[("consents", name)] = kept | {"id": name, "redirectUri": redirect_uri}
+    assert start(flow, redirect_uri=redirect_uri).status == 200
+
+
+def test_c6_without_a_cookie_of_a_user_no_consent_is_looked_up(flow: Flow) -> None:
+    assert start(flow).status == 200
+    assert ("GET", "consents") not in flow.store.calls
 
 
 def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
