@@ -69,9 +69,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--backend", required=True)
     parser.add_argument("--key", required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(service(given.backend, given.key), given.port))
+        runner.run(_serve(service(arguments.backend, arguments.key), arguments.port))
 
 
 async def _serve(served: Service, port: int) -> None:

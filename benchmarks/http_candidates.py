@@ -70,12 +70,12 @@ def _uvicorn_server(parser: str) -> Callable[[int], Awaitable[None]]:
 
 
 async def _parser_server(port: int) -> None:
-    """An own protocol with httptools' parser."""
+    """This project's own protocol with httptools' parser."""
     await _serve(_Httptools, port)
 
 
 async def _aiohttp_parser_server(port: int) -> None:
-    """An own protocol with aiohttp's parser."""
+    """This project's own protocol with aiohttp's parser."""
     await _serve(_AiohttpParser, port)
 
 

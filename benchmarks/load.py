@@ -59,8 +59,8 @@ class Connection(asyncio.Protocol):
     """One connection; `exchange` sends a request and waits for the whole response."""
 
     def __init__(self) -> None:
-        self._got = bytearray()
-        self._need = -1
+        self._received = bytearray()
+        self._expected_length = -1
         self._done: asyncio.Future[bytes] | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -72,19 +72,19 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(WrongAnswerError(f"the connection was closed: {exc}"))
 
     def data_received(self, data: bytes) -> None:
-        self._got += data
-        if self._need < 0:
-            end = self._got.find(b"\r\n\r\n")
+        self._received += data
+        if self._expected_length < 0:
+            end = self._received.find(b"\r\n\r\n")
             if end < 0:
                 return
-            head = bytes(self._got[:end]).lower()
+            head = bytes(self._received[:end]).lower()
             length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-            self._need = end + 4 + int(length) if length else 0
-        if self._need and len(self._got) < self._need:
+            self._expected_length = end + 4 + int(length) if length else 0
+        if self._expected_length and len(self._received) < self._expected_length:
             return
-        if not self._need and not self._got.endswith(b"0\r\n\r\n"):
+        if not self._expected_length and not self._received.endswith(b"0\r\n\r\n"):
             return
-        answer, self._got, self._need = bytes(self._got), bytearray(), -1
+        answer, self._received, self._expected_length = bytes(self._received), bytearray(), -1
         if self._done is not None and not self._done.done():
             self._done.set_result(answer)
 

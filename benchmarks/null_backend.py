@@ -14,7 +14,11 @@ from typing import cast
 
 import uvloop
 
-_TOOL = {"name": "echo", "description": "Says so.", "inputSchema": {"type": "object", "properties": {}}}
+_TOOL = {
+    "name": "echo",
+    "description": "Returns a constant.",
+    "inputSchema": {"type": "object", "properties": {}},
+}
 _RESULTS = {
     "initialize": {
         "protocolVersion": "2025-06-18",

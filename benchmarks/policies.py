@@ -97,26 +97,28 @@ def main() -> None:
     gc.collect()  # The evaluation leaves many objects, which must not be collected during the measurement.
     start = time.process_time()
     backends = _Backends()
-    made = Gateway(service, network=backends, identity=_Identity(), clock=Clock())
+    engine = Gateway(service, network=backends, identity=_Identity(), clock=Clock())
     load = time.process_time() - start
     requests = {
         "an authorized tools/call": _request(service, "valid"),
         "the same with an invalid token": _request(service, "invalid"),
         "no token": _request(service, None),
     }
-    rows = [asyncio.run(_row(made, name, request, arguments.requests)) for name, request in requests.items()]
+    rows = [
+        asyncio.run(_row(engine, name, request, arguments.requests)) for name, request in requests.items()
+    ]
     backends.answer = _jira_tools()
     for name, message in _MESSAGES.items():
         request = _request(service, "valid", "jira", message)
-        rows.append(asyncio.run(_row(made, name, request, arguments.requests // 10)))
+        rows.append(asyncio.run(_row(engine, name, request, arguments.requests // 10)))
     columns = ("", "status", "median", "least")
     show("CPU of the policies of one request, in milliseconds", columns, rows, before)
-    expressions = len({id(placed.expression) for placed in made.expressions})
-    size = f"{len(made.statements):,} statements, {expressions:,} different expressions"
+    expressions = len({id(placed.expression) for placed in engine.expressions})
+    size = f"{len(engine.statements):,} statements, {expressions:,} different expressions"
     show("Loading the policies of the dev stack", ("", "CPU ms"), [(size, f"{load * 1000:.0f}")])
     if arguments.profile:
         profile = cProfile.Profile()
-        asyncio.run(_profiled(profile, made, requests["an authorized tools/call"]))
+        asyncio.run(_profiled(profile, engine, requests["an authorized tools/call"]))
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)
 
 
@@ -181,14 +183,14 @@ def _token(service: Service, server: str) -> str:
     return jwe.encrypt_compact(header, json.dumps(claims).encode(), secret, algorithms=_ALGORITHMS)
 
 
-async def _row(made: Gateway, name: str, request: InboundRequest, count: int) -> tuple[str, ...]:
+async def _row(engine: Gateway, name: str, request: InboundRequest, count: int) -> tuple[str, ...]:
     say(name)
-    answer = await made.handle(request)
-    await _repeat(made.handle, request, 100)
+    answer = await engine.handle(request)
+    await _repeat(engine.handle, request, 100)
     batches = []
     for _ in range(_BATCHES):
         start = time.process_time()
-        await _repeat(made.handle, request, count // _BATCHES)
+        await _repeat(engine.handle, request, count // _BATCHES)
         batches.append((time.process_time() - start) / (count // _BATCHES) * 1000)
     return name, str(answer.status), f"{median(batches):.3f}", f"{min(batches):.3f}"
 
@@ -198,10 +200,10 @@ async def _repeat(handle: Callable[[InboundRequest], Awaitable[object]], request
         await handle(request)
 
 
-async def _profiled(profile: cProfile.Profile, made: Gateway, request: InboundRequest) -> None:
+async def _profiled(profile: cProfile.Profile, engine: Gateway, request: InboundRequest) -> None:
     # Each run has its own event loop, because objects of the first loop cannot be used in a later one.
     with profile:
-        await _repeat(made.handle, request, 500)
+        await _repeat(engine.handle, request, 500)
 
 
 if __name__ == "__main__":

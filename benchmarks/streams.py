@@ -153,11 +153,11 @@ async def _open(target: Target, count: int) -> list[_Stream]:
     request = target.request()
     streams: list[_Stream] = []
     for start in range(0, count, _OPENED_AT_ONCE):
-        some = range(start, min(start + _OPENED_AT_ONCE, count))
-        made = [await loop.create_connection(lambda: _Stream(request), *target.address) for _ in some]
-        streams += [stream for _, stream in made]
+        batch = range(start, min(start + _OPENED_AT_ONCE, count))
+        connections = [await loop.create_connection(lambda: _Stream(request), *target.address) for _ in batch]
+        streams += [stream for _, stream in connections]
         async with asyncio.timeout(_LONGEST_WAIT):
-            await asyncio.gather(*(stream.opened for _, stream in made))
+            await asyncio.gather(*(stream.opened for _, stream in connections))
     return streams
 
 

@@ -28,11 +28,11 @@ def main() -> None:
     make = plan.make
 
     def without_functions(options: Options, state: StateFolder) -> Plan:
-        made = make(options, state)
-        assert made.function_app is not None
+        plan_of_the_stack = make(options, state)
+        assert plan_of_the_stack.function_app is not None
         backend = Upstream(service="functions", base_url=f"http://127.0.0.1:{arguments.backend}")
-        hosts = {**made.hosts, made.function_app.host: backend}
-        return replace(made, function_app=None, blob_accounts={}, hosts=hosts)
+        hosts = {**plan_of_the_stack.hosts, plan_of_the_stack.function_app.host: backend}
+        return replace(plan_of_the_stack, function_app=None, blob_accounts={}, hosts=hosts)
 
     vars(plan)["make"] = without_functions
     # A single user makes all calls and opens all streams.

@@ -141,7 +141,7 @@ class Plan:
 
         Args:
             values: named values by name; those not given get a placeholder.
-            urls: origins of the MCP servers by name; likewise.
+            urls: origins of the MCP servers by name; those not given get a placeholder.
         """
         values, urls = values or {}, urls or {}
         return engine.Service(

@@ -36,11 +36,11 @@ def differences(
         deployed: texts by document id, from Azure Resource Manager.
         locate: the source location of a line of a rendered text, as words.
     """
-    found = [
+    differences = [
         Difference(document=document, problem="is missing")
         for document in sorted(rendered.keys() - deployed.keys())
     ]
-    found += [
+    differences += [
         Difference(document=document, problem="is not part of this stack")
         for document in sorted(deployed.keys() - rendered.keys())
     ]
@@ -49,8 +49,8 @@ def differences(
         if here != there:
             place = locate(rendered[document], first_difference(rendered[document], deployed[document]))
             how = f"differs from {place} on (SHA-256 {there[:12]} instead of {here[:12]})"
-            found.append(Difference(document=document, problem=how))
-    return tuple(found)
+            differences.append(Difference(document=document, problem=how))
+    return tuple(differences)
 
 
 @lru_cache(maxsize=256)

@@ -63,7 +63,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
     containers = [
         container for container in containers if tags.items() <= (container.get("tags") or {}).items()
     ]
-    found = [
+    apps = [
         App(
             id=str(site["id"]),
             name=str(site["name"]),
@@ -79,7 +79,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
         configuration = (container.get("properties") or {}).get("configuration") or {}
         ingress = configuration.get("ingress") or {}
         own = [str(ingress["fqdn"])] if ingress.get("external") and ingress.get("fqdn") else []
-        found.append(
+        apps.append(
             App(
                 id=str(container["id"]),
                 name=name,
@@ -88,7 +88,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
                 is_site=False,
             )
         )
-    return tuple(found)
+    return tuple(apps)
 
 
 async def _routes(manager: ResourceManager, scope: str) -> Mapping[str, list[str]]:

@@ -210,9 +210,9 @@ def _show_clients(clients: Sequence[Client], *, as_json: bool) -> None:
     _table(rows, "No clients found.")
 
 
-def _table(rows: Sequence[Mapping[str, str]], nothing: str) -> None:
+def _table(rows: Sequence[Mapping[str, str]], message_if_empty: str) -> None:
     if not rows:
-        typer.echo(nothing)
+        typer.echo(message_if_empty)
         return
     console = Console(highlight=False, markup=False)
     console = console if console.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)

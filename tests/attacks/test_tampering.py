@@ -94,7 +94,7 @@ def test_e1_a_token_combined_from_two_tokens_is_refused(flow: Flow) -> None:
     for chosen in itertools.product((0, 1), repeat=3):
         if len(set(chosen)) == 1:
             continue
-        parts = [(first, second)[which][place] for which, place in zip(chosen, (2, 3, 4), strict=True)]
+        parts = [(first, second)[index][place] for index, place in zip(chosen, (2, 3, 4), strict=True)]
         assert plain(flow.call(".".join([first[0], "", *parts]))) == bad
 
 

@@ -244,9 +244,9 @@ SHOTS: dict[str, tuple[str, int, Scheme]] = {
 def test_the_screenshots_of_the_documentation_can_be_taken(
     page_for: Callable[[str], Page], tmp_path: Path, name: str
 ) -> None:
-    which, width, scheme = SHOTS[name]
-    page = page_for(which)
-    show(page, response_of(which), width=width, scheme=scheme)
+    page_name, width, scheme = SHOTS[name]
+    page = page_for(page_name)
+    show(page, response_of(page_name), width=width, scheme=scheme)
     folder = ROOT / "docs" if os.environ.get("DOCS_SCREENSHOTS") else tmp_path
     target = folder / f"{name}.png"
     page.screenshot(path=target, full_page=True)

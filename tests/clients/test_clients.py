@@ -59,9 +59,9 @@ def use_tools(talk: Conversation) -> None:
 
 def use_tools_again(talk: Conversation) -> None:
     """The client reads the snippet that it saved before."""
-    (got,) = talk.until("end")
-    assert got["tool"] == "get_snippet"
-    assert "kept" in got["text"]
+    (result,) = talk.until("end")
+    assert result["tool"] == "get_snippet"
+    assert "kept" in result["text"]
 
 
 def address(twin: RunningTwin, transport: str) -> str:

@@ -276,13 +276,13 @@ def _still_mentioned(call: Call, account: Account) -> str | None:
     """
     if not call.is_of("apimanagement:NamedValue", "apimanagement:PolicyFragment"):
         return None
-    name, which = call.id.rpartition("/")[2], 0 if call.is_of("apimanagement:NamedValue") else 1
+    name, kind = call.id.rpartition("/")[2], 0 if call.is_of("apimanagement:NamedValue") else 1
     service = _service(call.id).lower()
     for existing in account.resources.values():
         if (
             existing.type.endswith(_POLICIES)
             and existing.id.lower().startswith(f"{service}/")
-            and name in _mentions(str(existing.inputs.get("value", "")))[which]
+            and name in _mentions(str(existing.inputs.get("value", "")))[kind]
         ):
             return f"400 ValidationError: {name!r} is in use by {existing.id}."
     return None

@@ -1,4 +1,4 @@
-"""Secrets in a stack's configuration, and generated keys, are nowhere in clear text."""
+"""No file or output has a secret of a stack's configuration, or a generated key, in clear text."""
 
 import json
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ def _problems() -> Mapping[str, list[str]]:
         for name, columns in tables.items()
     }
     queries = {name: kql.query(name) for name in NAMES} | PLANTED
-    made = subprocess.run(
+    completed = subprocess.run(
         [node.node(), _HERE / "parse.js"],
         input=json.dumps({"tables": schemas, "queries": queries}),
         capture_output=True,
@@ -44,7 +44,7 @@ def _problems() -> Mapping[str, list[str]]:
         check=True,
         timeout=100,
     )
-    return json.loads(made.stdout)
+    return json.loads(completed.stdout)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,9 +76,12 @@ _Measured = dict[str, tuple[float, frozenset[coverage.Point]]]
 
 def _save(measured: _Measured, file: Path) -> None:
     points = {
-        point: number for number, point in enumerate({each for _, some in measured.values() for each in some})
+        point: number
+        for number, point in enumerate({point for _, covered in measured.values() for point in covered})
     }
-    tests = {name: [seconds, [points[each] for each in some]] for name, (seconds, some) in measured.items()}
+    tests = {
+        name: [seconds, [points[point] for point in covered]] for name, (seconds, covered) in measured.items()
+    }
     file.write_text(json.dumps({"points": [astuple(point) for point in points], "tests": tests}))
 
 

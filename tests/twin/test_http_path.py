@@ -157,15 +157,15 @@ NOT_ASCII = "größe ✓".encode() + b" \xe9\xff\x80"
 
 
 def test_header_bytes_are_passed_on_unchanged_in_both_directions(path: Path) -> None:
-    got: list[bytes] = []
+    heads: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        got.append(await head_of(reader))
+        heads.append(await head_of(reader))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Back: " + NOT_ASCII + b"\r\n\r\n")
 
     answer = path.ask(script, GET[:-2] + b"X-Out: " + NOT_ASCII + b"\r\n\r\n")
     assert answer.values("x-back") == [NOT_ASCII]
-    assert b"X-Out: " + NOT_ASCII + b"\r\n" in got[0]
+    assert b"X-Out: " + NOT_ASCII + b"\r\n" in heads[0]
 
 
 @pytest.mark.parametrize(

@@ -81,15 +81,15 @@ class TokenEndpoint:
         grant = self._grants.redeem_refresh_token(app, token)
         scopes = grant.scopes
         if "scope" in form or "resource" in form:
-            asked, _ = read_scopes({"scope": " ".join(grant.scopes)} | form, app, self._directory)
-            beyond = [scope for scope in asked if scope not in grant.scopes]
+            requested, _ = read_scopes({"scope": " ".join(grant.scopes)} | form, app, self._directory)
+            beyond = [scope for scope in requested if scope not in grant.scopes]
             if beyond:
                 raise EntraError(
                     65001,
                     "invalid_grant",
                     f"The user or administrator has not consented to {' '.join(beyond)} for the application.",
                 )
-            scopes = asked
+            scopes = requested
         return self._delegated(grant, app, scopes)
 
     def _client_credentials(self, form: dict[str, str], app: Application) -> dict[str, object]:

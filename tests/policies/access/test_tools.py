@@ -269,8 +269,8 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
     def answer(method: str | None, name: str | None, body: object = None) -> tuple[int, int | None]:
         mirrored = {"Mcp_Method": method, "Mcp_Name": name, "MCP_Protocol_Version": STATELESS}
         headers = {key: value for key, value in mirrored.items() if value is not None}
-        got = send(flow, token, call("read") if body is None else body, **headers)
-        return got.status, got.json().get("error", {}).get("code")
+        response = send(flow, token, call("read") if body is None else body, **headers)
+        return response.status, response.json().get("error", {}).get("code")
 
     assert answer("tools/call", "read") == (200, None)
     assert answer("tools/call", "write") == (400, -32020)

@@ -9,7 +9,7 @@ using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
-/// The time stands still at the second that the Python side uses too.
+/// The time is fixed to the second that the Python code also uses.
 public static class Clock
 {
     public static DateTime UtcNow { get { return new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddSeconds(1700000000); } }

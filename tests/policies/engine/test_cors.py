@@ -85,8 +85,8 @@ def test_every_response_to_an_actual_request_has_the_cors_headers() -> None:
 
 def test_a_foreign_origin_gets_an_empty_response_to_get_and_no_cors_headers_to_post() -> None:
     harness = harness_with(policies(cors()))
-    got = harness.send("GET", Origin="https://evil.example")
-    assert (got.status, got.body, harness.network.sent) == (200, b"", [])
+    response = harness.send("GET", Origin="https://evil.example")
+    assert (response.status, response.body, harness.network.sent) == (200, b"", [])
     posted = harness.send("POST", body=b"x", Origin="https://evil.example")
     assert (posted.body, posted.header("Access-Control-Allow-Origin")) == (b"from the backend", None)
     lenient = harness_with(policies(cors(terminate="false")))

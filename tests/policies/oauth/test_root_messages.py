@@ -124,23 +124,23 @@ def test_an_unreachable_server_is_reported_with_the_gateways_error(
         return _answer(sent)
 
     harness.network.answer = answer
-    got = message(harness, f"{GATEWAY}/notes-mcp")
-    assert got.status == status
-    assert refusal_of(got.json()) == "server_error"
-    assert b"ca-notes" not in got.body
+    response = message(harness, f"{GATEWAY}/notes-mcp")
+    assert response.status == status
+    assert refusal_of(response.json()) == "server_error"
+    assert b"ca-notes" not in response.body
 
 
 @pytest.mark.parametrize("path", ["mcp", "notes-mcp", "tasks-mcp"])
 def test_each_server_has_metadata_of_its_own(harness: Harness, path: str) -> None:
     for below in ("", "/sse"):
-        got = harness.send("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
-        assert got.json()["resource"] == f"{GATEWAY}/{path}{below}"
+        response = harness.send("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
+        assert response.json()["resource"] == f"{GATEWAY}/{path}{below}"
     assert harness.send("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
 def test_a_server_without_an_event_stream_has_no_metadata_for_its_path(harness: Harness) -> None:
-    got = harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp")
-    assert got.json()["resource"] == f"{GATEWAY}/web-mcp"
+    response = harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp")
+    assert response.json()["resource"] == f"{GATEWAY}/web-mcp"
     assert harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
 
 
@@ -211,11 +211,11 @@ FOR_FUNCTIONS = "azmcpcs=0123456789abcdef"
 FOR_CONTAINERS = "sessionId=0123456789abcdef"
 
 
-def challenged(got: Response) -> str:
+def challenged(answer: Response) -> str:
     """The path whose metadata a challenge names."""
-    assert got.status == 401
+    assert answer.status == 401
     match = re.search(
-        r'resource_metadata="[^"]*/oauth-protected-resource([^"]*)"', got.header("WWW-Authenticate") or ""
+        r'resource_metadata="[^"]*/oauth-protected-resource([^"]*)"', answer.header("WWW-Authenticate") or ""
     )
     assert match
     return match[1]
@@ -248,9 +248,9 @@ def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
     harness: Harness, query: str, audience: str, path: str
 ) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
-    got = harness.send("POST", "/message", query, body=b"{}", Authorization=bearer)
-    assert challenged(got) == path
-    assert 'error="invalid_token"' in (got.header("WWW-Authenticate") or "")
+    answer = harness.send("POST", "/message", query, body=b"{}", Authorization=bearer)
+    assert challenged(answer) == path
+    assert 'error="invalid_token"' in (answer.header("WWW-Authenticate") or "")
     assert forwarded(harness) == []
 
 
@@ -275,7 +275,7 @@ def test_e4a_without_a_parameter_the_audience_selects_the_server(harness: Harnes
 
 
 def test_e1_a_valid_token_with_another_method_results_in_405(harness: Harness) -> None:
-    got = harness.send(
+    answer = harness.send(
         "PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}"
     )
-    assert (got.status, got.header("Allow")) == (405, "POST, OPTIONS")
+    assert (answer.status, answer.header("Allow")) == (405, "POST, OPTIONS")
