@@ -1,4 +1,4 @@
-// The AI SDK's MCP client: signs in, uses tools, and goes on when its token has expired.
+// The AI SDK's MCP client: signs in, uses tools, and continues when its token has expired.
 import { createInterface } from 'node:readline';
 import { auth, createMCPClient, UnauthorizedError } from '@ai-sdk/mcp';
 

@@ -1,4 +1,4 @@
-// Codex CLI: signs in by its command, then its app server lists and calls tools without a model.
+// Codex CLI: signs in with its command; then its app server lists and calls tools without a model.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -52,7 +52,7 @@ class AppServer {
     }
 }
 
-// By itself it signs in with a metadata document of chatgpt.com, which a twin without the internet cannot fetch.
+// By default it signs in with a metadata document of chatgpt.com, which a twin without the internet cannot fetch.
 const login = ['mcp', 'login', 'gateway', '--oauth-client-registration', 'dcr'];
 await promisify(execFile)(process.execPath, [...codex, ...login]);
 let server = new AppServer();
@@ -64,7 +64,7 @@ await server.call('save_snippet', { snippetname: 'greeting', snippet: 'kept' });
 await server.stop();
 say({ waiting: true });
 const later = await new Promise((done) => createInterface({ input: process.stdin }).once('line', done));
-// It knows by its own clock when a stored token expires; the token is made older instead of the clock.
+// It compares the expiry of a stored token with its own clock, so the test makes the token older.
 const file = `${home}/.credentials.json`;
 const stored = JSON.parse(readFileSync(file, 'utf8'));
 for (const credentials of Object.values(stored)) credentials.expires_at -= 1000 * later;

@@ -15,7 +15,7 @@ const context = {
     isTrustedFolder: () => true
 };
 
-// Before it opens the browser it asks on the terminal whether it may.
+// Before it opens the browser, it asks for permission on the terminal.
 process.stdin.unshift('y\n');
 const connect = () => connectToMcpServer('1.0.0', 'gateway', config, false, workspace, context);
 let client = await connect();
@@ -30,7 +30,7 @@ say({ waiting: true });
 const later = await new Promise((done) => createInterface({ input: process.stdin }).once('line', done));
 const clock = Date.now;
 Date.now = () => clock() + 1000 * later;
-// The session in which it signed in keeps its first access token; a later one takes what is stored, and refreshes it.
+// The session in which it signed in keeps its first access token; a later session reads the stored token and refreshes it.
 await client.close();
 client = await connect();
 await call('get_snippet', { snippetname: 'greeting' });

@@ -1,4 +1,4 @@
-// The Go SDK: signs in, uses tools, and goes on when its access token has expired.
+// The Go SDK: signs in, uses tools, and continues when its access token has expired.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// MCP Inspector on the command line, each step a run of its own. It opens the system's browser itself.
+// MCP Inspector on the command line, with a separate run for each step. It opens the system's browser itself.
 import { execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ const say = (fact) => console.log(JSON.stringify(fact));
 
 process.env.MCP_STORAGE_DIR = `${process.env.HOME}/inspector`;
 process.env.MCP_INSPECTOR_SECRET_STORE = 'file';
-// Without a terminal it signs in only when it thinks that it can open a browser.
+// Without a terminal it signs in only if it detects that it can open a browser.
 process.env.MCP_AUTO_OPEN_ENABLED = 'true';
 process.env.MCP_OAUTH_CALLBACK_URL = `http://127.0.0.1:${process.env.CALLBACK_PORT}/oauth/callback`;
 

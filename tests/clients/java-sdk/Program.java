@@ -1,4 +1,4 @@
-// The Java SDK, which takes a bearer token from its host: uses tools, and goes on with the next token.
+// The Java SDK, which takes a bearer token from its host: uses tools, and continues with the next token.
 
 import io.modelcontextprotocol.client.McpClient;
 import io.modelcontextprotocol.client.transport.HttpClientSseClientTransport;

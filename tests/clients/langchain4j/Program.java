@@ -1,4 +1,4 @@
-// LangChain4j, which takes a bearer token from its host: uses tools, and goes on with the next token.
+// LangChain4j, which takes a bearer token from its host: uses tools, and continues with the next token.
 
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.mcp.client.DefaultMcpClient;

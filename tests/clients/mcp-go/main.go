@@ -1,4 +1,4 @@
-// mcp-go with the scopes of its own example: signs in, uses tools, and goes on when its access token has expired.
+// mcp-go with the scopes of its own example: signs in, uses tools, and continues when its access token has expired.
 package main
 
 import (
@@ -41,7 +41,7 @@ func check(err error) {
 	}
 }
 
-// tokens keeps a token by a clock that can be moved.
+// tokens stores a token and checks its expiry with a clock that tests can move.
 type tokens struct {
 	*transport.MemoryTokenStore
 	passed time.Duration

@@ -1,5 +1,5 @@
-// mcp-remote between a host that speaks stdio only and the server. It opens the system's browser itself, and tries
-// streamable HTTP before SSE at any address.
+// mcp-remote between the server and a host that supports only stdio. It opens the system's browser itself, and tries
+// streamable HTTP before SSE at every URL.
 import { createInterface } from 'node:readline';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';

@@ -1,4 +1,4 @@
-// MCPJam: signs in, connects with its manager, and goes on when its access token has expired.
+// MCPJam: signs in, connects with its manager, and continues when its access token has expired.
 import { createInterface } from 'node:readline';
 
 import { MCPClientManager, runOAuthLogin } from '@mcpjam/sdk';

@@ -1,4 +1,4 @@
-// mcporter on the command line, each step a run of its own. It opens the system's browser itself.
+// mcporter on the command line, with a separate run for each step. It opens the system's browser itself.
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';

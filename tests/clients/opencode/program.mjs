@@ -1,4 +1,5 @@
-// opencode: signs in by its command; then its agent lists and calls tools, as a model that this program serves asks.
+// opencode: signs in with its command; then its agent calls the tools that a model requests. This program is the model's
+// server.
 import { execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -10,7 +11,7 @@ const say = (fact) => console.log(JSON.stringify(fact));
 const opencode = `${import.meta.dirname}/node_modules/opencode-${process.platform}-${process.arch}/bin/opencode`;
 const home = process.env.HOME;
 
-// The model: asks for one tool after the other, and is done when all have answered.
+// The model requests one tool after the other, and ends when all of them have returned results.
 let script = [];
 let listed = false;
 async function answer(request, response) {
@@ -61,7 +62,7 @@ writeFileSync(
 );
 const options = { cwd: home, env: { ...process.env, OPENCODE_DISABLE_MODELS_FETCH: '1' } };
 
-/** Runs the agent; the model asks for these tools. */
+/** Runs the agent; the model requests these tools. */
 function run(...calls) {
     script = calls;
     const process_ = spawn(opencode, ['run', 'Use the tools.'], { ...options, stdio: ['ignore', 'inherit', 'inherit'] });

@@ -1,4 +1,4 @@
-//! rmcp before 1.0: signs in, uses tools, and goes on with a token that its application renews.
+//! rmcp before 1.0: signs in, uses tools, and continues with a token that its application renews.
 
 use std::io::stdin;
 
@@ -52,7 +52,7 @@ async fn main() {
     call(&client, "save_snippet", json!({"snippetname": "greeting", "snippet": "kept"})).await;
     println!("{}", json!({"waiting": true}));
     listen();
-    // It takes a token as valid for ever unless its life is 0 seconds, so the application renews it.
+    // It treats a token as valid forever unless its lifetime is 0 seconds, so the application renews it.
     manager.lock().await.refresh_token().await.unwrap();
     call(&client, "get_snippet", json!({"snippetname": "greeting"})).await;
     client.cancel().await.unwrap();

@@ -1,4 +1,4 @@
-//! rmcp: signs in, uses tools, and goes on when its access token has expired.
+//! rmcp: signs in, uses tools, and continues when its access token has expired.
 
 mod sign_in;
 
@@ -17,7 +17,7 @@ use url::Url;
 
 pub const CALLBACK: &str = "http://127.0.0.1:45323/callback";
 
-/// Keeps a token by a clock that can be moved.
+/// Stores a token and checks its expiry with a clock that tests can move.
 #[derive(Clone, Default)]
 pub struct Store {
     kept: Arc<InMemoryCredentialStore>,
@@ -50,7 +50,7 @@ fn listen() -> String {
     line.trim().to_owned()
 }
 
-/// Opens a page; gives the address at which the browser ended.
+/// Opens a page; returns the URL at which the browser stopped.
 pub fn ask(address: &str) -> Url {
     println!("{}", json!({"open": address}));
     Url::parse(&listen()).unwrap()

@@ -1,4 +1,4 @@
-// Spring Security's discovery of an issuer, which the sign-in of its MCP clients begins with.
+// Spring Security's discovery of an issuer, the first step of a sign-in of its MCP clients.
 
 import org.springframework.security.oauth2.client.registration.ClientRegistrations;
 

@@ -1,4 +1,4 @@
-// The TypeScript client 2.x: signs in, uses tools, and goes on when its token has expired.
+// The TypeScript client 2.x: signs in, uses tools, and continues when its token has expired.
 import { createInterface } from 'node:readline';
 import { Client, SSEClientTransport, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
 

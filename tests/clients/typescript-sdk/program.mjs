@@ -1,4 +1,4 @@
-// The TypeScript SDK with the provider of its own example: signs in, uses tools, and goes on when its token has expired.
+// The TypeScript SDK with the provider of its own example: signs in, uses tools, and continues when its token has expired.
 import { createInterface } from 'node:readline';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';

@@ -1,4 +1,4 @@
-// Runs compiled policy expressions: reads cases from a file, writes one answer a line.
+// Runs compiled policy expressions: reads cases from a file, writes one answer per line.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -17,14 +17,14 @@ public static class Clock
 
 public class GivenUrl : IUrl
 {
-    readonly JObject given;
-    public GivenUrl(JObject given) { this.given = given; }
-    public string Scheme { get { return (string)given["scheme"]; } }
-    public string Host { get { return (string)given["host"]; } }
-    public int Port { get { return (int)given["port"]; } }
-    public string Path { get { return (string)given["path"]; } }
-    public string QueryString { get { return (string)given["queryString"]; } }
-    public IReadOnlyDictionary<string, string[]> Query { get { return Given.Lists(given["query"], StringComparer.Ordinal); } }
+    readonly JObject json;
+    public GivenUrl(JObject json) { this.json = json; }
+    public string Scheme { get { return (string)json["scheme"]; } }
+    public string Host { get { return (string)json["host"]; } }
+    public int Port { get { return (int)json["port"]; } }
+    public string Path { get { return (string)json["path"]; } }
+    public string QueryString { get { return (string)json["queryString"]; } }
+    public IReadOnlyDictionary<string, string[]> Query { get { return Given.Lists(json["query"], StringComparer.Ordinal); } }
 }
 
 public class GivenBody : IMessageBody
@@ -44,26 +44,26 @@ public class GivenBody : IMessageBody
 
 public class GivenResponse : IResponse
 {
-    readonly JObject given;
-    public GivenResponse(JObject given) { this.given = given; }
-    public IMessageBody Body { get { return Given.Body(given); } }
-    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(given["headers"], StringComparer.OrdinalIgnoreCase); } }
-    public int StatusCode { get { return (int)given["status"]; } }
-    public string StatusReason { get { return (string)given["reason"]; } }
+    readonly JObject json;
+    public GivenResponse(JObject json) { this.json = json; }
+    public IMessageBody Body { get { return Given.Body(json); } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public int StatusCode { get { return (int)json["status"]; } }
+    public string StatusReason { get { return (string)json["reason"]; } }
 }
 
 public class GivenRequest : IRequest
 {
-    readonly JObject given;
-    public GivenRequest(JObject given) { this.given = given; }
-    public IMessageBody Body { get { return Given.Body(given); } }
+    readonly JObject json;
+    public GivenRequest(JObject json) { this.json = json; }
+    public IMessageBody Body { get { return Given.Body(json); } }
     public X509Certificate2 Certificate { get { return null; } }
-    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(given["headers"], StringComparer.OrdinalIgnoreCase); } }
-    public string IpAddress { get { return (string)given["ip"]; } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public string IpAddress { get { return (string)json["ip"]; } }
     public IReadOnlyDictionary<string, string> MatchedParameters { get { return new Dictionary<string, string>(); } }
-    public string Method { get { return (string)given["method"]; } }
+    public string Method { get { return (string)json["method"]; } }
     public IUrl OriginalUrl { get { return Url; } }
-    public IUrl Url { get { return new GivenUrl((JObject)given["url"]); } }
+    public IUrl Url { get { return new GivenUrl((JObject)json["url"]); } }
 }
 
 public class GivenOperation : IOperation
@@ -77,11 +77,11 @@ public class GivenOperation : IOperation
 
 public class GivenError : ILastError
 {
-    readonly JObject given;
-    public GivenError(JObject given) { this.given = given; }
-    public string Source { get { return (string)given["source"]; } }
-    public string Reason { get { return (string)given["reason"]; } }
-    public string Message { get { return (string)given["message"]; } }
+    readonly JObject json;
+    public GivenError(JObject json) { this.json = json; }
+    public string Source { get { return (string)json["source"]; } }
+    public string Reason { get { return (string)json["reason"]; } }
+    public string Message { get { return (string)json["message"]; } }
     public string Scope { get { return ""; } }
     public string Section { get { return ""; } }
     public string Path { get { return ""; } }
@@ -90,17 +90,17 @@ public class GivenError : ILastError
 
 public class Given : IContext
 {
-    readonly JObject given;
-    public Given(JObject given) { this.given = given; }
+    readonly JObject json;
+    public Given(JObject json) { this.json = json; }
     public IApi Api { get { return null; } }
     public IDeployment Deployment { get { return null; } }
     public TimeSpan Elapsed { get { return TimeSpan.Zero; } }
-    public ILastError LastError { get { return new GivenError((JObject)given["lastError"]); } }
-    public IOperation Operation { get { return new GivenOperation((string)given["operation"]); } }
+    public ILastError LastError { get { return new GivenError((JObject)json["lastError"]); } }
+    public IOperation Operation { get { return new GivenOperation((string)json["operation"]); } }
     public IProduct Product { get { return null; } }
-    public IRequest Request { get { return new GivenRequest((JObject)given["request"]); } }
+    public IRequest Request { get { return new GivenRequest((JObject)json["request"]); } }
     public Guid RequestId { get { return Guid.Empty; } }
-    public IResponse Response { get { return new GivenResponse((JObject)given["response"]); } }
+    public IResponse Response { get { return new GivenResponse((JObject)json["response"]); } }
     public ISubscription Subscription { get { return null; } }
     public DateTime Timestamp { get { return Clock.UtcNow; } }
     public bool Tracing { get { return false; } }
@@ -108,7 +108,7 @@ public class Given : IContext
     public void Trace(string message) { }
     public IReadOnlyDictionary<string, object> Variables
     {
-        get { return ((JObject)given["variables"]).Properties().ToDictionary(one => one.Name, one => Value((JObject)one.Value)); }
+        get { return ((JObject)json["variables"]).Properties().ToDictionary(variable => variable.Name, variable => Value((JObject)variable.Value)); }
     }
 
     static object Value(JObject variable)
@@ -118,7 +118,7 @@ public class Given : IContext
         {
             case "JObject": return JObject.Parse((string)value);
             case "IResponse": return new GivenResponse((JObject)value);
-            case "string[]": return value.Select(one => (string)one).ToArray();
+            case "string[]": return value.Select(item => (string)item).ToArray();
             case "bool": return (bool)value;
             default: return (string)value;
         }
@@ -126,11 +126,11 @@ public class Given : IContext
 
     public static IMessageBody Body(JObject message) { return message["body"].Type == JTokenType.Null ? null : new GivenBody((string)message["body"]); }
 
-    public static IReadOnlyDictionary<string, string[]> Lists(JToken given, StringComparer comparer)
+    public static IReadOnlyDictionary<string, string[]> Lists(JToken json, StringComparer comparer)
     {
-        var found = new Dictionary<string, string[]>(comparer);
-        foreach (var one in ((JObject)given).Properties()) { found[one.Name] = one.Value.Select(item => (string)item).ToArray(); }
-        return found;
+        var lists = new Dictionary<string, string[]>(comparer);
+        foreach (var property in ((JObject)json).Properties()) { lists[property.Name] = property.Value.Select(item => (string)item).ToArray(); }
+        return lists;
     }
 }
 
@@ -151,12 +151,12 @@ public static class Program
         System.Threading.Thread.CurrentThread.CurrentCulture = CultureInfo.InvariantCulture;
         var reader = new JsonTextReader(new StreamReader(arguments[0], new UTF8Encoding(false))) { DateParseHandling = DateParseHandling.None };
         var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
-        foreach (JObject one in JArray.Load(reader))
+        foreach (JObject testCase in JArray.Load(reader))
         {
             var answer = new JObject();
             try
             {
-                var value = new Expressions(new Given(one)).Run((int)one["expression"]);
+                var value = new Expressions(new Given(testCase)).Run((int)testCase["expression"]);
                 answer["type"] = value == null ? "null" : value.GetType().Name;
                 answer["value"] = Show(value);
             }

@@ -2,7 +2,7 @@ use rmcp::transport::auth::{AuthorizationManager, OAuthState};
 
 use crate::{CALLBACK, Store, ask};
 
-/// Signs in, with what the store keeps.
+/// Signs in with the contents of the store.
 pub async fn sign_in(url: &str, store: Store) -> AuthorizationManager {
     let mut state = OAuthState::new(url, None).await.unwrap();
     if let OAuthState::Unauthorized(manager) = &mut state {
