@@ -100,6 +100,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
+    for folder in [each for each in copy.rglob("*") if each.is_dir()]:
+        compiled = ROOT / folder.relative_to(copy) / "__pycache__"
+        if compiled.is_dir():
+            # Other workers may write modules there at the same time.
+            shutil.copytree(compiled, folder / "__pycache__", ignore=shutil.ignore_patterns("*.pyc.*"))
     for name in (".venv", ".venv-mcp-atlassian", "node_modules"):
         (copy / name).symlink_to((ROOT / name).resolve())
     (copy / "recorder.py").write_text(RECORDER)
