@@ -12,6 +12,10 @@ from apim.gateway import Gateway
 from apim.http.server import HttpServer
 from twin.ports import LOOPBACK
 
+_KEEP_ALIVE = 120
+"""Seconds until an idle connection is closed. Programs in Go reuse a connection for 90 s, and a POST fails
+if the server closes it at that moment; uvicorn's default is 5 s."""
+
 
 class AsgiServer:
     """An ASGI application on a port.
@@ -34,6 +38,7 @@ class AsgiServer:
                 server_header=False,
                 lifespan="off",
                 ws="none",
+                timeout_keep_alive=_KEEP_ALIVE,
             )
         )
         self._port = port
