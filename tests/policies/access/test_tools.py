@@ -131,6 +131,11 @@ def test_f4_the_challenge_for_a_missing_scope_lists_all_scopes_and_the_step_up_w
     assert send(flow, token_of(flow, "functions functions.write"), call("write")).status == 200
 
 
+def test_a2a_a_challenge_for_a_missing_scope_does_not_name_offline_access(flow: Flow) -> None:
+    answer = send(flow, token_of(flow, "functions offline_access"), call("write"))
+    assert 'scope="functions functions.write"' in (answer.header("WWW-Authenticate") or "")
+
+
 def test_f4_a_caller_with_the_role_and_without_the_scope_gets_the_challenge(flow: Flow) -> None:
     answer = send(flow, token_of(flow, roles=("Eraser",)), call("erase"))
     assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})

@@ -131,6 +131,21 @@ def test_e5_an_event_stream_belongs_to_the_client_too(flow: Flow, token: str) ->
     assert message(flow, token, "azmcpcs=0123456789ab").status == 202
 
 
+def test_e5_every_spelling_of_a_stream_id_belongs_to_the_owner(flow: Flow, token: str) -> None:
+    """A server may read an id leniently."""
+    accepts(flow)
+    assert message(flow, token, "azmcpcs=0a1b2c3d-0000-4000-8000-00000000abcd").status == 202
+    other = another_client(flow)
+    for spelling in (
+        "0A1B2C3D-0000-4000-8000-00000000ABCD",
+        "0a1b2c3d00004000800000000000abcd",
+        "a1b2c3d-0000-4000-8000-00000000abcd",
+        "0a1b2c3d-0000-4000-8000-00000000abce",
+    ):
+        assert message(flow, other, f"azmcpcs={spelling}").status == 404
+    assert message(flow, other, "azmcpcs=0a1b2c3d-0000-4000-8000-00000000bbcd").status == 202
+
+
 @pytest.mark.parametrize("code", [400, 404, 500, 503])
 def test_e5_a_stream_whose_message_the_server_refuses_is_not_stored(
     flow: Flow, token: str, code: int
