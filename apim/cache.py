@@ -49,7 +49,7 @@ class Cache:
         self.fail_lookups = False
 
     def lookup(self, key: str) -> object | None:
-        """The value of a key; None if it is absent."""
+        """The value of a key; None if there is no value that can be looked up now."""
         entry = self._entries.get(key)
         if entry is None or self.fail_lookups:
             return None

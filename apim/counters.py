@@ -36,8 +36,8 @@ class _Events:
         index = bisect_right(self.times, time)
         return self.total - (self.totals[index - 1] if index else self.before)
 
-    def forget(self, time: float) -> None:
-        """Removes events that are not after `time`."""
+    def drop_until(self, time: float) -> None:
+        """Removes the events up to and including `time`."""
         index = bisect_right(self.times, time)
         if index:
             self.before = self.totals[index - 1]
@@ -68,12 +68,12 @@ class Counters:
         return events.since(self._clock.now() - period) if events else 0
 
     def wait(self, key: str, calls: int, period: float) -> float:
-        """Seconds until another call is allowed by `calls` in `period`; 0 if it is allowed now."""
+        """Seconds until a limit of `calls` per `period` seconds allows another call; 0 if it does now."""
         events = self._events.get(key)
         now = self._clock.now()
         if events is None or events.since(now - period) < calls:
             return 0.0
-        # The first event after whose expiry fewer than `calls` remain in the period.
+        # When this event is older than the period, fewer than `calls` are left in it.
         index = bisect_right(events.totals, events.total - calls)
         return max(events.times[index] + period - now, 0.001)
 
@@ -88,6 +88,6 @@ class Counters:
         self._additions = 0
         oldest = self._clock.now() - _LONGEST
         for key, events in list(self._events.items()):
-            events.forget(oldest)
+            events.drop_until(oldest)
             if not events.times:
                 del self._events[key]

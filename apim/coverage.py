@@ -1,6 +1,6 @@
-"""Counts which policies ran and which branches of their C# were taken, by the lines of their templates.
+"""Records which policies ran and which branches of their C# were taken, by the lines of their templates.
 
-Each process counts separately and saves its counts as a file in one folder; a report combines all files. A
+Each process records separately and saves its records as a file in one folder; a report combines all files. A
 source location that was rendered into several documents counts once: it ran if it ran in any of them.
 """
 
@@ -61,9 +61,9 @@ class Coverage:
     points: dict[Point, bool] = field(default_factory=dict)
     lines: dict[str, set[int]] = field(default_factory=dict)
 
-    def add(self, point: Point, *, happened: bool) -> None:
-        """Adds a point, which is covered if it happened here or was covered before."""
-        self.points[point] = happened or self.points.get(point, False)
+    def add(self, point: Point, *, covered: bool) -> None:
+        """Adds a point, which is covered if it is covered here or was covered before."""
+        self.points[point] = covered or self.points.get(point, False)
 
     def rendered(self, file: str, line: int) -> None:
         """Records that a document contains the line of a template."""
@@ -72,7 +72,7 @@ class Coverage:
     def save(self, folder: Path) -> None:
         """Saves the counts as a new file in a folder."""
         content = {
-            "points": [[*astuple(point), happened] for point, happened in self.points.items()],
+            "points": [[*astuple(point), covered] for point, covered in self.points.items()],
             "lines": {file: sorted(lines) for file, lines in self.lines.items()},
         }
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,8 @@ class Coverage:
         found = cls()
         for file in sorted(folder.glob("*.json")):
             content = json.loads(file.read_text(encoding="utf-8"))
-            for *of, happened in content["points"]:
-                found.add(Point(*of), happened=happened)
+            for *of, covered in content["points"]:
+                found.add(Point(*of), covered=covered)
             for name, lines in content["lines"].items():
                 found.lines.setdefault(name, set()).update(lines)
         return found
@@ -134,12 +134,12 @@ class _Watched:
     def count(self, coverage: Coverage) -> None:
         for file, line in self._lines:
             coverage.rendered(file, line)
-        for point, marks, index in self._marks:
-            coverage.add(point, happened=bool(marks[index]))
+        for point, flags, index in self._marks:
+            coverage.add(point, covered=bool(flags[index]))
 
 
 Mark = tuple[Point, bytearray, int]
-"""A point, and the byte that a gateway sets when it happens."""
+"""A point, with the array and the index of the byte that a gateway sets when it covers the point."""
 
 
 def marks(gateway: Gateway) -> list[Mark]:

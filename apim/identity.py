@@ -43,7 +43,7 @@ class CachedTokens:
         self._tokens: dict[tuple[str, str | None], tuple[str, float]] = {}
 
     def cached(self, resource: str, client_id: str | None) -> str | None:
-        """The cached token; None if there is none."""
+        """The cached token; None if it does not exist."""
         known = self._tokens.get((resource, client_id))
         if known is not None and known[1] > self._clock.now():
             return known[0]

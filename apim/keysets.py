@@ -16,8 +16,8 @@ from apim.messages import PayloadTooLargeError, buffered
 from apim.network import Network
 from apim.tokens import SigningKey
 
-_KEPT = 3600.0
-_AGAIN = 300.0
+_LIFETIME = 3600.0
+_RETRY_AFTER = 300.0
 _TIMEOUT = 30.0
 
 
@@ -63,9 +63,9 @@ class OpenIdConfigurations:
         if known is None or known.configuration is None:
             return None
         now = self._clock.now()
-        if kid is not None and kid not in known.configuration.keys and now - known.tried >= _AGAIN:
+        if kid is not None and kid not in known.configuration.keys and now - known.tried >= _RETRY_AFTER:
             return None
-        if now - known.fetched >= _KEPT and now - known.tried >= _AGAIN:
+        if now - known.fetched >= _LIFETIME and now - known.tried >= _RETRY_AFTER:
             return None
         return known.configuration
 
@@ -80,7 +80,7 @@ class OpenIdConfigurations:
             if configuration is not None:
                 return configuration
             known = self._known.setdefault(url, _Known())
-            if known.configuration is None and self._clock.now() - known.tried < _AGAIN:
+            if known.configuration is None and self._clock.now() - known.tried < _RETRY_AFTER:
                 raise KeysUnavailableError(
                     f"{url} returned no configuration; the next attempt is five minutes after the last one"
                 )

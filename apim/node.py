@@ -181,7 +181,7 @@ class Node:
         return sorted(nodes, key=lambda node: (node.element.line, node.element.column))
 
     def child(self, name: str) -> "Node | None":
-        """The first child element with this name; None if there is none."""
+        """The first child element with this name; None if it does not exist."""
         nodes = self._children.get(name)
         return nodes[0] if nodes else None
 

@@ -9,8 +9,8 @@ Statements: declarations, constants, assignments, if, for, foreach, while, do, s
 throw, using, break, continue, return. Expressions: all operators of C# 7.0 except pointers and `checked`;
 casts, `is` with types and constants, `as`, `?.`, `??`, throw expressions, out variables, lambdas and method
 groups as arguments, initializers, anonymous types, interpolation, `nameof`, `default(T)`, `dynamic` JSON.
-Not in the subset: local functions, goto, lock, yield, checked, typeof, tuples, queries, arrays of several
-dimensions, float, and everything newer than C# 7.0.
+Not in the subset: local functions, goto, lock, yield, checked, typeof, tuples, queries, multidimensional
+arrays, float, and everything newer than C# 7.0.
 
 C# that is not in the subset, members that are not declared, and C# whose result differs between versions of
 .NET are rejected with a CSharpError when the expression is compiled. If this depends on a value at run time,

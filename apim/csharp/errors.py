@@ -1,5 +1,7 @@
 """The errors of expressions, when they are compiled and when they run."""
 
+from typing import Final
+
 
 class CSharpError(Exception):
     """An expression that cannot be compiled: invalid C#, or C# that the twin does not support.
@@ -51,6 +53,16 @@ class UnsupportedError(DotNetException):
 def null_reference() -> DotNetException:
     """The exception for an access to a member of null."""
     return DotNetException("NullReferenceException", "Object reference not set to an instance of an object.")
+
+
+_INTEGER_NAMES: Final = {"Byte": "an unsigned byte", "SByte": "a signed byte", "Char": "a character"}
+
+
+def integer_overflow(type_name: str) -> DotNetException:
+    """The exception for a value that an integral type cannot represent."""
+    article = "an" if type_name.startswith("Int") else "a"
+    named = _INTEGER_NAMES.get(type_name, f"{article} {type_name}")
+    return DotNetException("OverflowException", f"Value was either too large or too small for {named}.")
 
 
 def argument_null(name: str) -> DotNetException:

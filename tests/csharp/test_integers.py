@@ -1,10 +1,11 @@
 """Integers wrap around, and division rounds towards zero."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apim.csharp import compile_expression
-from tests.csharp.evaluation import context
+from apim.csharp import DotNetException, compile_expression
+from tests.csharp.evaluation import context, evaluate
 
 INTS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from([-(2**31), 2**31 - 1, 0, 1, -1]))
 SUM, DIFFERENCE, PRODUCT = (
@@ -42,3 +43,19 @@ def test_quotient_times_divisor_plus_remainder_is_the_dividend(a: int, b: int) -
 @given(INTS)
 def test_a_cast_to_byte_keeps_the_lowest_bits(a: int) -> None:
     assert BYTE.evaluate(context(variables={"a": a})) == a & 0xFF
+
+
+@pytest.mark.parametrize(
+    ("expression", "type_name"),
+    [
+        ('byte.Parse("256")', "an unsigned byte"),
+        ('sbyte.Parse("128")', "a signed byte"),
+        ('int.Parse("2147483648")', "an Int32"),
+        ('uint.Parse("-1")', "a UInt32"),
+        ("Convert.ToInt32((object)99999999999L)", "an Int32"),
+        ('(uint)decimal.Parse("-1")', "a UInt32"),
+    ],
+)
+def test_an_overflow_message_names_the_type_as_dotnet_does(expression: str, type_name: str) -> None:
+    with pytest.raises(DotNetException, match=f"too large or too small for {type_name}\\.$"):
+        evaluate(f"@({expression})")

@@ -10,7 +10,7 @@ WHITE_SPACE: Final = (
 )
 
 
-# Characters whose case has a special mapping, on which .NET's versions and cultures differ.
+# Characters whose case has a special mapping, which differs between versions and cultures of .NET.
 _UNCERTAIN: Final = frozenset("\u0131\u0130\u017f\u212a\u1e9e\u01c5\u01c8\u01cb\u01f2")
 
 

@@ -27,7 +27,7 @@ from apim.csharp.dotnet.types import (
     is_value_type,
 )
 from apim.csharp.dotnet.values import INTEGER_CLASSES, EnumValue, integer, type_of
-from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.errors import DotNetException, UnsupportedError, integer_overflow
 from apim.csharp.language.decimals import checked_decimal
 
 Converter = Callable[[Any], Any]
@@ -54,7 +54,7 @@ def same(value: Any) -> Any:
 
 
 def standard_implicit(source: ClrType, target: ClrType) -> Converter | None:
-    """The implicit conversion that is not user-defined; None if there is none."""
+    """The implicit conversion that is not user-defined; None if it does not exist."""
     if source is target or source is THROWS:
         return same
     if target is DYNAMIC or source is NULL:
@@ -132,7 +132,7 @@ def _most_specific(found: list[tuple[ClrType, Converter]]) -> tuple[ClrType, Con
 
 @cache
 def implicit(source: ClrType, target: ClrType) -> Converter | None:
-    """The implicit conversion; None if there is none."""
+    """The implicit conversion; None if it does not exist."""
     found = standard_implicit(source, target)
     if found is not None:
         return found
@@ -272,14 +272,8 @@ def _from_decimal(value: Decimal, target: str) -> int:
     whole = int(value.to_integral_value(ROUND_DOWN))
     low, high = INTEGERS[target]
     if not low <= whole <= high:
-        raise DotNetException(
-            "OverflowException", f"Value was either too large or too small for {_article(target)}."
-        )
+        raise integer_overflow(target)
     return INTEGER_CLASSES[target](whole)
-
-
-def _article(target: str) -> str:
-    return f"an {target}" if target[0] in "AIU" else f"a {target}"
 
 
 def _from_double(value: float, target: str) -> int:
@@ -343,7 +337,7 @@ def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter 
 
 
 def best_common(types: list[ClrType]) -> ClrType | None:
-    """The type among these to which all others convert implicitly; None if there is none."""
+    """The type among these to which all others convert implicitly; None if it does not exist."""
     real = [found for found in dict.fromkeys(types) if found not in {NULL, THROWS}]
     for candidate in real:
         if all(implicit(found, candidate) is not None for found in types):

@@ -13,13 +13,9 @@ from apim.csharp.dotnet.text.parsing import parse_bool, parse_decimal, parse_dou
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import INTEGERS
 from apim.csharp.dotnet.values import INTEGER_CLASSES, Char, type_of
-from apim.csharp.errors import DotNetException, argument_null
+from apim.csharp.errors import DotNetException, argument_null, integer_overflow
 
 _LARGEST_DECIMAL: Final = 2**96 - 1
-
-
-def _overflow(target: str) -> DotNetException:
-    return DotNetException("OverflowException", f"Value was either too large or too small for {target}.")
 
 
 def invalid_cast(value: Any, target: str) -> DotNetException:
@@ -39,7 +35,7 @@ def to_integer(target: str, value: Any) -> int:
             return parse_integer(target, value)
         case float():
             if value != value or abs(value) > 1e19:  # noqa: PLR0124, PLR2004 -- NaN; beyond every integer
-                raise _overflow(target)
+                raise integer_overflow(target)
             number = round(value)
         case Decimal():
             number = int(value.to_integral_value(ROUND_HALF_EVEN))
@@ -49,7 +45,7 @@ def to_integer(target: str, value: Any) -> int:
             else:
                 return _as_convertible(value, target)
     if not low <= number <= high:
-        raise _overflow(target)
+        raise integer_overflow(target)
     return INTEGER_CLASSES[target](number)
 
 
@@ -127,7 +123,8 @@ def to_date(value: Any) -> DateTime:
     return _as_convertible(value, "DateTime")
 
 
-def _to_char(value: Any) -> Char:
+def to_char(value: Any) -> Char:
+    """Convert.ToChar(object)."""
     if isinstance(value, str):
         if len(value) != 1:
             raise DotNetException("FormatException", "String must be exactly one character long.")
@@ -171,7 +168,7 @@ def change_type(value: Any, target: str) -> Any:
     if target in INTEGERS and target != "Char":
         return to_integer(target, value)
     found = {
-        "Char": _to_char,
+        "Char": to_char,
         "Double": to_double,
         "Decimal": to_decimal,
         "Boolean": to_bool,

@@ -147,7 +147,7 @@ def distinct(source: Values, comparer: Any = None) -> Iterator[Any]:
 
 def union(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Union."""
-    yield from distinct(itertools.chain(given(first), given(second)), comparer)
+    yield from distinct(itertools.chain(given(first, "first"), given(second, "second")), comparer)
 
 
 def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
@@ -527,7 +527,7 @@ def extreme(sign: int) -> Callable[..., Any]:
     """Max and Min."""
 
     def make(*types: ClrType) -> Callable[..., Any]:
-        nothing = default_of(types[-1]) is None
+        nullable = default_of(types[-1]) is None
 
         def extreme(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
             best: Any = _MISSING
@@ -536,7 +536,7 @@ def extreme(sign: int) -> Callable[..., Any]:
                 if item is not None and (best is _MISSING or sign * compare_values(item, best) > 0):
                     best = item
             if best is _MISSING:
-                if nothing:
+                if nullable:
                     return None
                 raise invalid(_EMPTY)
             return best

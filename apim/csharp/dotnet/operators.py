@@ -47,12 +47,12 @@ SYMBOLS: Final[dict[Any, str]] = {
     operator.is_: "is",
     operator.is_not: "is not",
 }
-"""Functions of two operands, by the Python operator that implements them."""
+"""The Python operators, by the functions that compute them."""
 _MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
-def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case per kind
-    """The type to which both operands are converted; None if there is none."""
+def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case per type
+    """The type to which both operands are converted; None if the operator is undefined."""
     both = {left, right}
     if not both <= NUMBERS:
         return None
@@ -94,7 +94,7 @@ def arithmetic(op: str, of: str) -> Operation | None:
     exact = _INTEGER.get(op)
     if exact is None:
         return None
-    return _wrapped(_within(exact, of) if op in {"/", "%"} else exact, of)
+    return _wrapped(_checked_division(exact, of) if op in {"/", "%"} else exact, of)
 
 
 def int32(value: int) -> int:
@@ -157,7 +157,7 @@ def _remainder(left: int, right: int) -> int:
     return -result if left < 0 else result
 
 
-def _within(exact: Operation, of: str) -> Operation:
+def _checked_division(exact: Operation, of: str) -> Operation:
     """Division that throws for the smallest integer divided by -1, which does not wrap around."""
     smallest = INTEGERS[of][0]
 

@@ -406,7 +406,7 @@ def descendants(token: JToken) -> list[JToken]:
 
 
 def select_one(token: JToken, path: str | None, error: bool = False) -> JToken | None:
-    """SelectToken: the token at a path; None if there is none.
+    """SelectToken: the token at a path; None if it does not exist.
 
     Raises:
         DotNetException: as `select`; JsonException, if there are several tokens.

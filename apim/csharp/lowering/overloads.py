@@ -308,7 +308,7 @@ def _type_for(argument: ArgumentValue, choice: Choice) -> ClrType:
 
 
 def convertible(bound: Bound, target: ClrType) -> Converter | None:
-    """The implicit conversion of a value, for a constant also to a smaller type; None if there is none."""
+    """The implicit conversion of a value, for a constant also to a smaller type, or None."""
     if bound.type is LAMBDA:
         return None
     found = implicit(bound.type, target)

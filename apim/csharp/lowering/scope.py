@@ -32,7 +32,7 @@ class Scope:
         self._blocks.pop()
 
     def find(self, name: str) -> Variable | None:
-        """The visible variable with this name; None if there is none."""
+        """The visible variable with this name; None if it does not exist."""
         for block in reversed(self._blocks):
             if name in block:
                 return block[name]

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from apim.csharp.dotnet.convert import (
-    _overflow,
-    _to_char,
     from_base64,
     to_bool,
+    to_char,
     to_date,
     to_decimal,
     to_double,
@@ -20,7 +19,7 @@ from apim.csharp.dotnet.text.parsing import parse_bool, parse_integer
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import INTEGERS
 from apim.csharp.dotnet.values import INTEGER_CLASSES, Array
-from apim.csharp.errors import DotNetException, argument_null, out_of_range
+from apim.csharp.errors import DotNetException, argument_null, integer_overflow, out_of_range
 from apim.csharp.language.keywords import KEYWORDS
 
 _SOURCES: Final = (
@@ -74,7 +73,7 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
             raise DotNetException("FormatException", "Could not find any recognizable digits.")
         number = int(digits, base)
         if number >= 1 << bits:
-            raise _overflow(target)
+            raise integer_overflow(target)
         return INTEGER_CLASSES[target](number - (1 << bits) if number > high else number)
 
     return parse
@@ -158,9 +157,9 @@ define(
             for source in (*(kind for kind in _SOURCES if kind != "char"), "object")
         },
         "static bool ToBoolean(string value)": lambda text: False if text is None else parse_bool(text),
-        "static char ToChar(string value)": lambda text: _to_char("" if text is None else text),
+        "static char ToChar(string value)": lambda text: to_char("" if text is None else text),
         **{
-            f"static char ToChar({source} value)": _to_char
+            f"static char ToChar({source} value)": to_char
             for source in ("int", "long", "char", "byte", "object")
         },
         "static DateTime ToDateTime(string value)": to_date,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from apim.csharp.dotnet.types import INTEGERS
 from apim.csharp.dotnet.values import INTEGER_CLASSES
-from apim.csharp.errors import DotNetException, argument_null
+from apim.csharp.errors import DotNetException, argument_null, integer_overflow
 from apim.csharp.language.decimals import checked_decimal
 
 
@@ -24,7 +24,7 @@ def parse_bool(text: str | None) -> bool:
 
 
 def read_bool(text: str | None) -> bool | None:
-    """The bool that a string contains; None if it contains none."""
+    """The bool that a string represents; None if it represents no bool."""
     return {"true": True, "false": False}.get((text or "").strip(" \t\n\v\f\r\x85\xa0\0").lower())
 
 
@@ -54,12 +54,7 @@ def parse_integer(type_name: str, text: str | None) -> int:
     value = int(stripped.rstrip("\0"))
     low, high = INTEGERS[type_name]
     if not low <= value <= high:
-        article = "an" if type_name[0] in "IU" else "a"
-        kind = {"Byte": "unsigned byte", "SByte": "signed byte"}.get(type_name, type_name)
-        article = "an" if kind[0] in "IUu" else article
-        raise DotNetException(
-            "OverflowException", f"Value was either too large or too small for {article} {kind}."
-        )
+        raise integer_overflow(type_name)
     return INTEGER_CLASSES[type_name](value)
 
 
@@ -95,7 +90,7 @@ _HEX = re.compile(
     r"\{0x[0-9a-f]{1,8},0x[0-9a-f]{1,4},0x[0-9a-f]{1,4},\{0x[0-9a-f]{1,2}(?:,0x[0-9a-f]{1,2}){7}\}\}",
     re.IGNORECASE,
 )
-_PAIRS = {"": "", "{": "}", "(": ")"}
+_CLOSING = {"": "", "{": "}", "(": ")"}
 
 
 def parse_guid(text: str | None) -> UUID:
@@ -106,6 +101,6 @@ def parse_guid(text: str | None) -> UUID:
         parts = [int(part, 16) for part in re.findall("0x([0-9a-f]+)", compact, re.IGNORECASE)]
         return UUID(bytes=struct.pack(">IHH8B", *parts))
     match = _FORMS.match(text.strip())
-    if match is None or (match["d"] and _PAIRS[match["open"]] != match["close"]):
+    if match is None or (match["d"] and _CLOSING[match["open"]] != match["close"]):
         raise DotNetException("FormatException", "Unrecognized Guid format.")
     return UUID(match["n"] or match["d"])
