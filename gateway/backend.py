@@ -157,8 +157,8 @@ class Backend:
         return any(route.template == "/" for route in self.routes)
 
     @property
-    def entrances(self) -> tuple[str, ...]:
-        """Templates, in addition to the path itself, at which clients can connect: legacy event streams."""
+    def event_stream_paths(self) -> tuple[str, ...]:
+        """The templates at which clients can open an event stream of HTTP+SSE."""
         return tuple(
             route.template for route in self.routes if route.method == "GET" and route.template != "/"
         )

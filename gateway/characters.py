@@ -1,4 +1,4 @@
-"""Classes of Unicode characters as regular expressions of .NET, which sees UTF-16 code units.
+"""Classes of Unicode characters as regular expressions of .NET, whose strings consist of UTF-16 code units.
 
 The classes come from Python's Unicode database, so they do not depend on the version of .NET.
 """
@@ -12,10 +12,10 @@ from functools import cache
 _HIGH, _LOW = 0xD800, 0xDC00
 _LAST_OF_BMP, _LAST_OF_PLANE_1 = 0xFFFF, 0x1FFFF
 
-# Characters that are invisible although their category is a visible one: Default_Ignorable_Code_Point
-# of the Unicode Character Database, the empty Braille pattern and note head; the format characters of Unicode
-# 15, which the database of the oldest supported Python does not have; reserved code points and noncharacters.
-_SHOWN_AS_NOTHING = frozenset(
+# Invisible characters whose category contains visible ones: Default_Ignorable_Code_Point of the Unicode
+# Character Database, the empty Braille pattern and note head; the format characters of Unicode 15, which the
+# database of the oldest supported Python does not have; reserved code points and noncharacters.
+_INVISIBLE = frozenset(
     {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159}
     | set(range(0x180B, 0x1810))
     | set(range(0xFE00, 0xFE10))
@@ -26,17 +26,17 @@ _SHOWN_AS_NOTHING = frozenset(
 
 
 def pattern(name: str) -> str:
-    """The pattern of one character of a class: `unseen`, `marks` or `no_base`."""
-    return {"unseen": unseen, "marks": marks, "no_base": no_base}[name]()
+    """The pattern of one character of a class: `invisible`, `marks` or `blank`."""
+    return {"invisible": invisible, "marks": marks, "blank": blank}[name]()
 
 
 @cache
-def unseen() -> str:
-    """Control, format and private characters, and others that cannot be seen or that reorder text.
+def invisible() -> str:
+    """Control, format and private characters, and others that are invisible or reorder text.
 
     Planes 14 and above contain no other characters.
     """
-    codes = _of_categories("Cc", "Cf", "Co", "Zl", "Zp") | _SHOWN_AS_NOTHING
+    codes = _of_categories("Cc", "Cf", "Co", "Zl", "Zp") | _INVISIBLE
     return f"(?:{_pattern(codes)}|[\\udb40-\\udbff][\\udc00-\\udfff])"
 
 
@@ -47,8 +47,8 @@ def marks() -> str:
 
 
 @cache
-def no_base() -> str:
-    """White space and all combining marks: characters that show nothing by themselves."""
+def blank() -> str:
+    """White space and all combining marks: characters that are blank without another character."""
     return _pattern(_of_categories("Mn", "Me", "Mc", "Zs"))
 
 
@@ -66,7 +66,7 @@ def _of_categories(*categories: str) -> set[int]:
 
 
 def _pattern(codes: set[int]) -> str:
-    """The pattern of one of these characters of planes 0 and 1; the other planes have no marks."""
+    """The pattern of one of these characters, which are all in planes 0 and 1."""
     ordered = sorted(codes)
     alternatives = [_class(code for code in ordered if code <= _LAST_OF_BMP and not _is_surrogate(code))]
     by_high: dict[int, list[int]] = {}

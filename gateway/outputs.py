@@ -50,8 +50,8 @@ def _endpoints(gateway_url: pulumi.Output[str], backend: Backend) -> Mapping[str
     """The URLs at which clients connect: streamable HTTP, and the legacy event stream if there is one."""
     base = pulumi.Output.concat(gateway_url, "/", backend.path)
     endpoints = {"streamableHttp": base} if backend.has_streamable_http else {}
-    for entrance in backend.entrances:
-        endpoints["sse"] = pulumi.Output.concat(base, entrance)
+    for path in backend.event_stream_paths:
+        endpoints["sse"] = pulumi.Output.concat(base, path)
     return endpoints
 
 

@@ -91,7 +91,7 @@ def entries(backends: Sequence[Backend], hosted: Sequence[Hosted]) -> list[dict[
 def _of_backend(backend: Backend) -> Mapping[str, Any]:
     base = f"{{{{gateway-url}}}}/{backend.path}"
     remotes = [{"type": "streamable-http", "url": base}] if backend.has_streamable_http else []
-    remotes += [{"type": "sse", "url": f"{base}{entrance}"} for entrance in backend.entrances]
+    remotes += [{"type": "sse", "url": f"{base}{path}"} for path in backend.event_stream_paths]
     return _server(backend.name, backend.title, backend.description, backend.version, remotes)
 
 

@@ -48,7 +48,7 @@ def checks() -> Iterable[Check]:
 
 async def _foreign_origin(session: Session) -> str:
     problems = []
-    paths = [path for server in session.target.expected.servers for path in server.entrances]
+    paths = [path for server in session.target.expected.servers for path in server.endpoints]
     for path in paths:
         for method, headers in (
             ("GET", {}),
@@ -67,7 +67,7 @@ async def _cors(session: Session) -> str:
     servers = session.target.expected.servers
     documents = [
         *authorization_server_documents(session),
-        *(f"{PROTECTED_RESOURCE}{path}" for server in servers for path in server.entrances),
+        *(f"{PROTECTED_RESOURCE}{path}" for server in servers for path in server.endpoints),
     ]
     preflights = [(path, "GET", _ANY, _DOCUMENT_HEADERS) for path in documents]
     preflights += [(session.issuer + path, "POST", _ANY, _FORM_HEADERS) for path in ("/register", "/token")]

@@ -103,7 +103,7 @@ async def _authorization_server(session: Session) -> str:
 
 async def _protected_resources(session: Session) -> str:
     problems = []
-    paths = {path: server for server in session.target.expected.servers for path in server.entrances}
+    paths = {path: server for server in session.target.expected.servers for path in server.endpoints}
     for path, server in paths.items():
         at = f"{PROTECTED_RESOURCE}{path}"
         document = await document_at(session, at)
@@ -126,10 +126,10 @@ async def _challenges(session: Session) -> str:
     # Several servers may accept messages at one path of the root: a challenge there names any of them.
     expected: dict[tuple[str, str], set[str]] = {}
     for server in session.target.expected.servers:
-        documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
+        documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.endpoints}
         requests = {(method, server.at(template)) for method, template in server.operations}
         requests |= {("POST", path) for path in server.root_messages}
-        requests |= {(method, path) for path in server.entrances for method in _PROBES}
+        requests |= {(method, path) for path in server.endpoints for method in _PROBES}
         for request in requests:
             expected.setdefault(request, set()).update(documents)
     problems = []

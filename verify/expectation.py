@@ -43,7 +43,7 @@ def _server(backend: Backend) -> Server:
         title=backend.title,
         path=backend.path,
         streamable_http=backend.has_streamable_http,
-        event_streams=backend.entrances,
+        event_streams=backend.event_stream_paths,
         operations=tuple((route.method, route.template) for route in backend.routes),
         root_messages=tuple(dict.fromkeys(route.template for route in backend.root_messages)),
         upstream_paths=tuple(dict.fromkeys(route.upstream for route in backend.routes)),

@@ -42,7 +42,7 @@ class Server:
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def entrances(self) -> tuple[str, ...]:
+    def endpoints(self) -> tuple[str, ...]:
         """Paths at the gateway at which clients connect, with a leading slash."""
         first = (self.at("/"),) if self.streamable_http else ()
         return (*first, *(self.at(template) for template in self.event_streams))

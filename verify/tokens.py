@@ -56,7 +56,7 @@ async def _bad_tokens(session: Session) -> str:
                     f"{server.title}: {name} is answered with HTTP {answer.status_code} instead of 401"
                 )
             else:
-                documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
+                documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.endpoints}
                 problems += [
                     f"{server.title}: {name}: {problem}" for problem in challenge_problems(answer, documents)
                 ]

@@ -9,7 +9,7 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.cosmos import ContainerProxy, DatabaseProxy, exceptions
 
-from gateway.admin.grants import document_id, without_mark
+from gateway.admin.grants import document_id, without_prefix
 from gateway.admin.problem import AdminError
 
 _OVERTAKEN = (exceptions.CosmosResourceExistsError, exceptions.CosmosAccessConditionFailedError)
@@ -122,7 +122,7 @@ def _client(document: Mapping[str, Any]) -> Client:
     blocked = document.get("blocked")
     return Client(
         document=document["id"],
-        name=without_mark(document.get("name")),
+        name=without_prefix(document.get("name")),
         redirect_uris=tuple(document.get("redirectUris") or ()),
         registration=str(document.get("registration", "")),
         blocked=int(blocked["at"]) if blocked else None,

@@ -13,7 +13,7 @@ from azure.cosmos import ContainerProxy, DatabaseProxy, exceptions
 from gateway.admin.problem import AdminError
 
 _ATTEMPTS = 10
-_ONLY_OF_A_VALID_GRANT = ("entraToken", "refreshSecret")
+_REMOVED_WHEN_REVOKED = ("entraToken", "refreshSecret")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Grant:
     Attributes:
         id: its id, which access tokens contain.
         status: `issued` until the code is redeemed, then `redeemed`, or `revoked`.
-        user: name with which the user signed in at Entra.
+        user: the user's sign-in name in Entra.
         object_id: the user's object id in Entra.
         client: the name that the client chose.
         client_document: id of the client's document.
@@ -31,7 +31,7 @@ class Grant:
         scope: scopes, separated by spaces.
         issued: when the user signed in, in POSIX seconds.
         expires: when it ends.
-        refreshes: how often it was refreshed.
+        refreshes: the number of refreshes so far.
     """
 
     id: str
@@ -49,10 +49,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Selects grants: those that meet every condition.
+    """The conditions of a search for grants.
 
     Attributes:
-        user: object id, or the name with which the user signed in; None for every user.
+        user: object id, or sign-in name in Entra; None for every user.
         client: client id, or id of the client's document; None for every client.
         grant: id of the grant; None for every grant.
     """
@@ -61,8 +61,8 @@ class Selection:
     client: str | None = None
     grant: str | None = None
 
-    def holds(self, grant: Grant) -> bool:
-        """Whether a grant is selected."""
+    def matches(self, grant: Grant) -> bool:
+        """Whether a grant meets every condition."""
         users = (grant.object_id.lower(), grant.user.lower())
         return (
             (self.user is None or self.user.lower() in users)
@@ -94,14 +94,14 @@ class Grants:
         )
         grants = [_grant(document) for document in items]
         chosen = [
-            grant for grant in grants if selection.holds(grant) and (revoked or grant.status != "revoked")
+            grant for grant in grants if selection.matches(grant) and (revoked or grant.status != "revoked")
         ]
         return sorted(chosen, key=lambda grant: grant.issued, reverse=True)
 
     def revoke(self, selection: Selection) -> Iterator[Grant]:
         """Revokes the selected grants and yields each that was revoked.
 
-        Tokens of a grant stop working within 30 seconds, for which the gateway caches the grant's status.
+        The tokens of a grant are refused within 30 seconds: the gateway caches the status for that time.
         """
         for grant in self.select(selection):
             if self._revoke(grant.id):
@@ -132,14 +132,14 @@ class Grants:
 
 
 def document_id(client: str) -> str:
-    """The id of a client's document: SHA-256 of the client id as base64url. A document id is not changed."""
-    if len(client) == 43 and "/" not in client:  # noqa: PLR2004 -- letters of such a hash; client ids have 22
+    """The id of a client's document: SHA-256 of the client id. A document id is returned as is."""
+    if len(client) == 43 and "/" not in client:  # noqa: PLR2004 -- length of such a hash; client ids have 22
         return client
     digest = hashlib.sha256(client.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def without_mark(text: object) -> str:
+def without_prefix(text: object) -> str:
     """A string that a client or a user chose, without the "=" with which it is stored."""
     return str(text or "").removeprefix("=")
 
@@ -148,9 +148,9 @@ def _grant(document: Mapping[str, Any]) -> Grant:
     return Grant(
         id=document["id"],
         status=str(document.get("status", "")),
-        user=without_mark(document.get("userName")),
+        user=without_prefix(document.get("userName")),
         object_id=str(document.get("sub", "")),
-        client=without_mark(document.get("clientName")),
+        client=without_prefix(document.get("clientName")),
         client_document=str(document.get("clientDocumentId", "")),
         resource=str(document.get("resource", "")),
         scope=str(document.get("scope", "")),
@@ -161,6 +161,6 @@ def _grant(document: Mapping[str, Any]) -> Grant:
 
 
 def _revoked(document: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in document.items() if name not in _ONLY_OF_A_VALID_GRANT}
+    kept = {name: value for name, value in document.items() if name not in _REMOVED_WHEN_REVOKED}
     left = int(document.get("expires", 0)) - int(time.time())
     return kept | {"status": "revoked", "ttl": max(1, left)}

@@ -46,10 +46,10 @@ def twin(state: Path, config: dict[str, str]) -> Iterator[RunningTwin]:
         yield twin
 
 
-@pytest.mark.parametrize("entrance", ["/mcp", "/mcp/sse"])
-def test_the_sdk_signs_in_from_the_url_of_a_server(twin: RunningTwin, entrance: str) -> None:
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/sse"])
+def test_the_sdk_signs_in_from_the_url_of_a_server(twin: RunningTwin, path: str) -> None:
     async def tools() -> set[str]:
-        async with connected(f"{twin.gateway}/{PREFIX}{entrance}", twin.person()) as client:
+        async with connected(f"{twin.gateway}/{PREFIX}{path}", twin.person()) as client:
             await client.call_tool("hello_mcp", {})
             return {tool.name for tool in (await client.list_tools()).tools}
 

@@ -113,8 +113,8 @@ def test_a_server_with_one_transport_has_only_the_paths_of_that_transport() -> N
     )
     expected = expected_of("dev", {**FUNCTIONS_ONLY, "containers": entry}, local=True)
     functions, legacy = expected.servers
-    assert functions.entrances == ("/mcp", "/mcp/sse")
-    assert legacy.entrances == ("/legacy-mcp/sse",)
+    assert functions.endpoints == ("/mcp", "/mcp/sse")
+    assert legacy.endpoints == ("/legacy-mcp/sse",)
     assert legacy.message_path == "/legacy-mcp/messages/"
 
 
