@@ -1,4 +1,4 @@
-"""Relative times in a stand-in's data, so that it is always recent."""
+"""Times in the data of stand-ins, relative to the start of the twin, so that the data is always recent."""
 
 import re
 

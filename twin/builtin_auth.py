@@ -79,9 +79,11 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A rejected caller: 401 without a valid token, 403 with a valid token of another principal.
+    """A rejected caller.
 
     Attributes:
+        status: 401 without a valid token, 403 with a valid token of another principal, 503 if the keys of the
+            issuer cannot be fetched.
         reason: the reason for the log, without any part of the token.
     """
 
@@ -90,14 +92,14 @@ class Refused:
 
 
 class TokenCheck:
-    """Checks the `Authorization` header of requests.
+    """Authenticates requests by their `Authorization` header.
 
     The keys are fetched for the first token, and again for a token with an unknown key id, but at most
     once in a few seconds.
 
     Args:
         settings: the callers to admit.
-        clock: gives the time for the expiry of tokens.
+        clock: the clock for the expiry of tokens.
     """
 
     _REFETCH_AFTER = 5.0
@@ -109,8 +111,8 @@ class TokenCheck:
         self._fetched_at = float("-inf")
         self._fetching = anyio.Lock()
 
-    async def judge(self, authorization: str | None) -> Admitted | Refused:
-        """Checks a request.
+    async def authenticate(self, authorization: str | None) -> Admitted | Refused:
+        """Authenticates a request.
 
         Args:
             authorization: the value of its `Authorization` header, or None.
@@ -131,9 +133,9 @@ class TokenCheck:
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError) as error:
             return Refused(401, f"invalid signature or format: {type(error).__name__}")
-        return self._judge_claims(claims)
+        return self._check_claims(claims)
 
-    def _judge_claims(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+    def _check_claims(self, claims: Mapping[str, Any]) -> Admitted | Refused:
         """Checks the claims of a token with a valid signature."""
         now = self._clock.now()
         expires, starts = claims.get("exp"), claims.get("nbf", 0)
@@ -149,16 +151,16 @@ class TokenCheck:
         identity = claims.get("oid")
         if not isinstance(identity, str) or identity not in self.settings.identities:
             return Refused(403, "not an allowed identity")
-        return self._judge_application(claims)
+        return self._check_application(claims)
 
-    def _judge_application(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+    def _check_application(self, claims: Mapping[str, Any]) -> Admitted | Refused:
         application = claims.get("azp") or claims.get("appid")
         if self.settings.applications and application not in self.settings.applications:
             return Refused(403, "not an allowed application")
         return Admitted(claims)
 
     async def _keys_with(self, key_id: str) -> KeySet:
-        """The issuer's keys, fetched again if there is none with the key id."""
+        """The issuer's keys, fetched again if none has the key id."""
         async with self._fetching:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
             # The clock may have been moved in either direction in the meantime.
@@ -173,7 +175,7 @@ class TokenCheck:
 
 
 class BuiltInAuthMiddleware:
-    """ASGI middleware that rejects requests which its `TokenCheck` does not admit.
+    """ASGI middleware that rejects the requests that its `TokenCheck` does not admit.
 
     The app receives the caller's identity in `X-MS-CLIENT-PRINCIPAL*` headers; those of a client are dropped.
 
@@ -191,17 +193,17 @@ class BuiltInAuthMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        verdict = await self._check.judge(Headers(scope=scope).get("authorization"))
-        if isinstance(verdict, Refused):
-            _log.info("%s %s: %s, %s", scope.get("method"), scope["path"], verdict.status, verdict.reason)
-            headers = refusal_headers(verdict, self._check.settings)
-            refusal = PlainTextResponse(DENIED, status_code=verdict.status, headers=headers)
+        result = await self._check.authenticate(Headers(scope=scope).get("authorization"))
+        if isinstance(result, Refused):
+            _log.info("%s %s: %s, %s", scope.get("method"), scope["path"], result.status, result.reason)
+            headers = refusal_headers(result, self._check.settings)
+            refusal = PlainTextResponse(DENIED, status_code=result.status, headers=headers)
             await refusal(scope, receive, send)
             return
         sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         identified = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in with_principal(sent, verdict)
+            for name, value in with_principal(sent, result)
         ]
         await self._app({**scope, "headers": identified}, receive, send)
 
@@ -236,10 +238,10 @@ def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
     )
 
 
-def refusal_headers(verdict: Refused, settings: BuiltInAuth) -> dict[str, str]:
+def refusal_headers(result: Refused, settings: BuiltInAuth) -> dict[str, str]:
     """The headers of an error response; its body is `DENIED`."""
     challenge = f'Bearer realm="twin" authorization_uri="{settings.issuer}"'
-    return {"WWW-Authenticate": challenge} if verdict.status == 401 else {}  # noqa: PLR2004 - an HTTP status
+    return {"WWW-Authenticate": challenge} if result.status == 401 else {}  # noqa: PLR2004 - an HTTP status
 
 
 def _key_id(token: str) -> str | None:

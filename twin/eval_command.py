@@ -20,7 +20,7 @@ _MEMBERS = {
 
 
 class UnusableError(Exception):
-    """A file that cannot be used; the message has the reason."""
+    """A file that cannot be used; the message contains the reason."""
 
 
 def evaluate(text: str, context_file: Path | None) -> bool:

@@ -87,11 +87,11 @@ class Ingress:
         """Rejects a request, or passes it on to the process."""
         if self._check is not None:
             token = next((value for name, value in request.headers if name.lower() == "authorization"), None)
-            verdict = await self._check.judge(token)
-            if isinstance(verdict, Refused):
-                headers = [*refusal_headers(verdict, self._check.settings).items(), _TEXT]
-                return OutboundResponse(status=verdict.status, headers=headers, body=DENIED.encode())
-            headers = with_principal(request.headers, verdict)
+            result = await self._check.authenticate(token)
+            if isinstance(result, Refused):
+                headers = [*refusal_headers(result, self._check.settings).items(), _TEXT]
+                return OutboundResponse(status=result.status, headers=headers, body=DENIED.encode())
+            headers = with_principal(request.headers, result)
             if not self._passes_token():
                 headers = [(name, value) for name, value in headers if name.lower() != "authorization"]
             request = replace(request, headers=tuple(headers))

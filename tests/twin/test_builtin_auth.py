@@ -57,9 +57,9 @@ def auth():
 
 @pytest.fixture(scope="module")
 def get(serve, issuer, clock):
-    """Sends a request to an app with authentication that answers with the headers that reach it."""
+    """Sends a request to a protected app, whose response contains the headers that it received."""
 
-    async def show(request: Request) -> JSONResponse:
+    async def echo_headers(request: Request) -> JSONResponse:
         return JSONResponse(dict(request.headers))
 
     with serve(issuer.app) as keys:
@@ -71,7 +71,7 @@ def get(serve, issuer, clock):
         )
         check = TokenCheck(auth, clock=clock)
         check._REFETCH_AFTER = 0.0
-        with serve(BuiltInAuthMiddleware(Starlette(routes=[Route("/", show)]), check=check)) as app:
+        with serve(BuiltInAuthMiddleware(Starlette(routes=[Route("/", echo_headers)]), check=check)) as app:
 
             def get(token: str | None = None, **headers: str) -> httpx.Response:
                 if token is not None:
@@ -117,12 +117,12 @@ def test_a_value_that_is_not_a_token_gets_401(get, value):
     ],
     ids=str,
 )
-def test_a_token_with_other_claims_or_times_results_in_401(get, issuer, claims, change):
+def test_a_token_with_wrong_claims_or_times_gets_401(get, issuer, claims, change):
     assert get(issuer.sign(claims | change)).status_code == 401
 
 
 @pytest.mark.parametrize("oid", ["22222222-2222-2222-2222-222222222222", None, "", [GATEWAY]], ids=str)
-def test_a_valid_token_of_another_principal_results_in_403(get, issuer, claims, oid):
+def test_a_valid_token_of_another_principal_gets_403(get, issuer, claims, oid):
     assert get(issuer.sign(claims | {"oid": oid})).status_code == 403
 
 
@@ -134,19 +134,19 @@ def test_a_token_expires_by_the_clock_of_the_twin(get, issuer, clock, claims):
     assert get(token).status_code == 401
 
 
-def test_a_forged_signature_results_in_401(get, issuer, claims):
+def test_a_forged_signature_gets_401(get, issuer, claims):
     head, _, signature = issuer.sign(claims).split(".")
     payload = base64.urlsafe_b64encode(json.dumps(claims | {"scp": "more"}).encode()).rstrip(b"=").decode()
     assert get(f"{head}.{payload}.{signature}").status_code == 401
 
 
-def test_another_key_under_the_issuers_key_id_results_in_401(get, issuer, claims):
+def test_a_signature_of_another_key_with_the_issuers_key_id_gets_401(get, issuer, claims):
     header = json.loads(base64.urlsafe_b64decode(issuer.sign(claims).split(".")[0] + "=="))
     other = RSAKey.generate_key(2048)
     assert get(jwt.encode(header, claims, other)).status_code == 401
 
 
-def test_an_unsigned_token_and_one_signed_with_the_public_key_are_401(get, issuer, claims):
+def test_an_unsigned_token_and_one_signed_with_the_public_key_get_401(get, issuer, claims):
     unsigned = _signing_input({"alg": "none", "kid": issuer._key.kid}, claims)
     assert get(f"{unsigned}.").status_code == 401
     symmetric = _signing_input({"alg": "HS256", "kid": issuer._key.kid}, claims)
@@ -177,32 +177,32 @@ def test_keys_are_fetched_once_for_many_requests(get, issuer, claims):
 
 
 def test_unknown_key_ids_do_not_cause_repeated_requests_to_the_issuer(serve, issuer, clock, claims, auth):
-    async def judge_many(url: str) -> None:
+    async def send_many(url: str) -> None:
         check = TokenCheck(
             BuiltInAuth(issuer=ISSUER, jwks_url=url, audiences=auth.audiences, identities=auth.identities),
             clock=clock,
         )
         for number in range(5):
-            verdict = await check.judge(f"Bearer {issuer.sign(claims, kid=f'made-up-{number}')}")
-            assert isinstance(verdict, Refused)
-            assert verdict.status == 401
+            result = await check.authenticate(f"Bearer {issuer.sign(claims, kid=f'made-up-{number}')}")
+            assert isinstance(result, Refused)
+            assert result.status == 401
 
     before = issuer.fetched
     with serve(issuer.app) as base:
-        anyio.run(judge_many, f"{base}/keys")
+        anyio.run(send_many, f"{base}/keys")
     assert issuer.fetched == before + 1
 
 
-def test_requests_are_503_if_the_issuer_is_unreachable(serve, issuer, clock, claims, auth):
+def test_requests_get_503_if_the_issuer_is_unreachable(serve, issuer, clock, claims, auth):
     with serve(issuer.app) as base:
-        gone = f"{base}/keys"
+        stopped = f"{base}/keys"
     check = TokenCheck(
-        BuiltInAuth(issuer=ISSUER, jwks_url=gone, audiences=auth.audiences, identities=auth.identities),
+        BuiltInAuth(issuer=ISSUER, jwks_url=stopped, audiences=auth.audiences, identities=auth.identities),
         clock=clock,
     )
-    verdict = anyio.run(check.judge, f"Bearer {issuer.sign(claims)}")
-    assert isinstance(verdict, Refused)
-    assert verdict.status == 503
+    result = anyio.run(check.authenticate, f"Bearer {issuer.sign(claims)}")
+    assert isinstance(result, Refused)
+    assert result.status == 503
 
 
 def test_the_app_receives_the_callers_identity_and_no_identity_headers_of_the_client(get, issuer, claims):
@@ -235,5 +235,5 @@ def test_settings_that_would_admit_all_callers_are_rejected(auth, empty):
 @pytest.mark.parametrize(("application", "status"), [("gateway", None), ("another", 403), (None, 403)])
 def test_only_listed_applications_are_admitted(auth, clock, claims, application, status):
     check = TokenCheck(dataclasses.replace(auth, applications=frozenset({"gateway"})), clock=clock)
-    verdict = check._judge_claims(claims | {"azp": application})
-    assert getattr(verdict, "status", None) == status
+    result = check._check_claims(claims | {"azp": application})
+    assert getattr(result, "status", None) == status

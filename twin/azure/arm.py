@@ -1,7 +1,7 @@
 """Resource ids of Azure Resource Manager and the properties that Azure computes, one entry for each type.
 
-Source: https://learn.microsoft.com/azure/templates/ (types and paths); the properties' names are those of
-`pulumi_azure_native`'s outputs, in wire form.
+Source: https://learn.microsoft.com/azure/templates/ (types and paths); the names of the properties are those
+of `pulumi_azure_native`'s outputs, in camel case.
 """
 
 import re
@@ -28,7 +28,7 @@ class Subscription:
     Attributes:
         id: GUID of the subscription.
         tenant: GUID of the Entra tenant.
-        seed: the source of all invented values.
+        seed: the source of all generated values.
         gateway_url: the address that API Management reports; None for `https://<name>.azure-api.net`.
     """
 
@@ -118,7 +118,7 @@ def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequ
         subscription: the stack's own.
         type_: type token.
         identifier: its id.
-        assigned: ids of its managed identities, if it is of a type that has some.
+        assigned: ids of its user-assigned identities, if its type can have any.
     """
     _, entry = _path(type_, {})
     inputs: dict[str, Any] = {"location": "westeurope"}
@@ -197,10 +197,10 @@ class _Entry:
 
     Attributes:
         path: id below `.../providers/`, or a complete id, with the placeholders `{input}` and
-            `{input=default}`; the last placeholder is the resource's name, invented if the program has none.
+            `{input=default}`; the last placeholder is the resource's name, generated if it is not set.
         computed: properties that Azure adds.
         hidden: inputs that Azure does not return.
-        rejection: gives the error with which Azure rejects the inputs, or None.
+        rejection: returns the error with which Azure rejects the inputs, or None.
     """
 
     path: str
@@ -251,7 +251,7 @@ def _cosmos(resource: Resource) -> dict[str, Any]:
     return {"documentEndpoint": f"https://{resource.name}.documents.azure.com:443/"}
 
 
-def _role_definition_scope(resource: Resource) -> dict[str, Any]:
+def _role_assignment(resource: Resource) -> dict[str, Any]:
     return {"scope": resource.inputs.get("scope")}
 
 
@@ -325,7 +325,7 @@ def _managed_environment(resource: Resource) -> dict[str, Any]:
 
 
 def _domain(resource: Resource, environment_id: str) -> str:
-    """The domain of a Container Apps environment; its apps only have the id of the environment."""
+    """The domain of a Container Apps environment; its apps have only the id of the environment."""
     suffix = resource.subscription.seed.hexadecimal(environment_id.lower(), 8)
     return f"{environment_id.rpartition('/')[2]}-{suffix}.westeurope.azurecontainerapps.io"
 
@@ -386,7 +386,7 @@ _ENTRIES: dict[str, _Entry] = {
     ),
     "authorization:RoleAssignment": _Entry(
         "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
-        _role_definition_scope,
+        _role_assignment,
     ),
     "storage:StorageAccount": _Entry(_STORAGE, _storage),
     "storage:BlobContainer": _Entry(_STORAGE + "/blobServices/default/containers/{containerName}"),
