@@ -55,7 +55,7 @@ def test_the_message_of_an_http_error_contains_the_remedy(status: int, message: 
     refusing = conversation(lambda _: httpx2.Response(status, json={"error": {"message": "the reason"}}))
 
     with pytest.raises(AgentError) as caught:
-        list(refusing.say("hello"))
+        list(refusing.send("hello"))
     assert message in str(caught.value)
     assert "the reason" in str(caught.value)
 
@@ -72,7 +72,7 @@ def test_the_message_of_an_http_error_contains_the_remedy(status: int, message: 
 )
 def test_a_failure_within_the_stream_is_an_error(event: dict[str, Any]) -> None:
     with pytest.raises(AgentError, match="no capacity"):
-        list(conversation(lambda _: streamed(event)).say("hello"))
+        list(conversation(lambda _: streamed(event)).send("hello"))
 
 
 def test_a_connection_that_fails_is_an_error() -> None:
@@ -80,14 +80,14 @@ def test_a_connection_that_fails_is_an_error() -> None:
         raise httpx2.ConnectError("refused", request=request)
 
     with pytest.raises(AgentError, match="cannot be reached"):
-        list(conversation(fail).say("hello"))
+        list(conversation(fail).send("hello"))
 
 
 def test_a_consent_request_of_foundry_is_passed_on() -> None:
     link = "https://consent.example/login?data=x"
     stream = streamed(item(type="oauth_consent_request", id="o", consent_link=link), completed("r1"))
 
-    assert list(conversation(lambda _: stream).say("hello")) == [ConsentRequest("a server", link)]
+    assert list(conversation(lambda _: stream).send("hello")) == [ConsentRequest("a server", link)]
 
 
 def test_each_message_continues_the_previous_response() -> None:
@@ -99,8 +99,8 @@ def test_each_message_continues_the_previous_response() -> None:
         return streamed({**delta, "content_index": 0, "logprobs": []}, completed(f"r{len(bodies)}"))
 
     chat = conversation(answer)
-    assert list(chat.say("one")) == [TextDelta("Hi")]
-    list(chat.say("two"))
+    assert list(chat.send("one")) == [TextDelta("Hi")]
+    list(chat.send("two"))
 
     assert [body.get("previous_response_id") for body in bodies] == [None, "r1"]
     assert bodies[1]["input"] == [{"role": "user", "content": "two"}]
@@ -121,7 +121,7 @@ def test_each_message_continues_the_previous_response() -> None:
 def test_the_error_of_a_tool_call_is_read_in_each_of_its_forms(error: Any, shown: str | None) -> None:
     called = item(type="mcp_call", id="c", server_label="jira", name="get", arguments="{}", error=error)
 
-    (event,) = conversation(lambda _: streamed(called, completed("r"))).say("hello")
+    (event,) = conversation(lambda _: streamed(called, completed("r"))).send("hello")
     assert event == ToolCalled("jira", "get", "{}", shown)
 
 

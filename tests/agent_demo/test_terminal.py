@@ -32,7 +32,7 @@ class Scripted:
     def __init__(self) -> None:
         self.decided: list[bool] = []
 
-    def say(self, text: str) -> Iterator[ConversationEvent]:
+    def send(self, text: str) -> Iterator[ConversationEvent]:
         match text:
             case "stop":
                 yield TextDelta("half of an answer")
@@ -44,7 +44,7 @@ class Scripted:
             case _:
                 yield APPROVAL
 
-    def decide(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
+    def answer(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
         self.decided += [approved for _, approved in decisions]
         yield ToolCalled("functions", "save", "{}", None)
 

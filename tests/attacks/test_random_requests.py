@@ -1,6 +1,6 @@
-"""Random requests to the endpoints of tokens and to the callback: never a 5xx, never an internal name.
+"""Random requests to the endpoints of the authorization server result in no 5xx and reveal no internal name.
 
-`HYPOTHESIS_PROFILE=thorough` tries 10,000 for each endpoint.
+`HYPOTHESIS_PROFILE=thorough` sends 10,000 to each endpoint.
 """
 
 import functools
@@ -34,9 +34,9 @@ def fresh() -> tuple[Flow, dict[str, str]]:
     return flow, issued
 
 
-odd = st.text(st.sampled_from(string.printable + "\u00e9\u202e\u0301\U0001f600\ufffd\x00"), max_size=60)
+arbitrary = st.text(st.sampled_from(string.printable + "\u00e9\u202e\u0301\U0001f600\ufffd\x00"), max_size=60)
 issued_names = st.sampled_from(["access_token", "refresh_token", "code", "state", "client_id"])
-words = st.sampled_from(
+constants = st.sampled_from(
     [
         "",
         "authorization_code",
@@ -51,17 +51,17 @@ words = st.sampled_from(
 )
 
 
-def _spoil(parts: tuple[str, int, str]) -> str:
-    """An issued value with a part replaced."""
+def _corrupt(parts: tuple[str, int, str]) -> str:
+    """An issued value with a part replaced by other text."""
     name, place, text = parts
     value = shared()[1][name]
     place %= len(value)
     return value[:place] + text + value[place + len(text) :]
 
 
-spoiled = st.tuples(issued_names, st.integers(0, 2000), odd).map(_spoil)
-whole = issued_names.map(lambda name: shared()[1][name])
-values = words | odd | spoiled | whole
+corrupted = st.tuples(issued_names, st.integers(0, 2000), arbitrary).map(_corrupt)
+unchanged = issued_names.map(lambda name: shared()[1][name])
+values = constants | arbitrary | corrupted | unchanged
 names = st.sampled_from(
     [
         *("grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token", "resource"),
@@ -69,26 +69,32 @@ names = st.sampled_from(
         *("state", "error", "nonsense", "_etag", "gid"),
     ]
 )
-raw = st.sampled_from(["%", "%zz", "%00", "%E2%28", "%u0041", "+", "&", "=", ";", "a=b=c", "\x00", "\u00e9"])
+malformed = st.sampled_from(
+    ["%", "%zz", "%00", "%E2%28", "%u0041", "+", "&", "=", ";", "a=b=c", "\x00", "\u00e9"]
+)
 pairs = st.builds(lambda name, value: f"{name}={quote(value, safe='')}", names, values)
-forms = st.lists(pairs | raw, max_size=9).map("&".join)
-kinds = st.sampled_from([FORM, FORM + "; charset=utf-8", "", "text/plain", "application/json", FORM.upper()])
+forms = st.lists(pairs | malformed, max_size=9).map("&".join)
+content_types = st.sampled_from(
+    [FORM, FORM + "; charset=utf-8", "", "text/plain", "application/json", FORM.upper()]
+)
 credentials = (
     st.none()
     | st.sampled_from(["Basic Og==", "Basic", "Basic !", "Bearer x", "Basic eDp5"])
-    | odd.map(lambda text: "".join(c for c in text if " " <= c <= "~").strip())
+    | arbitrary.map(lambda text: "".join(c for c in text if " " <= c <= "~").strip())
 )
 
 
 @many
-@given(forms, kinds, credentials)
+@given(forms, content_types, credentials)
 @example(
     "grant_type=refresh_token&refresh_token=" + "A" * 22 + ".1.1." + "A" * 43 + "&client_id=x", FORM, None
 )
 @example("grant_type=authorization_code&grant_type=x", FORM, None)
-def test_e8_no_token_request_causes_a_server_error(form: str, kind: str, credential: str | None) -> None:
+def test_e8_no_token_request_causes_a_server_error(
+    form: str, content_type: str, credential: str | None
+) -> None:
     flow, _ = fresh()
-    headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
+    headers = {"Content_Type": content_type} | ({} if credential is None else {"Authorization": credential})
     answer = flow.harness.send("POST", "/token", body=form.encode(), **headers)
     assert_harmless(answer)
     assert answer.status in (200, 400, 401)
@@ -97,27 +103,28 @@ def test_e8_no_token_request_causes_a_server_error(form: str, kind: str, credent
 
 
 @many
-@given(forms, kinds, credentials)
-def test_e8_no_revocation_causes_a_server_error(form: str, kind: str, credential: str | None) -> None:
+@given(forms, content_types, credentials)
+def test_e8_no_revocation_causes_a_server_error(form: str, content_type: str, credential: str | None) -> None:
     flow, _ = fresh()
-    headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
+    headers = {"Content_Type": content_type} | ({} if credential is None else {"Authorization": credential})
     answer = flow.harness.send("POST", "/revoke", body=form.encode(), **headers)
     assert_harmless(answer)
     assert answer.status in (200, 400, 401)
 
 
 cookies = st.lists(
-    st.tuples(st.sampled_from(["__Host-callback-", "__Host-consent-", "__Host-user", "x"]), odd), max_size=3
+    st.tuples(st.sampled_from(["__Host-callback-", "__Host-consent-", "__Host-user", "x"]), arbitrary),
+    max_size=3,
 ).map(lambda items: "; ".join(f"{name}={value}" for name, value in items))
 
 
 @many
-@given(st.lists(pairs | raw, max_size=6).map("&".join), cookies)
+@given(st.lists(pairs | malformed, max_size=6).map("&".join), cookies)
 def test_e8_no_answer_of_entra_causes_a_server_error(query: str, cookie: str) -> None:
     flow, issued = fresh()
-    line = "".join(character for character in cookie if " " <= character <= "~")
-    for asked in (query, f"state={issued['state']}&{query}"):
-        answer = flow.harness.send("GET", "/oauth-callback", asked, Cookie=line)
+    cookie_header = "".join(character for character in cookie if " " <= character <= "~")
+    for sent_query in (query, f"state={issued['state']}&{query}"):
+        answer = flow.harness.send("GET", "/oauth-callback", sent_query, Cookie=cookie_header)
         assert_harmless(answer)
         assert answer.status in (400, 403, 414)
         assert answer.header("Location") is None
@@ -135,25 +142,30 @@ methods = st.sampled_from(
 
 
 @many
-@given(methods, paths, odd.map(lambda text: quote(text, safe="/.;%")), forms, kinds)
+@given(methods, paths, arbitrary.map(lambda text: quote(text, safe="/.;%")), forms, content_types)
 def test_e8_no_path_and_method_causes_a_server_error(
-    method: str, path: str, more: str, form: str, kind: str
+    method: str, path: str, more: str, form: str, content_type: str
 ) -> None:
     flow, _ = fresh()
-    answer = flow.harness.send(method, path + more, form[:1000], body=form.encode(), Content_Type=kind)
+    answer = flow.harness.send(
+        method, path + more, form[:1000], body=form.encode(), Content_Type=content_type
+    )
     assert_harmless(answer)
 
 
 @many
-@given(st.binary(max_size=300) | odd.map(str.encode), st.sampled_from(["application/json", "text/json", ""]))
+@given(
+    st.binary(max_size=300) | arbitrary.map(str.encode),
+    st.sampled_from(["application/json", "text/json", ""]),
+)
 @example(b"[" * 8000, "application/json")
 @example(b'{"redirect_uris":' * 900, "application/json")
 @example(b'{"redirect_uris":["https://a.example/"],"client_name":"\\ud800"}', "application/json")
 @example(b'{"redirect_uris":["https://a.example/"],"redirect_uris":[]}', "application/json")
 @example(b"\xef\xbb\xbf{}", "application/json")
 @example(b"{} {}", "application/json")
-def test_e8_no_body_of_a_registration_causes_a_server_error(body: bytes, kind: str) -> None:
+def test_e8_no_body_of_a_registration_causes_a_server_error(body: bytes, content_type: str) -> None:
     flow, _ = fresh()
-    answer = flow.harness.send("POST", "/register", body=body, Content_Type=kind)
+    answer = flow.harness.send("POST", "/register", body=body, Content_Type=content_type)
     assert_harmless(answer)
     assert answer.status in (400, 415)

@@ -20,7 +20,7 @@ FAILING = (
     "apimanagement:Api",
     "app:ContainerApp",
 )
-"""The resources whose first deletion fails, in the order of a removal."""
+"""The resource types of which one deployment each cannot delete any, in the order of a removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +31,15 @@ class History:
         stack: the stack.
         removed: Jira is removed.
         added: a container is added.
-        returned: Jira is added again.
-        failed: Jira is removed, and each time another kind of resource cannot be deleted.
-        completed: the removal is repeated.
+        restored: Jira is added again.
+        failed: Jira is removed, but resources of one type cannot be deleted; by type.
+        completed: the removal is repeated and succeeds.
     """
 
     stack: Deployment
     removed: Run
     added: Run
-    returned: Run
+    restored: Run
     failed: dict[str, Run]
     completed: Run
 
@@ -55,7 +55,7 @@ def history(new_stack: Deploy) -> History:
     stack.configure({"containers": json.dumps([NOTES])}, {"notesToken": CANARIES["notesToken"]})
     added = stack.up()
     stack.configure({"backends": _ALL})
-    returned = stack.up()
+    restored = stack.up()
     stack.configure({"backends": _WITHOUT_JIRA})
     failed = {}
     for kind in FAILING:
@@ -63,11 +63,11 @@ def history(new_stack: Deploy) -> History:
         failed[kind] = stack.up()
     stack.azure.faults.refuse = lambda _call: False
     return History(
-        stack=stack, removed=removed, added=added, returned=returned, failed=failed, completed=stack.up()
+        stack=stack, removed=removed, added=added, restored=restored, failed=failed, completed=stack.up()
     )
 
 
-@pytest.mark.parametrize("run", ["removed", "added", "returned", "completed"])
+@pytest.mark.parametrize("run", ["removed", "added", "restored", "completed"])
 def test_a_change_of_servers_is_deployed(history: History, run: str) -> None:
     done: Run = getattr(history, run)
     assert not done.failed, done.output
@@ -79,7 +79,7 @@ def test_a_removal_that_fails_is_reported(history: History, kind: str) -> None:
     assert "was refused by the test" in history.failed[kind].output
 
 
-def test_every_rule_holds_at_every_instant(history: History) -> None:
+def test_the_invariants_hold_at_all_times(history: History) -> None:
     violations = invariants.violations(Timeline(history.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
 

@@ -114,7 +114,7 @@ def test_no_resource_is_refused(cycle: Cycle) -> None:
     ] == []
 
 
-def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
+def test_the_invariants_hold_at_all_times(cycle: Cycle) -> None:
     violations = invariants.violations(cycle.timeline)
     assert not violations, "\n".join(violations)
 

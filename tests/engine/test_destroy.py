@@ -52,7 +52,7 @@ def test_a_failure_is_reported(destroyed: Destroyed) -> None:
     assert "was refused by the test" in destroyed.first.output
 
 
-def test_every_rule_holds_at_every_instant(destroyed: Destroyed) -> None:
+def test_the_invariants_hold_at_all_times(destroyed: Destroyed) -> None:
     violations = invariants.violations(Timeline(destroyed.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
 

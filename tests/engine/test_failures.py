@@ -62,7 +62,7 @@ def test_the_failure_is_reported(failure: Failure) -> None:
     assert reason in failure.failed.output
 
 
-def test_every_rule_holds_at_every_instant(failure: Failure) -> None:
+def test_the_invariants_hold_at_all_times(failure: Failure) -> None:
     violations = invariants.violations(Timeline(failure.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
 

@@ -113,7 +113,7 @@ def test_the_preview_announces_the_rollback(history: History) -> None:
     assert [step.name for step in history.rollback.changes if (step.urn, step.op) not in announced] == []
 
 
-def test_every_rule_holds_and_nothing_is_left_to_do(history: History) -> None:
+def test_the_invariants_hold_and_no_change_is_left(history: History) -> None:
     violations = invariants.violations(Timeline(history.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
     assert history.again.changes == ()

@@ -222,7 +222,7 @@ class Series:
         assert not changes[setting].preview.failed, changes[setting].preview.output
         assert not changes[setting].done.failed, changes[setting].done.output
 
-    def test_every_rule_holds_while_settings_change(
+    def test_the_invariants_hold_while_settings_change(
         self, stack: Deployment, changes: dict[str, Change]
     ) -> None:
         assert changes

@@ -98,7 +98,7 @@ def test_no_resource_is_refused(life: Life) -> None:
     assert refused == []
 
 
-def test_every_rule_holds_at_every_instant(life: Life) -> None:
+def test_the_invariants_hold_at_all_times(life: Life) -> None:
     violations = invariants.violations(Timeline(life.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from apim.cache import Cache
-from tests.failures.courses import COURSES
 from tests.failures.journey import Journey
+from tests.failures.scenarios import SCENARIOS
 from tests.failures.test_services import assert_in_order, assert_registered
 
 
@@ -25,12 +25,12 @@ MOMENTS: dict[str, Callable[[Journey], object]] = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_d7_no_step_depends_on_the_gateways_cache(name: str, moment: str) -> None:
     """Before one step of a journey, and before each."""
-    count = len(COURSES[name].steps)
+    count = len(SCENARIOS[name].steps)
     for chosen in (*range(count), None):
-        journey = COURSES[name].journey()
+        journey = SCENARIOS[name].journey()
         taken: list[str] = []
 
         def before(
@@ -55,9 +55,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
-    journey = COURSES[name].journey()
+    journey = SCENARIOS[name].journey()
     attribute, value = BROKEN[broken]
     cache = _cache(journey)
     working = getattr(cache, attribute)
@@ -73,7 +73,7 @@ def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
 
 def test_d6_a_delayed_store_answer_does_not_extend_a_revoked_token_beyond_thirty_seconds() -> None:
     """A call reads the grant before its revocation, and caches it after the revocation."""
-    journey = COURSES["session of an older client"].journey()
+    journey = SCENARIOS["session of an older client"].journey()
     journey.steps = journey.steps[:6]
     journey.run()
     flow, cache = journey.flow, _cache(journey)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.failures.courses import COURSES, Course
 from tests.failures.faults import REFUSALS, STOPS, TRANSIENT, UNREADABLE, Fault, expired
 from tests.failures.journey import Call, Checkpoint, Journey
+from tests.failures.scenarios import SCENARIOS, Scenario
 from tests.profile import THOROUGH
 
 REGISTRATION = 90 * 86400
@@ -50,20 +50,20 @@ class Point:
 @functools.cache
 def points_of(name: str) -> Sequence[Point]:
     """The requests of a journey without failures, with a newly started gateway for each step."""
-    course, points = COURSES[name], []
-    before = course.journey().checkpoint()
-    for first, step in enumerate(course.steps):
-        journey = Journey(course.begin(), [step]).resume(before).run()
+    scenario, points = SCENARIOS[name], []
+    before = scenario.journey().checkpoint()
+    for first, step in enumerate(scenario.steps):
+        journey = Journey(scenario.begin(), [step]).resume(before).run()
         assert (journey.repeated, journey.restarted) == ([], [])
-        if first >= course.known:
+        if first >= scenario.known:
             points += [Point(first, before, number, call) for number, call in enumerate(journey.calls)]
         before = journey.checkpoint()
     return points
 
 
-def failing_at(course: Course, point: Point, fault: Fault) -> Journey:
+def failing_at(scenario: Scenario, point: Point, fault: Fault) -> Journey:
     """The journey, from the step whose request fails."""
-    journey = course.journey().resume(point.before)
+    journey = scenario.journey().resume(point.before)
     journey.faults = {point.number: fault}
     return journey.run(point.first)
 
@@ -82,9 +82,9 @@ def assert_registered(journey: Journey) -> None:
         assert REGISTRATION in {registration["ttl"] for registration in registrations}
 
 
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_a_journey_without_a_failure_needs_no_repetition(name: str) -> None:
-    journey = COURSES[name].journey().run()
+    journey = SCENARIOS[name].journey().run()
     assert (journey.repeated, journey.restarted) == ([], [])
     assert_in_order(journey)
     assert_registered(journey)
@@ -103,7 +103,7 @@ TRIED = [
 
 
 @pytest.mark.parametrize(("service", "fault"), TRIED)
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_d7_a_single_failure_never_ends_a_sign_in_without_an_error(
     name: str, service: str, fault: str
 ) -> None:
@@ -112,7 +112,7 @@ def test_d7_a_single_failure_never_ends_a_sign_in_without_an_error(
         call = point.call
         if call.service != service or fault in IMPOSSIBLE.get((service, call.method), ()):
             continue
-        journey = failing_at(COURSES[name], point, SERVICES[service][fault])
+        journey = failing_at(SCENARIOS[name], point, SERVICES[service][fault])
         assert_in_order(journey)
         if "/colls/clients/" not in call.url or fault in TRANSIENT:
             assert_registered(journey)

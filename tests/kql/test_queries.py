@@ -18,8 +18,8 @@ _HERE = Path(__file__).parent
 _QUERIES = Path(kql.__file__).resolve().parent.parent / "kql"
 NAMES = sorted(file.relative_to(_QUERIES).with_suffix("").as_posix() for file in _QUERIES.rglob("*.kql"))
 
-# A query with a mistake of each kind: the check must find them.
-PLANTED = {
+# One query for each kind of mistake, which the check must report.
+MISTAKES = {
     "syntax": "AppTraces | wher Message == 'audit'",
     "table": "AppTrace | count",
     "column": "AppTraces | where Msg == 'audit'",
@@ -35,7 +35,7 @@ def _problems() -> Mapping[str, list[str]]:
         name: "(" + ", ".join(f"{column}: {type_}" for column, type_ in columns.items()) + ")"
         for name, columns in tables.items()
     }
-    queries = {name: kql.query(name) for name in NAMES} | PLANTED
+    queries = {name: kql.query(name) for name in NAMES} | MISTAKES
     completed = subprocess.run(
         [node.node(), _HERE / "parse.js"],
         input=json.dumps({"tables": schemas, "queries": queries}),
@@ -52,7 +52,7 @@ def test_a_query_is_valid_for_the_tables_of_a_workspace(name: str) -> None:
     assert _problems()[name] == []
 
 
-@pytest.mark.parametrize("mistake", PLANTED)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_a_query_is_found(mistake: str) -> None:
     assert _problems()[mistake]
 

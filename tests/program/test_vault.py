@@ -75,13 +75,13 @@ def test_api_management_has_no_key_but_refers_to_one_version_of_each(case: Case)
 def test_every_stored_secret_is_an_encrypted_input_and_outlives_its_removal_from_the_program(
     case: Case,
 ) -> None:
-    """Only the vault's own API deletes a secret, and the deployer may have no access to it."""
+    """Only the data plane of the vault deletes secrets, and the deployer may have no rights there."""
     secrets = case.stack.of_type("keyvault:Secret")
     assert secrets
     for secret in secrets:
         assert secret.is_secret("properties.value")
         assert secret.retain_on_delete
-        assert "tags" not in secret.inputs, "a changed tag would be another version"
+        assert "tags" not in secret.inputs, "a changed tag would create another version"
 
 
 @every_case
@@ -154,7 +154,7 @@ def test_readers_of_a_secret_depend_on_its_role_assignment(case: Case) -> None:
             assert graph.missing(app, [roles[f"{server}-secrets-{secret}-access"]]) == []
 
 
-# Roles by what they allow, see https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+# Built-in roles: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
 QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
 METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
@@ -254,13 +254,13 @@ def _logs_of(stack: Stack) -> list[Declared]:
     ]
 
 
-def test_an_existing_vault_keeps_its_own_logs_and_the_stacks_vault_sends_them() -> None:
+def test_only_the_stacks_own_vault_gets_a_setting_that_sends_its_audit_log() -> None:
     assert _logs_of(adopting()) == []
     (setting,) = _logs_of(Case("dev", preview=False).stack)
     assert [log["category"] for log in setting.inputs["logs"]] == ["AuditEvent"]
 
 
-def test_an_existing_vault_is_in_the_stacks_subscription() -> None:
+def test_an_existing_vault_must_be_in_the_stacks_subscription() -> None:
     elsewhere = EXISTING["existingKeyVault"].replace(SUBSCRIPTION, OTHER)
     with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
         evaluate({**ALL, "existingKeyVault": elsewhere})

@@ -44,11 +44,11 @@ def harmless(answer: Response) -> None:
     assert all(character >= " " for _, value in answer.headers for character in value)
 
 
-words = st.sampled_from(
+constants = st.sampled_from(
     ["", "code", "S256", "x" * 43, "s", "functions", CALLBACK, APP, GATEWAY, f"{GATEWAY}/mcp", URL, "none"]
 )
-odd = st.text(st.sampled_from(string.printable + "\u00e9\u202e\u0301\U0001f600\ufffd\x00"), max_size=40)
-values = words | odd
+arbitrary = st.text(st.sampled_from(string.printable + "\u00e9\u202e\u0301\U0001f600\ufffd\x00"), max_size=40)
+values = constants | arbitrary
 names = st.sampled_from(
     [
         "client_id",
@@ -104,7 +104,7 @@ def test_e8_no_answer_of_the_consent_page_causes_a_server_error(form: str, kind:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | values,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(odd, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(arbitrary, inner, max_size=3),
     max_leaves=8,
 )
 members = st.sampled_from(
@@ -121,7 +121,7 @@ members = st.sampled_from(
         "scope",
     ]
 )
-uris = st.sampled_from([CALLBACK, APP, "cursor://x/y", "https://[::1]/", "https://a..b/", "x:/"]) | odd
+uris = st.sampled_from([CALLBACK, APP, "cursor://x/y", "https://[::1]/", "https://a..b/", "x:/"]) | arbitrary
 
 
 @many

@@ -1,4 +1,4 @@
-"""The journeys that the tests take, step by step."""
+"""The scenarios of the tests: the steps of a client and its user."""
 
 import functools
 import json
@@ -117,7 +117,7 @@ def _allow_if_asked(journey: Journey) -> Response:
     return _entra_of(journey) if journey.page is None else journey.flow.consent(journey.page)
 
 
-def _sent_on(journey: Journey, answer: Response) -> bool:
+def _redirected_to_entra(journey: Journey, answer: Response) -> bool:
     journey.at_entra = answer
     return "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
 
@@ -129,7 +129,7 @@ SIGNED_REDEEM = Step(
     _redeemed,
 )
 ASK = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped)
-ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _sent_on)
+ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _redirected_to_entra)
 SIGNED_REFRESH = Step(
     "refresh",
     lambda journey: journey.flow.refresh(journey.refresh_token, **_signed(journey)),
@@ -156,7 +156,7 @@ def _verified() -> Flow:
     return flow
 
 
-# A client of HTTP sessions, as before 2026-07-28.
+# A client that uses MCP sessions, which versions before 2026-07-28 have.
 
 SESSION = "0123456789abcdef"
 
@@ -186,11 +186,11 @@ def _fresh() -> Flow:
 
 
 @dataclass(frozen=True)
-class Course:
+class Scenario:
     """The steps of a journey, and its initial state.
 
     Attributes:
-        known: the number of its first steps that another course also has.
+        known: the number of first steps that it shares with another scenario, which tests them.
     """
 
     begin: Callable[[], Flow]
@@ -203,12 +203,12 @@ class Course:
 
 SIGN_IN = (REGISTER, AUTHORIZE, PAGE, ALLOW, RETURN, REDEEM)
 SIGNED_SIGN_IN = (SIGNED_AUTHORIZE, ASK, ALLOW_IF_ASKED, RETURN, SIGNED_REDEEM)
-COURSES = {
-    "sign-in, calls, refresh and revocation": Course(_fresh, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
-    "sign-in that is denied": Course(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), known=3),
-    "two sign-ins of a client with keys": Course(
+SCENARIOS = {
+    "sign-in, calls, refresh and revocation": Scenario(_fresh, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
+    "sign-in that is denied": Scenario(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), known=3),
+    "two sign-ins of a client with keys": Scenario(
         _verified,
         (*SIGNED_SIGN_IN, SIGNED_REFRESH, SIGNED_REVOKE, *SIGNED_SIGN_IN, SIGNED_REVOKE),
     ),
-    "session of an older client": Course(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), known=6),
+    "session of an older client": Scenario(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), known=6),
 }
