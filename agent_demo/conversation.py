@@ -63,7 +63,7 @@ class Conversation:
         self._agent = agent
         self._previous: str | None = None
 
-    def say(self, text: str) -> Iterator[ConversationEvent]:
+    def send(self, text: str) -> Iterator[ConversationEvent]:
         """Sends a message.
 
         Raises:
@@ -71,7 +71,7 @@ class Conversation:
         """
         return self._send([{"role": "user", "content": text}])
 
-    def decide(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
+    def answer(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
         """Answers all approval requests of the last message.
 
         Raises:

@@ -116,12 +116,12 @@ class Terminal:
         Raises:
             AgentError: the agent service refuses or fails.
         """
-        waiting = self._show(conversation.say(text))
+        waiting = self._show(conversation.send(text))
         complete = True
         while waiting:
             decisions = [(request, self._approves(request)) for request in waiting]
             complete &= self._interactive or all(approved for _, approved in decisions)
-            waiting = self._show(conversation.decide(decisions))
+            waiting = self._show(conversation.answer(decisions))
         return complete
 
     def show_error(self, error: AgentError) -> None:
