@@ -4,6 +4,7 @@ That process imports this module once. A command that is forked from it has impo
 templates and compiled the expressions of a stack's policies.
 """
 
+import faulthandler
 import gc
 import os
 
@@ -23,6 +24,8 @@ COMMANDS = (cli, eval_command, lint_command, session, verification)
 LATER_IMPORTS = (blob_client, foundry, hosted_service, late_app, h11_impl)
 """What a twin imports while it starts."""
 
+# Shows where it waits if this takes so long that the tests time out.
+faulthandler.dump_traceback_later(100)
 stack.evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=Cloud(gateway_url=LOCAL["localUrl"]))
 # An evaluation compiles no policies that were checked before.
 compiled(plan_stack({**FUNCTIONS_ONLY, **LOCAL}).service(), frozenset())
@@ -31,3 +34,4 @@ if coverage.FOLDER in os.environ:
     CompiledService(plan_stack(LOCAL).service(), counted=True)
 # The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()
+faulthandler.cancel_dump_traceback_later()
