@@ -167,7 +167,7 @@ class Settings:
         lifetimes: lifetimes of tokens and records.
         rate_limits: the rate limits.
         monitoring: the settings of logs, alerts and costs.
-        key_version: version of the keys that seal tokens; see `accepted_key_versions`.
+        key_version: version of the keys that encrypt tokens; see `accepted_key_versions`.
         subscription_key_version: version of the subscription keys; the previous one is valid, too.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
         protect: whether Pulumi refuses to delete or replace resources with state; never in the twin.

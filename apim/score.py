@@ -9,7 +9,7 @@ members, and messages of this engine.
 
 An expression *compiles* when it can be parsed and translated, and API Management allows each of its types
 and members: a policy document with it can be loaded. It *runs* when one evaluation ends with a value or
-with a .NET exception. The evaluation uses an invented context in which each variable has a value of the
+with a .NET exception. The evaluation uses an artificial context in which each variable has a value of the
 type to which the expression casts it. Whether the values equal those of .NET is not measured here but by
 the golden answers of tests/csharp.
 """

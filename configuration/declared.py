@@ -391,7 +391,7 @@ OPEN_REQUESTS = Integer(
 KEY_VERSION = Integer(
     key="keyVersion",
     description=(
-        "Version of the keys that seal tokens and sign consent forms. Add one to rotate: tokens of the "
+        "Version of the keys that encrypt tokens and sign consent forms. Add one to rotate: tokens of the "
         "previous version and sign-ins in progress stay valid. Add four after a leak: none of the existing "
         "keys is accepted any more."
     ),

@@ -62,7 +62,7 @@ def test_c7_a_user_cannot_finish_an_attackers_sign_in(twin: RunningTwin, entra_p
 
 
 @pytest.mark.parametrize("state", ["", "x", "a" * 43 + "." + "b" * 43, "../" * 20])
-def test_an_invented_state_is_an_error_page(twin: RunningTwin, state: str) -> None:
+def test_an_unknown_state_results_in_an_error_page(twin: RunningTwin, state: str) -> None:
     answer = httpx.get(f"{twin.gateway}/oauth-callback", params={"code": "x", "state": state})
     assert answer.status_code in (400, 403)
     assert "location" not in answer.headers

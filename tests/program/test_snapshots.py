@@ -105,12 +105,12 @@ def _names(stack: Stack) -> dict[str, str]:
     for resource in stack.resources:
         if not resource.custom or resource.type.startswith("random:"):
             continue
-        invented = {"id": resource.id} | {
+        generated = {"id": resource.id} | {
             key: resource.outputs.get(key)
             for key in ("principalId", "clientId", "objectId", "instrumentationKey", "appId", "name")
             if key not in resource.inputs
         }
-        for key, value in invented.items():
+        for key, value in generated.items():
             # A name that the program chose is not generated.
             if isinstance(value, str) and value not in resource.inputs.values():
                 names.setdefault(value, f"<{resource.name}.{key}>")

@@ -289,8 +289,8 @@ def test_a_session_id_is_returned_and_must_be_valid_but_is_not_required(host):
     assert "Mcp-Session-Id" not in host.post(INITIALIZE, **{"Mcp-Session-Id": session}).headers
     assert len(_event(host.post(listing, **{"Mcp-Session-Id": ""}))["result"]["tools"]) == 4
     # The extension does not catch exceptions of its decryption.
-    for invented in (session[:-4] + "AAAA", "x", "not base64url!"):
-        failed = host.post(listing, **{"Mcp-Session-Id": invented})
+    for unknown in (session[:-4] + "AAAA", "x", "not base64url!"):
+        failed = host.post(listing, **{"Mcp-Session-Id": unknown})
         assert (failed.status_code, failed.content) == (500, b"")
 
 

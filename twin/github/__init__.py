@@ -1,4 +1,4 @@
-"""A stand-in for GitHub's hosted MCP server: an invented account with repositories and issues."""
+"""A stand-in for GitHub's hosted MCP server: a sample account with repositories and issues."""
 
 from collections.abc import Mapping
 

@@ -10,7 +10,7 @@ from twin.stand_in import HostedArgs
 
 
 class GitHubStandIn(HostedService):
-    """An MCP server over an invented account.
+    """An MCP server over a sample account.
 
     Attributes:
         account: its data.

@@ -1,4 +1,4 @@
-"""A stand-in for Jira Data Center: its REST API with the data of one invented site."""
+"""A stand-in for Jira Data Center: its REST API with the data of one sample site."""
 
 from configuration.presets import jira as preset
 from twin.jira.image import run

@@ -1,4 +1,4 @@
-"""A stand-in for Slack: its Web API with the data of one invented workspace, and a proxy to it."""
+"""A stand-in for Slack: its Web API with the data of one sample workspace, and a proxy to it."""
 
 from configuration.presets import slack as preset
 from twin.slack.image import run
