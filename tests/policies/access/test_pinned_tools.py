@@ -73,6 +73,11 @@ def test_f4_a_tool_whose_description_changed_after_the_review_is_not_listed(
     assert listed(flow, reviewed("get_snippet", **changed), reviewed("hello_mcp")) == ["hello_mcp"]
 
 
+def test_f4_a_reviewed_tool_whose_name_has_another_case_is_not_listed(flow: Flow) -> None:
+    tools = (reviewed("get_snippet") | {"name": "Get_Snippet"}, reviewed("hello_mcp"))
+    assert listed(flow, *tools) == ["hello_mcp"]
+
+
 def test_f4_a_repeated_member_is_returned_as_it_was_compared(flow: Flow) -> None:
     good = json.dumps(REVIEWED["get_snippet"].description)
     for first, second, names in (('"bad"', good, ["get_snippet"]), (good, '"bad"', [])):
@@ -111,6 +116,7 @@ def test_f4_rules_including_the_one_for_others_apply_to_reviewed_tools() -> None
     writer = token_of(flow, "functions", ("Writer",))
     assert listed(flow, *tools, token=writer) == ["save_snippet"]
     assert send(flow, writer, call("exfiltrate")).status == 403
+    assert send(flow, some, call("*")).status == 403
 
 
 def test_f4_streams_are_not_read_where_tools_are_pinned(flow: Flow) -> None:

@@ -278,12 +278,15 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
         return response.status, response.json().get("error", {}).get("code")
 
     assert answer("tools/call", "read") == (200, None)
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    assert answer("ping", None, ping) == (200, None)
+    assert answer("tools/call", None, ping) == (400, -32020)
     assert answer("tools/call", "write") == (400, -32020)
     assert answer("ping", "read") == (400, -32020)
     assert answer(None, "read") == (400, -32020)
     assert answer("tools/call", None) == (400, -32020)
     assert answer("tools/call", "read", [call("read")]) == (400, -32600)
-    assert len(arrived(flow)) == 1
+    assert len(arrived(flow)) == 2
     # In older versions only the body counts, and the headers do not reach the server.
     for version in ({}, {"MCP_Protocol_Version": "2025-11-25"}, {"MCP_Protocol_Version": f"{STATELESS}, x"}):
         named = {"Mcp_Method": "tools/call", "Mcp_Name": "write", **version}
@@ -501,6 +504,14 @@ def test_f4_a_list_that_cannot_be_parsed_is_an_error(flow: Flow) -> None:
         assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
 
 
+def test_f4_tools_that_are_not_a_list_are_an_error(flow: Flow) -> None:
+    flow.served = lambda: reply(
+        200, '{"result":{"tools":{"0":{"name":"write"}}}}', Content_Type="application/json"
+    )
+    answer = send(flow, token_of(flow), LIST)
+    assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
+
+
 def test_f4_a_list_in_a_batch_is_filtered_and_tools_without_a_valid_name_are_removed(flow: Flow) -> None:
     tools = [READ, {"name": 1}, "read", {"title": "read"}, {"name": " read"}, {"name": ""}]
     response = [{"id": 1, "result": {"tools": tools}}, {"id": 2, "result": {}}, {"id": 3, "error": {}}, 3]
@@ -510,13 +521,21 @@ def test_f4_a_list_in_a_batch_is_filtered_and_tools_without_a_valid_name_are_rem
     assert answer.json() == [{"id": 1, "result": {"tools": [READ]}}, *response[1:]]
 
 
+def test_f4_names_that_no_call_can_have_are_not_listed_to_callers_of_all_other_tools(flow: Flow) -> None:
+    token = token_of(flow, roles=("Eraser",))
+    flow.served = tools_answer(*({"name": name} for name in (7, " another", "an\u00f6ther", "another")))
+    assert listed(flow, token) == ["another"]
+
+
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
 def test_f4_only_callers_of_all_tools_can_list_them_over_http_sse(flow: Flow, path: str) -> None:
     query = "azmcpcs=abcdefgh-1234"
     without_role = send(flow, token_of(flow, "functions functions.write"), LIST, path, query)
     assert without_role.status == 403
     without_scope = send(flow, token_of(flow, "functions", ("Eraser",)), LIST, path, query)
-    assert 'error="insufficient_scope"' in (without_scope.header("WWW-Authenticate") or "")
+    challenge = without_scope.header("WWW-Authenticate") or ""
+    assert 'error="insufficient_scope"' in challenge
+    assert 'scope="functions functions.write"' in challenge
     assert arrived(flow) == []
     all_tools = token_of(flow, "functions functions.write", ("Eraser",))
     # The list itself is sent over the event stream.
