@@ -20,7 +20,7 @@ def free_port_block(size: int = 20) -> int:
     """Reserve consecutive free ports below those that outgoing connections get.
 
     A process that is started on the block needs a moment until it listens. So that no other test process
-    takes the same block in that moment, this process keeps a UDP socket at the first port while it lives.
+    takes the same block in that moment, this process keeps a UDP socket at the first port until it ends.
 
     Returns:
         The first port of the block.

@@ -1,4 +1,4 @@
-"""The policy pack in Pulumi's engine: a stack of this project passes, and a planted mistake stops it."""
+"""The policy pack in Pulumi's engine: a stack of this project passes, and a deliberate mistake stops it."""
 
 import json
 import os

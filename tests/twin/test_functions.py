@@ -398,7 +398,7 @@ def test_a_session_ends_with_its_stream(host):
         _, endpoint = next(events)
     deadline = time.monotonic() + 60
     while (status := host.post(INITIALIZE, f"/{endpoint}").status_code) == 202:
-        assert time.monotonic() < deadline, "the session lives on although its stream was closed"
+        assert time.monotonic() < deadline, "the session continues although its stream was closed"
     assert status == 400
 
 

@@ -91,7 +91,7 @@ def test_f2_a_server_for_keys_only_has_no_authorization_server_and_refuses_token
     assert ask(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
 
 
-def test_f2_a_refused_key_at_a_path_without_an_operation_is_answered_alike(flow: Flow) -> None:
+def test_f2_a_refused_key_at_a_path_without_an_operation_gets_the_same_response(flow: Flow) -> None:
     answer = flow.harness.send("PUT", "/mcp", Ocp_Apim_Subscription_Key="0" * 32)
     assert refused_like_a_bad_token(flow, answer)
 

@@ -1,4 +1,4 @@
-// What a policy expression sees, as the documentation of API Management gives it, for a C# compiler to check against:
+// The types that policy expressions can use, as API Management documents them, for a C# compiler:
 // https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
 using System;
 using System.Collections.Generic;

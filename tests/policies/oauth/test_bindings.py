@@ -52,8 +52,8 @@ def test_a_reloaded_page_keeps_the_browsers_secret(flow: Flow) -> None:
     assert form_token(flow.consent_page(handle).body) == form_token(first.body)
     assert flow.cookies == kept
     (name,) = kept
-    for planted in ("x", "x" * 42, "x" * 44, "x" * 42 + "%"):
-        flow.cookies = {name: planted}
+    for forged in ("x", "x" * 42, "x" * 44, "x" * 42 + "%"):
+        flow.cookies = {name: forged}
         flow.consent_page(handle)
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}", flow.cookies[name])
 
