@@ -79,7 +79,7 @@ class Agent:
                 )
             except AzureError as error:
                 raise AgentError(
-                    f"Foundry does not create the agent: {_message(error)}\nCheck that you have the role "
+                    f"Foundry did not create the agent: {_message(error)}\nCheck that you have the role "
                     "Azure AI User on the project, and that foundryModel names a model deployment."
                 ) from None
             reference = {"name": version.name, "version": version.version, "type": "agent_reference"}

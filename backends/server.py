@@ -35,7 +35,7 @@ class ServerSpec:
         memory: such as `0.5Gi`, two gibibytes per core.
         min_replicas: minimum of replicas.
         max_replicas: maximum of replicas.
-        health: path that answers 200 when the process is healthy; None to check only that the port is open.
+        health: path that answers with 200 when the process is healthy; None to check only the port.
         local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
             it.
         origin: name of the named value with its origin, or None when no policy uses it.

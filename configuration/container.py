@@ -60,7 +60,7 @@ class Container:
         processes: one process, or one for each transport: streamable HTTP, then the legacy one.
         message_variable: the environment variable that sets its message path; empty when none does.
         session_parameter: the query parameter of its message path with the session id; None without one.
-        health: path that answers 200 when it is healthy; None to check only that the port is open.
+        health: path that answers with 200 when it is healthy; None to check only that the port is open.
         command: replaces the image's entry point; empty for the image's own.
         secrets: secret environment variables of every process, with values.
         cpu: cores of a replica.

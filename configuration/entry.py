@@ -121,7 +121,7 @@ ENTRY_KEYS = {
         example="sessionId",
     ),
     "health": EntryKey(
-        description="Path that answers 200 without a token when the server is healthy.",
+        description="Path that answers with 200 without a token when the server is healthy.",
         limits=_PATH,
         default="only the port is checked",
         example="/healthz",

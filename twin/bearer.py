@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RequireBearer:
-    """ASGI middleware that answers 401 without an accepted token.
+    """ASGI middleware that answers with 401 without an accepted token.
 
     Args:
         app: receives requests with an accepted token.

@@ -142,7 +142,7 @@ async def _call(server: Server, transport: Transport, session: Session) -> str:
                     "Over HTTP+SSE the gateway lists tools only to those who may call all of them "
                     "(docs/access.md)."
                 ) from error
-            # The gateway answers 503 while a server starts, which may have been scaled to zero.
+            # The gateway answers with 503 while a server starts, which may have been scaled to zero.
             if not error.details.startswith("HTTP 503") or now() >= deadline:
                 raise
         await asyncio.sleep(_PAUSE)

@@ -29,7 +29,7 @@ def readings(root: Path = ROOT) -> str:
     lines += ["", "## Tests under every reading", ""]
     lines += _paragraph(
         f"`{_UNDER_EACH}` runs each of these tests on one running twin under every option that is not the "
-        "default, under all hostile options together, and under all others together:"
+        "default, under the most demanding options together, and under all others together:"
     )
     lines += ["", *(f"- `{name}`" for name in _functions(root / _UNDER_EACH))]
     for entry in TABLE:
@@ -52,7 +52,7 @@ def _section(entry: Question, tests: list[str]) -> Iterator[str]:
     yield ""
     for option in entry.options:
         note = " (default)" if option is entry.default else ""
-        note += " (the most demanding for the policies)" if option.name == entry.hostile else ""
+        note += " (the most demanding for the policies)" if option.name == entry.strict else ""
         yield from _item(f"`{option.name}`{note}: {option.meaning}")
     yield ""
     yield from _paragraph(f"**Evidence.** {entry.evidence}")

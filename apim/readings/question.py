@@ -38,7 +38,7 @@ class Question:
         name: its name on the command line, such as "query".
         text: the question in one sentence.
         options: the possible answers, the default first.
-        hostile: the name of the option that is the most demanding for the policies.
+        strict: the name of the option that is the most demanding for the policies.
         evidence: the evidence for each answer, in Markdown.
         sources: the sources of the evidence.
         check: what to check first after a deployment, in Markdown.
@@ -50,7 +50,7 @@ class Question:
     name: str
     text: str
     options: tuple[Option, ...]
-    hostile: str
+    strict: str
     evidence: str
     sources: tuple[Source, ...]
     check: str

@@ -41,16 +41,16 @@ class Readings:
         return cls()
 
     @classmethod
-    def hostile(cls) -> Self:
+    def strict(cls) -> Self:
         """The answer to each question that is the most demanding for the policies."""
-        return cls().choose({entry.name: entry.hostile for entry in TABLE})
+        return cls().choose({entry.name: entry.strict for entry in TABLE})
 
     @classmethod
     def lenient(cls) -> Self:
-        """For each question, the first answer that is not the hostile one."""
+        """For each question, the first answer that is not the strict one."""
         return cls().choose(
             {
-                entry.name: next(option.name for option in entry.options if option.name != entry.hostile)
+                entry.name: next(option.name for option in entry.options if option.name != entry.strict)
                 for entry in TABLE
             }
         )

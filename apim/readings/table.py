@@ -7,7 +7,7 @@ from typing import Any, Final
 from apim.readings.question import Option, Question, Source
 
 _FILE: Final = Path(__file__).with_suffix(".toml")
-_REQUIRED: Final = ("id", "name", "text", "options", "hostile", "evidence", "check", "remedy")
+_REQUIRED: Final = ("id", "name", "text", "options", "strict", "evidence", "check", "remedy")
 
 
 def parse_question(entry: dict[str, Any]) -> Question:
@@ -24,7 +24,7 @@ def parse_question(entry: dict[str, Any]) -> Question:
         name=entry["name"],
         text=_one_line(entry["text"]),
         options=tuple(Option(name, _one_line(meaning)) for name, meaning in entry["options"].items()),
-        hostile=entry["hostile"],
+        strict=entry["strict"],
         evidence=_one_line(entry["evidence"]),
         sources=tuple(Source(title, url) for title, url in entry.get("sources", {}).items()),
         check=_one_line(entry["check"]),

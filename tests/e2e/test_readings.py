@@ -1,7 +1,7 @@
 """A sign-in, refusals and tool calls under each reading, on one running twin.
 
 docs/readings.md lists the readings. Each is tested once with an option other than the default, and all of
-them together with the hostile and with the lenient options.
+them together with the strict and with the lenient options.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ STATE = "a b+c%2F&=\u00e9/~"
 """A client's `state` with every character that an encoding may change."""
 REDIRECT_URI = "http://127.0.0.1:45321/callback?app=a%20b&x=1"
 
-ALL = {"all hostile": Readings.hostile(), "all lenient": Readings.lenient()}
+ALL = {"all strict": Readings.strict(), "all lenient": Readings.lenient()}
 EACH = [f"{question.name}={option.name}" for question in TABLE for option in question.options[1:]]
 ROTATIONS = [f"named-value-order={option.name}" for option in question("named-value-order").options]
 

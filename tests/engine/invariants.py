@@ -108,7 +108,7 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
 
 
 def authenticated(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
-    """When an app surely has its authentication."""
+    """The intervals in which an app certainly has its authentication."""
     (suffix,) = (suffix for type_, suffix in AUTHENTICATION.items() if app.type.endswith(f":{type_}"))
     return timeline.certain(app.id + suffix)
 

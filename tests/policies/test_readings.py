@@ -32,7 +32,7 @@ def test_questions_are_numbered_without_gaps() -> None:
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
 def test_a_question_has_at_least_two_options_and_evidence_for_them(entry) -> None:
     assert len({option.name for option in entry.options}) == len(entry.options) >= 2
-    assert entry.hostile in {option.name for option in entry.options}
+    assert entry.strict in {option.name for option in entry.options}
     assert entry.text.endswith("?")
     assert entry.evidence
     assert entry.check
@@ -77,7 +77,7 @@ def test_a_chosen_option_has_an_explanation() -> None:
         question("R99")
 
 
-def test_hostile_and_lenient_readings_differ_for_every_question() -> None:
-    hostile, lenient = Readings.hostile().as_dict(), Readings.lenient().as_dict()
-    assert all(hostile[name] != lenient[name] for name in hostile)
-    assert list(hostile) == [question.name for question in TABLE]
+def test_strict_and_lenient_readings_differ_for_every_question() -> None:
+    strict, lenient = Readings.strict().as_dict(), Readings.lenient().as_dict()
+    assert all(strict[name] != lenient[name] for name in strict)
+    assert list(strict) == [question.name for question in TABLE]

@@ -19,7 +19,7 @@ SECRETS = {"slackBotToken": "xoxb-123456789012-abcdefghijkl", "jiraApiToken": "A
 
 @functools.cache
 def stack() -> Stack:
-    """A stack with every kind of server that adopts everything."""
+    """A stack with every kind of server that uses all existing resources it can."""
     return evaluate(
         {**ALL, **JIRA, "backends": '["functions", "slack", "jira", "github"]', "pathPrefix": PREFIX}, SECRETS
     )

@@ -473,7 +473,7 @@ def test_headers_of_60_kib_are_accepted_also_in_pieces(host):
         connection.sendall(b"POST /runtime/webhooks/mcp HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n")
         for number in range(3):
             connection.sendall(b"X-Large-%d: %s\r\n" % (number, b"x" * 20_000))
-            # A server that has read enough answers 400 within this time.
+            # A server that has read enough answers with 400 within this time.
             assert not select.select([connection], [], [], 0.1)[0]
         connection.sendall(b"\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")

@@ -78,8 +78,8 @@ def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_lines():
     async def never():
         return False
 
-    with pytest.raises(ProcessError, match=r"child ended with status 3. Its last lines:\n  no such luck"):
-        start(python("import sys; print('no such luck'); sys.exit(3)", ready=never))
+    with pytest.raises(ProcessError, match=r"child ended with status 3. Its last lines:\n  no configuration"):
+        start(python("import sys; print('no configuration'); sys.exit(3)", ready=never))
 
 
 def test_a_child_that_is_never_ready_is_an_error_and_is_stopped(tmp_path):
@@ -111,10 +111,10 @@ def test_the_output_of_a_child_is_logged_under_its_name(caplog):
     code = (
         "import sys; print('to out', flush=True); print('to err', file=sys.stderr); print('x' * 3_000_000);"
     )
-    with running(python(code + SERVE, port, ready=partial(listening, port), name="talker")):
+    with running(python(code + SERVE, port, ready=partial(listening, port), name="printer")):
         pass
-    said = [record.message for record in caplog.records if record.name == "twin.process.talker"]
-    assert {"to out", "to err"} <= set(said)
+    logged = [record.message for record in caplog.records if record.name == "twin.process.printer"]
+    assert {"to out", "to err"} <= set(logged)
 
 
 def test_a_child_that_ignores_sigterm_is_killed():

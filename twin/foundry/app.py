@@ -61,7 +61,7 @@ class _Calls:
     async def unknown(self, request: Request) -> Response:
         request.state.unknown = True
         operation = f"{request.method} {request.url.path}"
-        raise FoundryError(404, "not_found", f"The stand-in does not know {operation}.")
+        raise FoundryError(404, "not_found", f"The stand-in does not support {operation}.")
 
 
 async def _streamed(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:

@@ -24,6 +24,6 @@ say({ tools: (await inspector('--method', 'tools/list')).tools.map((tool) => too
 await call('hello_mcp');
 await call('save_snippet', '--tool-arg', 'snippetname=greeting', '--tool-arg', 'snippet=kept');
 say({ waiting: true });
-for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers 401.
+for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers with 401.
 await call('get_snippet', '--tool-arg', 'snippetname=greeting');
 process.exit(0);

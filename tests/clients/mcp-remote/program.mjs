@@ -23,7 +23,7 @@ say({ tools: (await client.listTools()).tools.map((tool) => tool.name) });
 await call('hello_mcp');
 await call('save_snippet', { snippetname: 'greeting', snippet: 'kept' });
 say({ waiting: true });
-for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers 401.
+for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers with 401.
 await call('get_snippet', { snippetname: 'greeting' });
 await client.close();
 process.exit(0);

@@ -31,6 +31,6 @@ say({ tools: (await manager.listTools('gateway')).tools.map((tool) => tool.name)
 await call('hello_mcp');
 await call('save_snippet', { snippetname: 'greeting', snippet: 'kept' });
 say({ waiting: true });
-await listen(); // It refreshes when the server answers 401.
+await listen(); // It refreshes when the server answers with 401.
 await call('get_snippet', { snippetname: 'greeting' });
 process.exit(0);

@@ -23,6 +23,6 @@ say({ tools: JSON.parse(await mcporter('list', 'gateway', '--json')).tools.map((
 await call('hello_mcp');
 await call('save_snippet', 'snippetname=greeting', 'snippet=kept');
 say({ waiting: true });
-for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers 401.
+for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers with 401.
 await call('get_snippet', 'snippetname=greeting');
 process.exit(0);

@@ -72,6 +72,6 @@ function run(...calls) {
 await promisify(execFile)(opencode, ['mcp', 'auth', 'gateway'], options);
 await run(['hello_mcp', {}], ['save_snippet', { snippetname: 'greeting', snippet: 'kept' }]);
 say({ waiting: true });
-for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers 401.
+for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers with 401.
 await run(['get_snippet', { snippetname: 'greeting' }]);
 process.exit(0);

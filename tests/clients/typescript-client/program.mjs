@@ -51,7 +51,7 @@ say({ tools: (await client.listTools()).tools.map((tool) => tool.name) });
 await call('hello_mcp');
 await call('save_snippet', { snippetname: 'greeting', snippet: 'kept' });
 say({ waiting: true });
-await listen(); // It refreshes when the server answers 401; it has no clock.
+await listen(); // It refreshes when the server answers with 401; it has no clock.
 await call('get_snippet', { snippetname: 'greeting' });
 await client.close();
 process.exit(0);

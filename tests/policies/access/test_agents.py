@@ -26,7 +26,7 @@ from tests.policies.access.callers import (
 from tests.policies.engine.harness import reply
 from tests.policies.oauth.flow import RESOURCE, Flow, handle_of
 
-READINGS = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
+READINGS = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
 OPEN = {"access": '{"functions": "users agents"}'}
 AGENTS_ONLY = {"access": '{"functions": "agents"}'}
 
@@ -157,7 +157,7 @@ def test_f1_bad_roles_are_counted_and_good_tokens_from_the_same_address_pass() -
     assert ask(limited, **bearer(agent_token(limited))).status == 200
 
 
-@pytest.mark.parametrize("reading", ["default", "hostile", "lenient"])
+@pytest.mark.parametrize("reading", ["default", "strict", "lenient"])
 @pytest.mark.parametrize(("path", "query"), [("/mcp", ""), ("/message", "azmcpcs=abcdefgh-1234")])
 def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good_ones_pass(
     reading: str, path: str, query: str
@@ -181,7 +181,7 @@ def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good
         "POST", path, query, body=b"{}", ip="203.0.113.8", Content_Type="application/json", **forged
     )
     # Under one answer to R12 the policies see the address of a proxy, which all callers share.
-    assert elsewhere.status == (429 if reading == "hostile" else 401)
+    assert elsewhere.status == (429 if reading == "strict" else 401)
     limited.harness.clock.advance(45)
     assert send(**forged).status == 401
     limited.harness.gateway.use(Readings.default())

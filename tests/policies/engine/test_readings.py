@@ -487,6 +487,6 @@ def test_a_gateway_uses_the_default_readings() -> None:
         network=harness.network,
         identity=harness.tokens,
         clock=harness.clock,
-        readings=Readings.hostile(),
+        readings=Readings.strict(),
     )
-    assert gateway.readings == Readings.hostile()
+    assert gateway.readings == Readings.strict()

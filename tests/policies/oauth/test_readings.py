@@ -34,14 +34,14 @@ def shared_harness() -> Harness:
     return Harness(service_with(), ManualClock())
 
 
-@pytest.fixture(params=["hostile", "lenient"])
+@pytest.fixture(params=["strict", "lenient"])
 def flow(request: pytest.FixtureRequest) -> Flow:
     """A sign-in under the strictest readings, and under the others."""
     return under(request.param)
 
 
 def under(choice: str) -> Flow:
-    named = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
+    named = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
     readings = named[choice]() if choice in named else Readings.parse([choice])
     shared_harness().gateway.use(readings)
     return Flow.at(shared_harness())
@@ -53,7 +53,7 @@ def call(flow: Flow, token: str | None, query: str = "", **headers: str) -> Resp
     return flow.harness.send("POST", "/mcp", query, body=b"{}", **headers)
 
 
-@pytest.mark.parametrize("choice", ["default", "hostile", "lenient", *SINGLE])
+@pytest.mark.parametrize("choice", ["default", "strict", "lenient", *SINGLE])
 def test_a_client_signs_in_and_calls_a_tool(choice: str) -> None:
     """The redirect URI and the state have characters that are encoded in a query."""
     flow = under(choice)
@@ -82,7 +82,7 @@ def test_spaces_and_separators_may_be_encoded_in_either_way(flow: Flow) -> None:
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "+", "%00", ""])
 def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
-    for choice in ("hostile", "lenient"):
+    for choice in ("strict", "lenient"):
         flow = under(choice)
         answer = flow.get("/authorize", _authorization(flow, **{name: value}))
         assert (answer.status, answer.header("Location")) == (400, None)
@@ -91,7 +91,7 @@ def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["code_challenge", "resource", "response_type"])
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "%00"])
 def test_a_malformed_escape_is_an_error_that_the_client_receives(name: str, value: str) -> None:
-    for choice in ("hostile", "lenient"):
+    for choice in ("strict", "lenient"):
         flow = under(choice)
         answer = flow.get("/authorize", _authorization(flow, **{name: value}))
         assert parameters_of(answer.header("Location") or "")["error"]

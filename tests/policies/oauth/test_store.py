@@ -174,9 +174,9 @@ CALLS = {
 FAILURES = {
     "does not answer": unreachable,
     "throttles every call": status(429),
-    "answers 503": status(503, "<html>Server: cosmos.internal.example</html>"),
-    "answers 403": status(403),
-    "answers 204": status(204, ""),
+    "answers with 503": status(503, "<html>Server: cosmos.internal.example</html>"),
+    "answers with 403": status(403),
+    "answers with 204": status(204, ""),
 }
 THROTTLED = "throttles every call"
 
