@@ -50,8 +50,10 @@ class _Written:
 
 def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
     """The counts of one process that answers these requests, each a method and a header's name or none."""
-    ways = ("GET", "POST")
-    operations = tuple(Operation(id=way, name=way, method=way, url_template="/thing") for way in ways)
+    methods = ("GET", "POST")
+    operations = tuple(
+        Operation(id=method, name=method, method=method, url_template="/thing") for method in methods
+    )
     api = Api(
         id="api",
         name="api",
@@ -81,9 +83,9 @@ def test_uncovered_policies_are_reported_with_their_lines(tmp_path: Path) -> Non
     judged = verdict(ran(tmp_path, ("GET", "")))
     assert judged.missed() == [
         f"{NAME}:4: when never ran",
-        f"{NAME}:4: `&&` at column 65 never went yes",
+        f"{NAME}:4: `&&` at column 65 never had the outcome yes",
         f"{NAME}:5: return-response never ran",
-        f"{NAME}:8: `?:` at column 67 never went no",
+        f"{NAME}:8: `?:` at column 67 never had the outcome no",
     ]
     assert not judged.good
     assert (judged.elements.done, judged.elements.total) == (2, 4)

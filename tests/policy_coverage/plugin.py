@@ -59,7 +59,7 @@ class Counting:
         if not verdict.good:
             terminalreporter.write_line(report.text(verdict))
         terminalreporter.write_line(
-            f"Policies: {verdict.elements} elements ran, C# went {verdict.branches} of its ways. "
+            f"Covered: {verdict.elements} policy elements and {verdict.branches} branches of C#. "
             f"Line by line: {_PAGES}/index.html, {_PAGES}/report.txt"
         )
 

@@ -151,7 +151,7 @@ def _words(point: Point, width: int) -> str:
         return f"{point.kind} never ran"
     # The output of a filter has columns that the template does not have.
     where = f"at column {point.column}" if 1 < point.column <= width else f"number {point.ordinal + 1}"
-    return f"`{point.kind}` {where} never went {YES if point.outcome == YES else NO}"
+    return f"`{point.kind}` {where} never had the outcome {YES if point.outcome == YES else NO}"
 
 
 def _sum(levels: Iterable[Level]) -> Level:
