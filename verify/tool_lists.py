@@ -151,8 +151,8 @@ async def _compare(server: Server, session: Session) -> str:
     listed = await read_tools(session, server)
     lines = list(differences(server, reviewed, listed))
     hidden = hidden_from_user(server, reviewed.keys() - listed.keys())
-    unseen = f"; not visible to this user: {', '.join(hidden)}" if hidden else ""
-    return require(lines, f"{len(listed)} tools{unseen}", _HIDING if expected.tool_lock == "refuse" else "")
+    note = f"; not visible to this user: {', '.join(hidden)}" if hidden else ""
+    return require(lines, f"{len(listed)} tools{note}", _HIDING if expected.tool_lock == "refuse" else "")
 
 
 def merged(server: Server, reviewed: Tools, listed: Tools) -> Mapping[str, LockedTool]:

@@ -1,9 +1,9 @@
 """The resources that existed in Azure at every instant, computed from the record of calls.
 
 It is not known when, during a call, the call takes effect. So a resource *may exist* from the beginning of
-its creation to the end of its deletion, and *surely exists* from the end of its creation to the beginning of
-its deletion. A dangerous resource counts as soon as it may exist; a protecting resource counts only while it
-surely exists.
+its creation to the end of its deletion, and *certainly exists* from the end of its creation to the
+beginning of its deletion. A resource that needs protection counts as soon as it may exist, the resource that
+protects it only while it certainly exists.
 
 A resource that is deleted together with another one exists until that deletion has ended.
 """
@@ -55,7 +55,7 @@ class Version:
         urn: its name in Pulumi.
         inputs: the inputs with which it was created or last updated.
         possible: when it may have existed with these inputs.
-        certain: when it surely existed, with these inputs or, during an update, the next ones.
+        certain: when it certainly existed, with these inputs or, during an update, the next ones.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Timeline:
                 yield version
 
     def certain(self, identifier: str) -> tuple[Interval, ...]:
-        """When a resource surely existed."""
+        """When a resource certainly existed."""
         return tuple(version.certain for version in self._versions.get(identifier.lower(), ()))
 
     def exists_at_end(self, identifier: str) -> bool:
