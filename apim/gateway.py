@@ -60,7 +60,7 @@ class Gateway:
         service: the declared service.
         network: sends requests to backends.
         identity: requests tokens of managed identities.
-        clock: gives the time for tokens, caches and limits.
+        clock: the clock for tokens, caches and limits.
         readings: the gateway's behaviour where Azure's is not documented.
         traces: the number of traces to keep.
         counted: whether each source location of the C# counts the outcomes of its decisions; otherwise

@@ -45,7 +45,7 @@ class Services:
 
     Attributes:
         network: sends requests to backends.
-        clock: gives the time for tokens, caches and limits.
+        clock: the clock for tokens, caches and limits.
         cache: the values of cache-store-value.
         counters: the counters of rate-limit-by-key.
         concurrency: the number of requests inside limit-concurrency, by key.

@@ -132,7 +132,7 @@ def page_for(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Page]]:
 
 
 def prepare(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None:
-    """The gateway gives the browser this answer at the path `/page` and refuses everything else."""
+    """The gateway returns this response at the path `/page` and refuses everything else."""
     page.set_viewport_size({"width": width, "height": 480})
     page.emulate_media(color_scheme=scheme)
 

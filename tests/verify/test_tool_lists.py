@@ -51,7 +51,7 @@ def tools(*listed: Tool) -> dict[str, LockedTool]:
 
 @dataclass
 class Lists:
-    """A client of a server that gives its tools in pages."""
+    """A client of a server that returns its tools in pages."""
 
     pages: list[list[Tool]]
 

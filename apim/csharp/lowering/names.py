@@ -172,10 +172,10 @@ class Names(Base):
 
     def wrapped(self, text: str, function: Any, returns: ClrType) -> str:
         """The code for the result of a member's function, converted to the class of its .NET type."""
-        gives = getattr(function, "__annotations__", {}).get("return")
-        if returns.name == "[]" and returns.args[0] is BYTE and gives is bytes:
+        annotated = getattr(function, "__annotations__", {}).get("return")
+        if returns.name == "[]" and returns.args[0] is BYTE and annotated is bytes:
             return self.source.call(Array, self.source.name(BYTE), text)
-        if gives is not None and gives is _CLASSES.get(returns.name):
+        if annotated is not None and annotated is _CLASSES.get(returns.name):
             return text
         return self.apply(wrapper(returns) or same, text)
 

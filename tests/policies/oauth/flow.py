@@ -54,7 +54,7 @@ class Store:
     """The part of Cosmos DB's REST API that stores documents by their id; documents do not expire here.
 
     Attributes:
-        clock: gives the time of a change (`_ts`).
+        clock: the clock for the time of a change (`_ts`).
         documents: the documents by container and id.
         calls: method and container of each request, in order.
         failing: responses that replace the store's, by the number of the request from 0.
