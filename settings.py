@@ -60,12 +60,12 @@ __all__ = [
 Audience = Literal["backend", "gateway"]
 ToolLock = Literal["off", "report", "refuse"]
 
-# Names of the public cloud that Azure Native accepts; they are compared without case.
+# Names of the public cloud that Azure Native accepts; case is ignored.
 _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
 
 _DAY = 24 * 60 * 60
 _PROJECT = Path(__file__).resolve().parent
-# Each page of a policy contains it, and a policy has at most 256 KiB on classic tiers.
+# Each policy that returns pages contains the logo, and classic tiers limit a policy to 256 KiB.
 _LARGEST_LOGO = 12 * 1024
 
 
@@ -141,7 +141,7 @@ class Settings:
         path_prefix: the first segments of all URLs of the gateway, without slashes; empty for none.
         network: the virtual network; None without one.
         existing: existing resources that the stack uses instead of creating its own.
-        scale: its size, in addition to tier and units.
+        scale: the size of the stack, in addition to tier and units.
         audience: whether a token is valid at one backend or at all of them.
         require_resource: whether a client must name an MCP server as the resource (RFC 8707).
         assignment_required: whether only users who are assigned to the application may sign in.
@@ -155,7 +155,7 @@ class Settings:
         scopes: the scopes of each backend, by its name, the default one first.
         tools: the rules for tools of each backend, by its name and the name of the tool.
         tool_lock: the treatment of tools that differ from the reviewed ones.
-        locked_tools: the reviewed tools of each backend, which the gateway exclusively admits, by its name;
+        locked_tools: the only tools of each backend that the gateway admits, by its name;
             empty unless `tool_lock` is `refuse`.
         role_members: object ids of the users and groups to which a role of a tool is assigned, by the role.
         agents: principals of Entra that call backends on their own behalf.
@@ -168,7 +168,7 @@ class Settings:
         rate_limits: the rate limits.
         monitoring: the settings of logs, alerts and costs.
         key_version: version of the keys that encrypt tokens; see `accepted_key_versions`.
-        subscription_key_version: version of the subscription keys; the previous one is valid, too.
+        subscription_key_version: version of the subscription keys; the previous version stays valid.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
         protect: whether Pulumi refuses to delete or replace resources with state; never in the twin.
         local: true only in the twin.
@@ -232,7 +232,7 @@ def load() -> Settings:
     """Reads and checks the configuration of the current stack.
 
     Raises:
-        SettingsError: the configuration has problems; it contains all of them.
+        SettingsError: the configuration has problems; the error contains all of them.
     """
     reader = Reader(pulumi.Config())
     backends = _backends(reader)

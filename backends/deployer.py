@@ -1,9 +1,10 @@
-"""The identity that deploys: the one with which Pulumi's Azure Native provider signs in.
+"""The credential of the deployer: the one with which Pulumi's Azure Native provider signs in.
 
-This program publishes the code of the functions, not that provider, so the same settings are read here, in
-the same order: a default credential, a client certificate, a client secret, OpenID Connect, a managed
-identity, the Azure CLI. A setting of the stack's configuration (`azure-native:clientId`) takes precedence
-over its environment variable (`ARM_CLIENT_ID`). Secrets are read when the code is published, and not stored.
+The program itself, not that provider, publishes the code of the functions, so the same settings are read
+here, in the same order: a default credential, a client certificate, a client secret, OpenID Connect, a
+managed identity, the Azure CLI. A setting of the stack's configuration (`azure-native:clientId`) takes
+precedence over its environment variable (`ARM_CLIENT_ID`). Secrets are read when the code is published, and
+not stored.
 
 https://www.pulumi.com/registry/packages/azure-native/installation-configuration/
 https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go
@@ -111,7 +112,7 @@ class SignIn:
                 **common,
             )
         except (OSError, ValueError) as error:
-            # The library's message may show a part of the file.
+            # The library's message may contain a part of the file.
             raise PublishingError(
                 f"The client certificate {path} cannot be read ({type(error).__name__}). Set "
                 f"{_names('clientCertificatePath')} to a PEM or PKCS#12 file with its private key, and "

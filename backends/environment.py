@@ -107,7 +107,7 @@ class Environment(pulumi.ComponentResource):
     def _records(
         self, name: str, environment: "app.ManagedEnvironment", context: BackendContext
     ) -> tuple[pulumi.Resource, ...]:
-        """DNS records of an internal environment for the virtual network: all names have its one address.
+        """DNS records of an internal environment for the virtual network: all names have the same address.
 
         https://learn.microsoft.com/azure/container-apps/networking#dns
         """

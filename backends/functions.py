@@ -31,8 +31,8 @@ _EXTENSION = "/runtime/webhooks/mcp"
 _SESSION_PARAMETER = "azmcpcs"
 _ORIGIN = "functions-url"
 
-# The MCP extension keeps no session for streamable HTTP. It announces the message path relative to the event
-# stream's, so the gateway's paths have the same shape.
+# The MCP extension keeps no session for streamable HTTP. It announces the message path relative to the path
+# of the event stream, so the two paths must be related in the same way at the gateway.
 ROUTES = (
     *routes.streamable_http(_EXTENSION),
     *routes.legacy(
@@ -135,7 +135,7 @@ class Functions(pulumi.ComponentResource):
             reserved=True,
             server_farm_id=plan.id,
             https_only=True,
-            # Also with a private endpoint, so that code can be published; see `_access_restrictions`.
+            # Enabled even with a private endpoint, so that code can be published; see `_access_restrictions`.
             public_network_access="Enabled",
             virtual_network_subnet_id=network.functions_subnet() if network else None,
             identity=web.ManagedServiceIdentityArgs(
@@ -171,7 +171,8 @@ class Functions(pulumi.ComponentResource):
                 ],
             },
             tags=context.tags,
-            # A host without access to its storage does not start, and authentication must follow immediately.
+            # The host starts only with access to its storage. The resources that authentication needs exist
+            # before the app, so that authentication is configured immediately after it.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*roles, *private, *authentication.requirements(context, args.audience)],
@@ -309,7 +310,7 @@ def _app_settings(
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
             "Authorization=AAD;ClientId=", identity.client_id
         ),
-        # Without it the worker's own azure-functions is imported in place of the app's.
+        # Otherwise the worker's own azure-functions is imported instead of the app's.
         "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "1",
         "SNIPPETS_STORAGE__blobServiceUri": blobs,
         "SNIPPETS_STORAGE__clientId": identity.client_id,
@@ -322,11 +323,11 @@ def _log_sources(app: "web.WebApp", account: "storage.StorageAccount") -> tuple[
         LogSource(name="functions", kind=LogKind.FUNCTION_APP, resource_id=app.id),
         *(
             LogSource(
-                name=f"functions-{name_}",
+                name=f"functions-{label}",
                 kind=LogKind.STORAGE_SERVICE,
                 resource_id=pulumi.Output.concat(account.id, "/", service, "/default"),
             )
-            for name_, service in (("blobs", "blobServices"), ("queues", "queueServices"))
+            for label, service in (("blobs", "blobServices"), ("queues", "queueServices"))
         ),
     )
 
@@ -353,7 +354,7 @@ def _access_restrictions(context: BackendContext) -> Mapping[str, object]:
 
 
 READ_ONLY_TOOLS = ("hello_mcp", "get_snippet")
-"""The tools that only read: the MCP extension of Azure Functions sends no annotations."""
+"""The tools that only read. The MCP extension of Azure Functions sends no annotations that say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +385,6 @@ def describe(settings: Settings) -> FunctionsBackend:
         path=f"{prefix}/{PATHS['functions']}".lstrip("/"),
         routes=ROUTES,
         read_only_tools=READ_ONLY_TOOLS,
-        # With a prefix the root of the host belongs to others.
+        # With a path prefix, the root of the host belongs to other applications.
         root_messages=() if prefix else ROOT_MESSAGES,
     )

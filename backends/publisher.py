@@ -24,7 +24,7 @@ ARM = "https://management.azure.com"
 _FUNCTIONS_VERSION = "2024-04-01"
 _OK = 200
 
-# Statuses of the deployment service: 0 pending, 1 building, 2 deploying, and
+# Final statuses of the deployment service. The others are 0 (pending), 1 (building) and 2 (deploying).
 _FAILED = 3
 _SUCCEEDED = 4
 _ENDINGS = {
@@ -209,7 +209,7 @@ class Publisher:
         """The final status of a deployment, and the service's message about it."""
         url = f"{self._target.deployments}/deployments/{deployment}"
 
-        def look() -> tuple[int, str] | None:
+        def final_status() -> tuple[int, str] | None:
             answer = self._json(self._send(HttpRequest("GET", url)))
             status = answer.get("status") if isinstance(answer, dict) else None
             if not isinstance(answer, dict) or status not in (_SUCCEEDED, *_ENDINGS):
@@ -217,7 +217,7 @@ class Publisher:
             return status, " ".join(str(answer.get(key) or "") for key in ("status_text", "message"))
 
         return self._poll(
-            look,
+            final_status,
             progress=f"deployment {deployment} is being built",
             failure=f"deployment {deployment} did not finish; its log: {self._target.log(deployment)}",
             deadline=self._now() + _TIMEOUT,
@@ -226,11 +226,12 @@ class Publisher:
     def _wait_until_loaded(self) -> list[str]:
         """Names of the app's functions.
 
-        The deployment service reports success for code that the host cannot load; Resource Manager does not.
+        The deployment service reports success even for code that the host cannot load. Resource Manager lists
+        only functions that the host has loaded.
         """
         url = f"{self._target.arm}{self._target.app_id}/functions"
 
-        def look() -> list[str] | None:
+        def loaded_functions() -> list[str] | None:
             answer = self._json(
                 self._send(HttpRequest("GET", url, params={"api-version": _FUNCTIONS_VERSION}))
             )
@@ -240,7 +241,7 @@ class Publisher:
             return sorted(str(function["name"]).rpartition("/")[2] for function in functions) or None
 
         return self._poll(
-            look,
+            loaded_functions,
             progress="the package is deployed; the host has not loaded its functions yet",
             failure=(
                 "the package was deployed, but the host loaded no functions; the exception is in the app's "
@@ -250,7 +251,7 @@ class Publisher:
         )
 
     def _log(self, deployment: str) -> str:
-        """The last messages of a deployment's log, with the details that the service has for them."""
+        """The last messages of a deployment's log, with their details."""
         log = f"{self._target.deployments}/deployments/{deployment}/log"
         entries = self._json(self._send(HttpRequest("GET", log)))
         messages: list[str] = []
@@ -293,10 +294,10 @@ class Publisher:
         except ValueError:
             return None
 
-    def _poll(self, look: Callable[[], T | None], *, progress: str, failure: str, deadline: float) -> T:
-        """Calls `look` until it returns a result or the deadline has passed."""
+    def _poll(self, attempt: Callable[[], T | None], *, progress: str, failure: str, deadline: float) -> T:
+        """Calls `attempt` until it returns a result or the deadline has passed."""
         begin = reported = self._now()
-        while (result := look()) is None:
+        while (result := attempt()) is None:
             now = self._now()
             if now >= deadline:
                 raise PublishingError(

@@ -118,7 +118,7 @@ class Server(pulumi.ComponentResource):
                         transport=app.IngressTransportMethod.HTTP,
                     ),
                     secrets=_references(secrets) if secrets else None,
-                    # For the platform, which reads the secrets. The server gets no tokens of the identity.
+                    # Only the platform uses the identity, to read the secrets. The server gets no tokens.
                     # https://learn.microsoft.com/azure/container-apps/managed-identity#control-managed-identity-availability
                     identity_settings=[
                         app.IdentitySettingsArgs(

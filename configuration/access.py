@@ -31,7 +31,7 @@ _ROLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,119}", re.ASCII)
 _AGENT = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
 _LONGEST_AGENT = 30
 MOST_TOOLS = 200
-"""Tools of a server that a setting may name."""
+"""The maximum number of tools of a server in a setting."""
 
 SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
 """The scope of a server; see also `STANDARD_SCOPES`."""

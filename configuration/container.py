@@ -28,14 +28,14 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process of a server, which is a Container App of its own.
+    """One process of a server, which runs in its own Container App.
 
     Attributes:
         transport: the transport at its port.
         arguments: replace the image's arguments; empty for the image's own.
         env: its environment variables, without secrets.
-        least: minimum of replicas.
-        most: maximum of replicas.
+        least: minimum number of replicas.
+        most: maximum number of replicas.
     """
 
     transport: Transport
@@ -68,8 +68,8 @@ class Container:
         access: the kinds of callers that may call it.
         acts_as: the account with which its tools act: the signed-in user's, or one that all users share.
         scopes: the scopes of its tokens, the default one first; empty for its name as the only scope.
-        tools: what a caller needs for a tool, by the tool's name, or `*` for all others.
-        read_only_tools: names of tools that only read; used if the server does not declare it.
+        tools: what a caller needs to call a tool, by its name, or `*` for all others.
+        read_only_tools: names of tools that only read; used if the server does not declare them.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
             it.
@@ -131,7 +131,7 @@ class Container:
         )
 
     def without_event_streams(self) -> "Container":
-        """The server with streamable HTTP only, from a process of its own."""
+        """The server with streamable HTTP only, without the processes of the legacy transport."""
         return replace(
             self,
             paths=Paths(mcp=self.paths.mcp),

@@ -15,7 +15,7 @@ from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
 
 Transports = Literal["streamable-http", "sse", "both", "separate"]
-"""The value of `transport`: that of the only process, or `separate` for one process per transport."""
+"""The value of `transport`: the only process's transport, or `separate` for one process per transport."""
 
 # The Consumption profile has 2 GiB per core, in quarters of a core, up to four cores.
 # https://learn.microsoft.com/azure/container-apps/containers#allocations
@@ -421,9 +421,10 @@ def _reject_root_messages(reader: Reader, containers: tuple[Container, ...]) -> 
             reader.reject(
                 f"containers[{position}].paths.messages",
                 f"'{container.root_messages}' is not below the server's path, /{container.path}/.",
-                "With pathPrefix the root of the host belongs to others, and the gateway does not change "
-                "what an event stream announces. Configure the server to announce a path below its own path "
-                "at the gateway, or use its streamable HTTP only: transport streamable-http.",
+                "With pathPrefix the root of the host belongs to other applications, and the gateway does "
+                "not change the path that an event stream announces. Configure the server to announce a path "
+                "below its own path at the gateway, or use its streamable HTTP only: transport "
+                "streamable-http.",
                 f"pulumi config set --path 'containers[{position}].paths.messages' "
                 f"/{container.path}/messages",
             )

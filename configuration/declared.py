@@ -1,6 +1,7 @@
 """All settings of a stack, each declared once.
 
-Those of the project's own containers are declared in `configuration.presets`. `settings.load` reads them all.
+The settings of the project's own containers are declared in `configuration.presets`. `settings.load` reads
+all settings.
 `python -m configuration.page` generates the configuration in `Pulumi.yaml`, and docs/settings.md. A test
 checks that both are current.
 """
@@ -108,7 +109,7 @@ REQUIRE_RESOURCE = Boolean(
 ASSIGNMENT_REQUIRED = Boolean(
     key="assignmentRequired",
     description=(
-        "Allow only users to sign in who are assigned to the gateway's application in Entra, directly or "
+        "Allow sign-ins only by users who are assigned to the gateway's application in Entra, directly or "
         "through a group. Otherwise every member and guest of the tenant can sign in."
     ),
     default=False,
@@ -122,7 +123,7 @@ APP_SCHEMES = TextList(
         "RFC 8252 requires, are always accepted. Your own list replaces the default."
     ),
     limits=(
-        "Lower-case letters, digits, `+` and `-`, beginning with a letter; none that a browser uses itself."
+        "Lower-case letters, digits, `+` and `-`, beginning with a letter; not a scheme that browsers handle."
     ),
     default=(
         "cursor",
@@ -142,10 +143,10 @@ APP_SCHEMES = TextList(
 CLIENT_DOMAINS = TextList(
     key="clientDomains",
     description=(
-        "Domains, with their subdomains, whose Client ID Metadata Documents are accepted: client ids that "
-        "are https URLs of a description of the client. Without a list every host in the public DNS is "
-        "accepted, and its clients are not trusted. The gateway fetches the documents: list domains when it "
-        "can reach a private network."
+        "Domains, with their subdomains, whose Client ID Metadata Documents are accepted: the client id is "
+        "then the https URL of a document that describes the client. Without a list, every host in the "
+        "public DNS is accepted, and its clients are not trusted. The gateway fetches the documents, so list "
+        "domains if it can reach a private network."
     ),
     limits="Host names in lower case, without a port.",
     default=(),
@@ -204,10 +205,10 @@ AGENTS = MapList(
 ROLE_MEMBERS = TextMap(
     key="roleMembers",
     description=(
-        "Users and groups to which a role that a rule in `tools` names is assigned. Roles can also be "
+        "Users and groups that are assigned a role which a rule in `tools` requires. Roles can also be "
         "assigned in Entra."
     ),
-    limits="Object ids, separated by spaces, or a list; by the value of the role.",
+    limits="For each role, by its value: object ids, separated by spaces or as a list.",
     example="SnippetWriter 00000000-0000-0000-0000-000000000000",
 )
 _WITH_RULES = " and ".join(
@@ -216,7 +217,7 @@ _WITH_RULES = " and ".join(
 TOOLS = MapMap(
     key="tools",
     description=(
-        "What a caller needs for a tool of one of the project's MCP servers, by the server's name. These "
+        "What a caller needs to call a tool of one of the project's MCP servers, by the server's name. These "
         f"rules are added to the predefined ones of {_WITH_RULES} servers."
     ),
     limits=f"{TOOL_LIMITS} An entry of `containers` has its own key for it.",
@@ -225,13 +226,13 @@ TOOLS = MapMap(
 TOOL_LOCK = Choice(
     key="toolLock",
     description=(
-        "The treatment of tools that differ from the reviewed ones in tools.lock.json. With `report` "
-        "`make verify` reports them. With `refuse` the gateway also refuses calls of tools that the file "
-        "does not have, and leaves out of lists those and the ones whose title or description changed."
+        "The treatment of tools that differ from the reviewed ones in tools.lock.json. With `report`, "
+        "`make verify` reports them. With `refuse`, the gateway also refuses calls of tools that are not in "
+        "the file, and omits from tool lists these and those whose title or description changed."
     ),
     limits=(
-        "With `refuse` the file needs every server behind the gateway (`make lock-tools` writes it), and "
-        "each needs streamable HTTP."
+        "With `refuse`, the file must contain every server behind the gateway (`make lock-tools` writes "
+        "it), and each server must support streamable HTTP."
     ),
     choices=("off", "report", "refuse"),
     default="report",
@@ -273,8 +274,8 @@ REFRESH_GRACE_SECONDS = Integer(
     key="refreshGraceSeconds",
     description=(
         "Seconds after a refresh in which the same refresh token gets the same answer again, as long as the "
-        "new one was not used: for clients that lose an answer, or refresh in parallel. Later use of an old "
-        "refresh token revokes the grant of the sign-in."
+        "new one was not used. This helps clients that lose an answer or refresh in parallel. Later use of "
+        "an old refresh token revokes the grant of the sign-in."
     ),
     least=0,
     most=600,
@@ -284,9 +285,9 @@ REFRESH_GRACE_SECONDS = Integer(
 CONSENT_DAYS = Integer(
     key="consentDays",
     description=(
-        "Days for which the consent of a user is remembered, so that the page is not shown again in the same "
-        "browser: only for clients with a metadata document that are not on the user's machine, and for the "
-        "same server and scopes. With 0 the page is shown each time."
+        "Days for which the consent of a user is remembered, so that the consent page is not shown again in "
+        "the same browser for the same client, server and scopes. This applies only to clients with a "
+        "metadata document that are not on the user's machine. With 0 the page is shown each time."
     ),
     least=0,
     most=365,
@@ -351,8 +352,8 @@ TOKEN_PER_MINUTE = Integer(
 CALLS_PER_MINUTE = Integer(
     key="callsPerMinute",
     description=(
-        "Requests per minute of one user to one MCP server; a legacy session needs four before its first "
-        "call. callLimits sets a different number for one server."
+        "Requests per minute of one user to one MCP server; a legacy session needs four requests before its "
+        "first call. callLimits sets a different number for one server."
     ),
     least=1,
     most=100_000,
@@ -405,8 +406,9 @@ SUBSCRIPTION_KEY_VERSION = Integer(
     key="subscriptionKeyVersion",
     description=(
         "Version of the subscription keys of MCP servers whose `access` has `keys`. Add one to rotate: the "
-        "new key is the primary one and the output, the previous key stays valid as the secondary one until "
-        "the next rotation. Add two after a leak: none of the existing keys is accepted any more."
+        "new key becomes the primary key and the stack's output, and the previous one stays valid as the "
+        "secondary key until the next rotation. Add two after a leak: none of the existing keys is accepted "
+        "any more."
     ),
     limits="Never set an earlier version.",
     least=1,
@@ -425,7 +427,7 @@ LOG_RETENTION_DAYS = Integer(
 LOG_DAILY_CAP_GB = Integer(
     key="logDailyCapGb",
     description=(
-        "Maximum of gigabytes of logs per day. Beyond it all logs, also audit records, are lost until the "
+        "Maximum gigabytes of logs per day. Beyond it, all logs, including audit records, are lost until the "
         "next day, and an alert is sent. With 0 there is no cap."
     ),
     least=0,
@@ -453,8 +455,8 @@ WORKBOOK = Boolean(
 ALERTS = Boolean(
     key="alerts",
     description=(
-        "Create alerts: responses with 5xx, many rejected tokens, a server that does not answer, throttled "
-        "requests of Cosmos DB, and logs that were lost. Azure charges for each of them."
+        "Create alerts for responses with 5xx, many rejected tokens, a server that does not answer, requests "
+        "that Cosmos DB throttles, and lost logs. Azure charges for each of them."
     ),
     default=True,
     example="false",

@@ -1,4 +1,4 @@
-"""The keys of an entry of `containers`, each declared once, and how an entry is read.
+"""Declares the keys of an entry of `containers`, and reads the values of an entry.
 
 Keys of a map inside an entry are written with a dot: `paths.mcp`.
 """
@@ -81,7 +81,7 @@ ENTRY_KEYS = {
         example="8080",
     ),
     "transport": EntryKey(
-        description="The MCP transport that the server has at its port.",
+        description="The MCP transport that the server supports at its port.",
         limits=(
             "`streamable-http`, the legacy `sse`, `both` for one process with both, or `separate` for one "
             "process for each of them, each in its own Container App."
@@ -178,8 +178,12 @@ ENTRY_KEYS = {
     ),
     "cpu": EntryKey(description="Cores.", limits=_SIZES, default="0.25", example="0.25"),
     "memory": EntryKey(description="Memory.", limits=_SIZES, default="2Gi per core", example="0.5Gi"),
-    "scale.min": EntryKey(description="Minimum of replicas.", limits=_REPLICAS, default="1", example="1"),
-    "scale.max": EntryKey(description="Maximum of replicas.", limits=_REPLICAS, default="1", example="1"),
+    "scale.min": EntryKey(
+        description="Minimum number of replicas.", limits=_REPLICAS, default="1", example="1"
+    ),
+    "scale.max": EntryKey(
+        description="Maximum number of replicas.", limits=_REPLICAS, default="1", example="1"
+    ),
     "access": EntryKey(
         description="Kinds of callers that may call the server.",
         limits=ACCESS_LIMITS,
@@ -208,15 +212,15 @@ ENTRY_KEYS = {
         example="notes.read",
     ),
     "tools": EntryKey(
-        description="What a caller needs for a tool of the server.",
+        description="What a caller needs to call a tool of the server.",
         limits=f"{TOOL_LIMITS} A scope that is not in `scopes` is added to them.",
         default="only access to the server",
         example="",
     ),
     "readOnlyTools": EntryKey(
         description=(
-            "Tools of the server that only read, if it does not declare that itself (`readOnlyHint`). The "
-            "demo agent calls them without an approval."
+            "Tools of the server that only read, if the server does not declare this itself "
+            "(`readOnlyHint`). The demo agent calls them without an approval."
         ),
         limits="A list of up to 200; the names that the server uses.",
         default="only what the server declares",
@@ -330,7 +334,7 @@ class Entry:
         return value
 
     def within(self, key: str, *known: str) -> "Entry":
-        """A map in this one.
+        """A map inside this map.
 
         Args:
             key: key of the map.
@@ -341,7 +345,7 @@ class Entry:
         return inner
 
     def reject_unknown_keys(self, known: tuple[str, ...]) -> None:
-        """Reports keys that are not among those that it may have."""
+        """Reports keys of the map that are not in `known`."""
         for key in sorted(map(str, self._values)):
             if key in known:
                 continue

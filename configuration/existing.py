@@ -23,7 +23,7 @@ def _group_problem(value: str) -> str | None:
 
 
 def _id_of(key: str, described: str, type_: str, command: str, *, note: str = "") -> Text:
-    """A setting with the id of a resource of one type."""
+    """A setting whose value is the id of a resource of one type."""
 
     def problem(value: str) -> str | None:
         parsed = ResourceId.parse(value)
@@ -65,7 +65,7 @@ API_MANAGEMENT = _id_of(
 )
 IDENTITY = _id_of(
     "existingIdentity",
-    "the user-assigned identity with which an existing API Management service calls others",
+    "the user-assigned identity with which an existing API Management service calls other services",
     "Microsoft.ManagedIdentity/userAssignedIdentities",
     "az identity show --name <name> --resource-group <group> --query id --output tsv",
     note=(
@@ -100,7 +100,7 @@ ENVIRONMENT = _id_of(
 )
 KEY_VAULT = _id_of(
     "existingKeyVault",
-    "a Key Vault that exists, in the stack's subscription, with role-based access control",
+    "an existing Key Vault in the stack's subscription with role-based access control",
     "Microsoft.KeyVault/vaults",
     "az keyvault show --name <name> --query id --output tsv",
     note=(
@@ -149,7 +149,7 @@ class Existing:
     Attributes:
         resource_group: name of the resource group.
         api_management: the API Management service.
-        identity: the identity with which that service calls others.
+        identity: the identity with which that service calls other services.
         workspace: the Log Analytics workspace.
         application_insights: the Application Insights component.
         environment: the Container Apps environment.

@@ -112,7 +112,7 @@ class Preset:
         if digest:
             container = replace(container, image=f"{container.image}@{digest}")
         container = self._with_credentials(container, self._checked(reader, values)).below(prefix)
-        # With a prefix the root of the host belongs to others.
+        # With a path prefix, the root of the host belongs to other applications.
         return container.without_event_streams() if prefix and container.root_messages else container
 
     def _checked(self, reader: Reader, values: Mapping[str, str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from configuration.reader import Reader
 from configuration.setting import Choice, Integer, Secret, TextList, TextMap
 
 _ZONES = ("1", "2", "3")
-_MULTIPLE = "Premium"
+_LARGEST_TIER = "Premium"
 
 ZONES = TextList(
     key="zones",
@@ -25,7 +25,7 @@ ZONES = TextList(
 REGIONS = TextList(
     key="regions",
     description=(
-        "Further regions with a gateway of `capacity` units each, in the tier Premium. Cosmos DB is then "
+        "Additional regions with a gateway of `capacity` units each, in the tier Premium. Cosmos DB is then "
         "replicated to them with provisioned throughput instead of serverless, so that it survives the loss "
         "of a region. Set this before the first deployment, because a Cosmos DB account cannot be changed "
         "from one to the other. MCP servers run only in the stack's own region."
@@ -37,8 +37,8 @@ REGIONS = TextList(
 STORE_THROUGHPUT = Integer(
     key="storeThroughput",
     description=(
-        "With `regions`: maximum of request units per second to which Cosmos DB scales; at least a tenth of "
-        "them is billed in each region."
+        "With `regions`: maximum number of request units per second to which Cosmos DB scales; at least a "
+        "tenth of them is billed in each region."
     ),
     limits="A multiple of 1000.",
     least=1000,
@@ -58,7 +58,7 @@ REDIS_CONNECTION = Secret(
 )
 FUNCTIONS_INSTANCES = Integer(
     key="functionsInstances",
-    description="Maximum of instances of the project's own MCP server, which also scales to zero.",
+    description="Maximum number of instances of the project's own MCP server, which also scales to zero.",
     least=1,
     most=1000,
     default=40,
@@ -92,10 +92,10 @@ STATELESS = tuple(
 REPLICAS = TextMap(
     key="replicas",
     description=(
-        "Minimum and maximum of replicas of the project's own containers that have streamable HTTP without "
-        "sessions. With a minimum of 0 a server stops while it has no calls, and its next call waits for a "
-        "start. Servers with sessions run in one replica, because requests of a session could reach another "
-        "one. An entry of `containers` has its own key for it."
+        "Minimum and maximum number of replicas of the project's own containers that have streamable HTTP "
+        "without sessions. With a minimum of 0 a server stops while it has no calls, and its next call "
+        "waits for a start. Servers with sessions run in one replica, because requests of a session could "
+        "reach another one. An entry of `containers` has its own key for it."
     ),
     limits=f"`<least>-<most>` with numbers from 0 to 30; only for {', '.join(STATELESS)}.",
     example="jira 0-10",
@@ -190,8 +190,8 @@ def _reject_unsupported(reader: Reader, setting: TextList, *, adopted: bool) -> 
             "Must not be set with existingApiManagement: the owner of that service sets it there.",
             remedy,
         )
-    elif (sku := reader.peek("sku")) != _MULTIPLE:
-        setting.reject(reader, f"Requires the tier {_MULTIPLE}, but the tier is {sku}.", remedy)
+    elif (sku := reader.peek("sku")) != _LARGEST_TIER:
+        setting.reject(reader, f"Requires the tier {_LARGEST_TIER}, but the tier is {sku}.", remedy)
     else:
         return False
     return True

@@ -149,7 +149,7 @@ class Integer(Setting):
     Attributes:
         least: the smallest number.
         most: the largest number.
-        default: used when the stack does not set another.
+        default: used when the stack does not set it.
     """
 
     pulumi_type: ClassVar[str | None] = "integer"
@@ -192,7 +192,7 @@ class Boolean(Setting):
     """True or false.
 
     Attributes:
-        default: used when the stack does not set the other.
+        default: used when the stack does not set it.
     """
 
     pulumi_type: ClassVar[str | None] = "boolean"

@@ -1,4 +1,4 @@
-"""The description of an MCP server: the contract between `gateway` and `backends`.
+"""The description of an MCP server: the interface between `gateway` and `backends`.
 
 Everything here is known before the first resource exists. Values that a deployment adds are in
 `gateway.backend_context`.
@@ -62,9 +62,9 @@ class Backend:
             that all users share.
         scopes: the scopes of its tokens, the default one first; its name when none are listed. No
             other backend of the stack has one of them.
-        tools: what a caller needs for a tool, by the tool's name, or `OTHER_TOOLS` for all others. Empty when
+        tools: what a caller needs to call a tool, by its name, or `OTHER_TOOLS` for all others. Empty when
             every caller of the backend may call all of its tools.
-        read_only_tools: names of tools that only read, for agents; used if the server does not declare it.
+        read_only_tools: names of tools that only read, for agents; used if the server does not declare them.
         pinned: the only tools that the gateway admits, by name, with a digest of their title and
             description; None if it admits all tools.
     """

@@ -53,8 +53,8 @@ class Application(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         redirect_uri = pulumi.Output.concat(args.gateway_issuer, "/oauth-callback")
         if args.existing:
-            # The application is not looked up: a deployer who may not register applications may not read
-            # them.
+            # The application is not looked up: a deployer who may not register applications may not be
+            # allowed to read them either.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.registration = {
                 "redirectUri": redirect_uri,
@@ -102,7 +102,7 @@ class Application(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        # Without a service principal users of the tenant cannot sign in to it.
+        # Without a service principal, users of the tenant cannot sign in to the application.
         principal = azuread.ServicePrincipal(
             f"{name}-principal",
             azuread.ServicePrincipalArgs(

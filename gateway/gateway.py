@@ -46,7 +46,7 @@ class GatewayArgs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Common:
-    """What most parts of the gateway need.
+    """Values that most parts of the gateway need.
 
     Attributes:
         name: name of the gateway, with which the names of its resources begin.
@@ -306,10 +306,10 @@ class Gateway(pulumi.ComponentResource):
     def _store_keys(
         self, name: str, keys: KeyRing, vault: Vault, service: Service, settings: Settings
     ) -> Mapping[str, Reference]:
-        """Stores the keys in the vault, each with the right of API Management to read it.
+        """Stores the keys in the vault and allows API Management to read each of them.
 
         A vault with a firewall admits API Management with its system-assigned identity only. An existing
-        vault may have one.
+        vault may have a firewall.
         https://learn.microsoft.com/azure/api-management/api-management-howto-properties
         """
         existing = settings.existing

@@ -1,6 +1,6 @@
 """The virtual network of a stack, and the private endpoints in it.
 
-Every service has a subnet of its own, because Azure allows no other service in a delegated one.
+Every service has its own subnet, because Azure allows only one service in a delegated subnet.
 """
 
 import zlib
@@ -297,7 +297,7 @@ class Network(pulumi.ComponentResource):
                     _Rule("Internet", ("443",)),
                     _Rule("ApiManagement", ("3443",)),
                     _Rule("AzureLoadBalancer", ("6390",)),
-                    # Its units share counters and cache.
+                    # Units of API Management share counters and the cache.
                     _Rule(str(self._prefixes[_GATEWAY]), ("4290", "6381-6383")),
                 ]
                 return self._subnet(_GATEWAY, "gateway", rules)
@@ -313,7 +313,7 @@ class Network(pulumi.ComponentResource):
         delegation: str = "",
         endpoints: Sequence[str] = (),
     ) -> pulumi.Output[str]:
-        """A subnet that admits only the listed traffic, also from the network itself."""
+        """A subnet that admits only the listed traffic, even from inside the virtual network."""
         prefix = str(self._prefixes[slot])
         group = network.NetworkSecurityGroup(
             f"{self._name}-{name}-rules",
@@ -364,7 +364,7 @@ def _rules(admitted: Sequence[_Rule], prefix: str) -> "Iterator[network.Security
             priority=priority,
             access=access,
             direction="Inbound",
-            # Machines of one subnet use UDP among themselves too.
+            # Machines in the same subnet also communicate over UDP.
             protocol="*" if access == "Deny" or source == prefix else "Tcp",
             source_address_prefix=source,
             source_port_range="*",

@@ -41,7 +41,7 @@ _ENDPOINTS = (
     ("token", "Exchange a code or a refresh token for tokens", "POST", "/token", "oauth/token.xml.j2"),
     ("revoke", "Revoke a token (RFC 7009)", "POST", "/revoke", "oauth/revoke.xml.j2"),
 )
-# Endpoints that pages of any origin may call. Browsers send a preflight first.
+# Endpoints that pages of any origin may call; browsers send a preflight first.
 _SHARED = frozenset(
     {
         "authorization-server-metadata",
@@ -60,7 +60,7 @@ _BEFORE_THE_ISSUER = ("authorization-server-metadata", "openid-configuration")
 
 
 def plan_oauth_apis(settings: Settings, backends: Sequence[Backend]) -> tuple[Api, ...]:
-    """The API with an operation for each endpoint, each with a policy of its own; then those of metadata.
+    """The API of the authorization server, then, with a path prefix, the APIs of its metadata.
 
     Args:
         settings: the stack's settings.

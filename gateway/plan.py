@@ -3,8 +3,9 @@
     plan = plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
     plan.check()
 
-A plan is plain data that is computed from the stack's settings before any resource exists. Values that only
-Azure knows (host names, ids, keys) reach the policies through named values; a plan has their names.
+A plan is plain data that is computed from the stack's settings before any resource exists. Values that are
+known only after the deployment (host names, ids, keys) reach the policies through named values; a plan
+contains only the names of these.
 """
 
 import re
@@ -29,8 +30,8 @@ from settings import Settings
 
 _INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
 
-# Placeholders for values that only a deployment knows: one that is both a number and a string, and one with
-# the length of the keys.
+# Placeholders for values that are known only after the deployment: one that is valid as a number and as a
+# string, and one with the length of the keys.
 _PLACEHOLDER = "1"
 _KEY_PLACEHOLDER = f"{'A' * 86}=="
 
@@ -61,7 +62,7 @@ class PoliciesError(pulumi.RunError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """A piece of policy that the policies of all MCP servers include.
+    """A policy fragment, which the policies of MCP servers include.
 
     Attributes:
         id: its id in API Management; also the name of its template below `policies/fragments`.
@@ -140,8 +141,8 @@ class Plan:
         """The plan as a service of the policy engine.
 
         Args:
-            values: named values by name; those not given get a placeholder.
-            urls: origins of the MCP servers by name; those not given get a placeholder.
+            values: named values by name; a placeholder replaces each missing one.
+            urls: origins of the MCP servers by name; a placeholder replaces each missing one.
         """
         values, urls = values or {}, urls or {}
         return engine.Service(
@@ -292,5 +293,5 @@ def _document(text: str, name: str) -> engine.PolicyDocument:
 
 
 def _line(finding: Finding) -> str:
-    place = f"{finding.document}:{finding.line}:{finding.column}"
-    return f"{place}: {finding.code}: {finding.message}"
+    location = f"{finding.document}:{finding.line}:{finding.column}"
+    return f"{location}: {finding.code}: {finding.message}"

@@ -153,7 +153,7 @@ def style_hash(html: str) -> str:
 
 
 def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
-    """A filter that is applied to the text without marks; the lines of its result get no marks."""
+    """A filter that removes the source marks and then applies `change`; its result has no marks."""
 
     def filtered(text: str) -> str:
         return change(unmarked(text))
@@ -164,8 +164,8 @@ def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
 def _bytecode_cache() -> jinja2.BytecodeCache | None:
     """Stores compiled templates below `__pycache__`, like Python's compiled modules, unless that is disabled.
 
-    A compiled template depends on its text, which Jinja compares, and on these modules: filters of constants
-    are applied when it is compiled.
+    A compiled template depends on its text, which Jinja compares, and on the modules in `sources`, because
+    Jinja applies filters to constants at compile time.
     """
     if sys.dont_write_bytecode:
         return None

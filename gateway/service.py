@@ -50,7 +50,7 @@ class ServiceArgs:
         protect: whether Pulumi refuses to delete or replace the service.
         local_url: origin of the twin's gateway; empty on Azure.
         subnet_id: the subnet to which it is connected; None without a virtual network.
-        existing: an existing service, and the identity with which it calls others; None to create both.
+        existing: an existing service, and its identity for calls to other services; None to create both.
         address: the gateway's custom host name; None for the one that Azure assigns.
         issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
         scale: zones, further regions, external cache.
@@ -83,14 +83,14 @@ class ServiceArgs:
 class Service(pulumi.ComponentResource):
     """An API Management service with an identity of its own and request logs without contents.
 
-    The service takes minutes to create, up to 45 in classic tiers. Its name, its URL and its identity exist
-    before it, so that only the resources in it have to wait: Entra applications, the servers behind the
-    gateway and their authentication do not.
+    The creation of the service takes minutes, up to 45 in classic tiers. Its name, URL and identity are known
+    before, so only the resources in the service wait for it. Entra applications, the servers behind the
+    gateway and their authentication do not wait.
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
         issuer: URL of the authorization server: the origin, and the path prefix.
-        identity: the user-assigned identity with which the gateway calls others.
+        identity: the user-assigned identity with which the gateway calls other services.
         resource: the service; resources in it depend on it and are deleted with it.
         name: its name, for the resources in it.
         cname: the host name that Azure assigns, the target of the CNAME record of a custom host name.
@@ -177,7 +177,7 @@ class Service(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )
-        # The telemetry that the diagnostic setting sends to Log Analytics, also without headers and queries.
+        # Configures the telemetry that the diagnostic setting sends to Log Analytics: no headers or queries.
         monitor_logger = apimanagement.Logger(
             f"{name}-monitor-logger",
             apimanagement.LoggerArgs(
@@ -231,8 +231,8 @@ class Service(pulumi.ComponentResource):
                 sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
                     name=args.sku, capacity=args.capacity
                 ),
-                # Policies use the user-assigned identity only. The other one reads the keys from a Key Vault
-                # that has a firewall, and has no other role.
+                # Policies use the user-assigned identity only. The system-assigned identity reads the keys
+                # from a Key Vault that has a firewall, and has no other role.
                 identity=apimanagement.ApiManagementServiceIdentityArgs(
                     type=apimanagement.ApimIdentityType.SYSTEM_ASSIGNED_USER_ASSIGNED,
                     user_assigned_identities=self.identity.id.apply(
@@ -277,7 +277,7 @@ class Service(pulumi.ComponentResource):
                 lambda values: _require_local(*values, local_url=args.local_url)
             )
         if args.scale.redis_connection:
-            # Policies use it when it exists, and otherwise the service's own cache.
+            # Policies use this cache if it exists, and otherwise the service's own cache.
             apimanagement.Cache(
                 f"{name}-cache",
                 apimanagement.CacheArgs(

@@ -88,8 +88,8 @@ class Store(pulumi.ComponentResource):
                 ],
                 enable_automatic_failover=True if args.regions else None,
                 capabilities=[] if args.regions else [cosmosdb.CapabilityArgs(name="EnableServerless")],
-                # A code is redeemed immediately after it was stored, by a request without a session token: at
-                # a weaker level, a replica that does not have it yet may answer.
+                # A code is redeemed immediately after it was stored, by a request without a session token. At
+                # a weaker consistency level, a replica without the code could answer this request.
                 consistency_policy=cosmosdb.ConsistencyPolicyArgs(
                     default_consistency_level=cosmosdb.DefaultConsistencyLevel.STRONG
                 ),
@@ -150,7 +150,7 @@ def _declare_container(
                 ),
                 # -1: a document expires only by its own `ttl`.
                 default_ttl=-1,
-                # Documents are only read by id, so an index would cost request units without a use.
+                # Documents are only read by id, so an index would cost request units without benefit.
                 # The mode must be `consistent` for the expiration of documents.
                 indexing_policy=cosmosdb.IndexingPolicyArgs(
                     automatic=True,
@@ -171,7 +171,7 @@ def _declare_access(
     database: "cosmosdb.SqlResourceSqlDatabase",
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Gives the identity the right to read and write the documents of the database."""
+    """Allows the identity to read and write the documents of the database."""
     scope = pulumi.Output.concat(account.id, "/dbs/", database.name)
     cosmosdb.SqlResourceSqlRoleAssignment(
         name,

@@ -96,8 +96,8 @@ class Vault(pulumi.ComponentResource):
 
     def _create(self, args: VaultArgs) -> "keyvault.Vault":
         return keyvault.Vault(
-            # Its name is this and eight random characters: at most 24. A deleted vault keeps its name for
-            # ninety days, and purge protection prevents an earlier removal.
+            # Pulumi adds eight random characters; a vault's name has at most 24. The name of a deleted vault
+            # stays taken for ninety days, and purge protection prevents an earlier removal.
             "mcp-vault",
             keyvault.VaultArgs(
                 resource_group_name=args.resource_group_name,
@@ -113,7 +113,7 @@ class Vault(pulumi.ComponentResource):
                     enabled_for_disk_encryption=False,
                     enabled_for_template_deployment=False,
                     public_network_access="Disabled" if args.network else "Enabled",
-                    # API Management reads secrets as a trusted service; no subnet of it is involved.
+                    # API Management reads secrets as a trusted service, not from its subnet.
                     # https://learn.microsoft.com/azure/api-management/api-management-howto-properties
                     network_acls=keyvault.NetworkRuleSetArgs(
                         bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,

@@ -123,7 +123,7 @@ async def _protected_resources(session: Session) -> str:
 
 
 async def _challenges(session: Session) -> str:
-    # Several servers may accept messages at one path of the root: a challenge there names any of them.
+    # Several servers may accept messages at the same path of the root; a challenge there names one of them.
     expected: dict[tuple[str, str], set[str]] = {}
     for server in session.target.expected.servers:
         documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.endpoints}

@@ -1,4 +1,4 @@
-"""Checks of long requests: an event stream that stays open, and a call with a late answer."""
+"""Checks of long requests: an event stream that stays open, and a call whose answer takes long."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -16,7 +16,7 @@ from verify.tools import tool_check_id
 SECTION = "Long requests"
 _NO_READ_TIMEOUT = httpx2.Timeout(30, connect=10, read=None)
 _LIMIT = 30.0
-"""Seconds after which requests would end under the limit of reading R4."""
+"""Seconds after which requests end if API Management has the limit that reading R4 describes."""
 _TOLERANCE = 3.0
 _FIRST_EVENT = 20.0
 _CHUNK = b" " * 512

@@ -1,4 +1,4 @@
-"""Writes tools.lock.json from what a running stack serves: `python -m verify.lock_tools --help`."""
+"""Writes tools.lock.json from the tools that a running stack lists: `python -m verify.lock_tools --help`."""
 
 import asyncio
 import logging
@@ -131,7 +131,7 @@ async def _lists(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
 
 
 async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
-    """Signs in as the verification does, and ends the sign-ins."""
+    """Signs the user in as the verification does, reads the tools, and ends the sign-ins."""
     listed: dict[str, Mapping[str, LockedTool]] = {}
 
     async def read(current: Session) -> str:

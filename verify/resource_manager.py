@@ -54,7 +54,7 @@ class AzureCredential:
 
 
 class LocalCredential:
-    """For a local twin, which requires a token and accepts any."""
+    """A credential for a local twin, which requires a token and accepts any."""
 
     async def token(self) -> str:
         """A string in place of a token."""
@@ -66,7 +66,7 @@ class ResourceManager:
 
     Args:
         url: its origin.
-        credential: gives the access tokens.
+        credential: provides the access tokens.
         http: sends the requests.
     """
 

@@ -47,8 +47,8 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
 async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
     """The Function Apps and Container Apps of the stack, with their public host names.
 
-    They are those of the service's resource group. A stack that uses an existing service or environment has
-    its apps in another group: they are then found by their tags, among those of the subscription.
+    They are in the service's resource group. If the stack uses an existing service or environment, its apps
+    are in another group, and are found by their tags among all apps of the subscription.
     """
     service_id(session)
     tags = session.target.expected.tags
@@ -139,7 +139,7 @@ def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
 
 
 def authentication_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
-    """How built-in authentication of an app differs from the program's declaration for every server.
+    """How built-in authentication of an app differs from what the program declares for every server.
 
     Args:
         settings: the properties of `authsettingsV2` or of the auth configuration `current`; empty for none.

@@ -221,7 +221,7 @@ async def _fragments(manager: ResourceManager, session: Session) -> str:
 
 
 async def _deployed_texts(manager: ResourceManager, service: str, documents: list[str]) -> dict[str, str]:
-    """The deployed documents among some ids."""
+    """The texts of the documents that are deployed, by id; ids that are not deployed are left out."""
 
     async def text(document: str) -> str | None:
         resource = await manager.get(f"{service}/{document}", format="rawxml")
@@ -240,7 +240,7 @@ def _source_location(text: str, line: int) -> str:
 
 
 def _short(document: str) -> str:
-    """A document's id without the words that all ids have: `oauth/token` for a policy of an operation."""
+    """A document's id without the resource types in it: `oauth/token` for a policy of an operation."""
     if document == "policies/policy":
         return "the policy of all APIs"
     words = {"apis", "operations", "policies", "policy", "policyFragments"}

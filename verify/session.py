@@ -38,7 +38,7 @@ class SignIn:
     """A completed sign-in.
 
     Attributes:
-        server: the MCP server for which the token is.
+        server: the MCP server for which the token is valid.
         access_token: the access token.
         redemption: the form with which the code was exchanged.
     """
@@ -94,7 +94,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The observed answer to one of the open questions about Azure.
+    """An observation that answers one of the open questions about Azure.
 
     Attributes:
         option: the observed option of the question.
@@ -117,7 +117,7 @@ class Session:
         client_id: client id of the registration of this run.
         sign_ins: completed sign-ins by the name of the server.
         service: the API Management service; None until it is found.
-        called: servers, by name, with the transport over which a tool was called: `http` or `sse`.
+        called: pairs of a server's name and the transport over which a tool was called: `http` or `sse`.
         observations: observations by the id of the question.
         tool_lock_file: the file with the reviewed tools.
     """
@@ -155,7 +155,7 @@ class Session:
             timeout=timeout or _TIMEOUT,
             auth=auth,
             transport=self.transport() if self.transport else None,
-            # A proxy of the environment is for Azure, not for this machine.
+            # A proxy from the environment variables is for Azure, not for this machine.
             trust_env=not is_loopback(self.url),
         )
 

@@ -20,7 +20,7 @@ from verify.registration import SECTION
 from verify.session import Session, SignIn
 from verify.target import Expectation, Server
 
-_PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+_LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 _MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
 
 
@@ -30,7 +30,7 @@ def signed_in_servers(expected: Expectation) -> tuple[Server, ...]:
 
 
 def sign_in_id(expected: Expectation, server: Server) -> str:
-    """The id of the check whose token is valid at a server."""
+    """The id of the check that obtains a token for a server."""
     return f"sign-in:{server.name if expected.audience == 'backend' else expected.servers[0].name}"
 
 
@@ -52,7 +52,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
 
     Args:
         expected: the expected state of the stack.
-        users_of_tokens: ids of all checks that need a sign-in; the end of the sign-ins waits for them.
+        users_of_tokens: ids of all checks that need a sign-in; the check that ends sign-ins runs last.
     """
     servers = signed_in_servers(expected)
     previous: tuple[str, ...] = ()
@@ -172,10 +172,10 @@ async def _require_page(session: Session, request: Mapping[str, str]) -> None:
 
 
 def _code(answer: Mapping[str, str], issuer: str) -> str:
-    """The code that the browser brought.
+    """The authorization code that the browser sent to the redirect URI.
 
     Raises:
-        FailedError: the answer is an error, or not of this authorization server.
+        FailedError: the answer is an error, has no code, or is from another authorization server.
     """
     if "error" in answer:
         description = answer.get("error_description", "")
@@ -252,7 +252,7 @@ async def _end(session: Session) -> str:
 
 async def _is_accepted(session: Session, sign_in: SignIn) -> bool:
     answer = await session.request(
-        "POST", sign_in.server.message_path, json=_PING, headers={**_MCP_HEADERS, **sign_in.headers}
+        "POST", sign_in.server.message_path, json=_LIST_TOOLS, headers={**_MCP_HEADERS, **sign_in.headers}
     )
     return answer.status_code != 401  # noqa: PLR2004 -- HTTP: Unauthorized
 

@@ -76,7 +76,7 @@ def find_target(options: Options) -> Target:
 
 
 def _twin_settings(control: str) -> dict[str, str]:
-    """The settings that a twin changed, such as the URL of the Foundry project; none when no twin answers."""
+    """The settings that a twin changed, such as the URL of the Foundry project; empty if no twin answers."""
     try:
         answer = httpx2.get(f"{control}/settings", timeout=10)
         return answer.raise_for_status().json()["settings"]
@@ -111,7 +111,7 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
     Args:
         stack: its name.
         config: values that override those of its file.
-        local: whether it runs in the twin, which changes a few settings.
+        local: whether it runs in the twin, which overrides a few settings.
 
     Raises:
         TargetError: the configuration is wrong; the message has the reason.

@@ -80,7 +80,7 @@ def locked(tool: Tool) -> LockedTool:
         "outputSchema": tool.output_schema,
         "annotations": annotations,
     }
-    # Canonical JSON has numbers of double precision; larger integers are converted.
+    # Canonical JSON has only numbers of double precision, so larger integers are converted.
     canonical = json.loads(json.dumps(described), parse_int=_number, object_hook=_with_sorted_default)
     return LockedTool(
         title=tool.title or "",
@@ -95,7 +95,10 @@ def _number(digits: str) -> int | float:
 
 
 def _with_sorted_default(part: dict[str, object]) -> dict[str, object]:
-    """A part of a schema; Jira's server joins a set to a default, in another order after each start."""
+    """A part of a schema, with a sorted default.
+
+    Jira's server builds a default from a set, whose order differs after each start.
+    """
     default = part.get("default")
     return part | {"default": ",".join(sorted(default.split(",")))} if isinstance(default, str) else part
 

@@ -187,7 +187,10 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
 
 
 async def _observe_connection_header(session: Session, server: Server) -> None:
-    """R3: policies that can read the header Connection refuse a request in which it names a header of MCP."""
+    """R3: records whether policies can read the header Connection.
+
+    If they can, they refuse a request in which it names a header of MCP.
+    """
     answer = await session.request(
         "POST",
         server.message_path,
@@ -205,7 +208,7 @@ async def _observe_connection_header(session: Session, server: Server) -> None:
 
 
 async def _observe_modern_protocol(session: Session, server: Server) -> None:
-    """R14: what the server answers to a request that only MCP 2026-07-28 has."""
+    """R14: records how the server answers a request that exists only in MCP 2026-07-28."""
     answer = await session.request(
         "POST",
         server.message_path,
@@ -280,7 +283,7 @@ def _text(result: CallToolResult) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reasons of an error of the SDK, which arrive in groups."""
+    """The messages of the innermost exceptions: the SDK raises nested exception groups."""
     reasons = dict.fromkeys(_one_line(leaf) for leaf in _leaves(error))
     return "; ".join(reasons)
 

@@ -25,21 +25,21 @@ _ENV = {
     "HOST": "0.0.0.0",  # noqa: S104 -- in its own container
     "PORT": str(_PORT),
     "TOOLSETS": "all",
-    # Otherwise it treats the caller's token, here the gateway's, as a token of Jira and sends it there.
+    # Otherwise the server treats the caller's token, here the gateway's, as one for Jira and sends it there.
     "IGNORE_HEADER_AUTH": "true",
-    # With IGNORE_HEADER_AUTH but without this it refuses every call.
+    # Required with IGNORE_HEADER_AUTH; otherwise the server refuses every call.
     "ALLOW_GLOBAL_CRED_FALLBACK": "true",
     "FASTMCP_CHECK_FOR_UPDATES": "off",
     "FASTMCP_SHOW_SERVER_BANNER": "false",
 }
 _STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
-# With STATELESS a process with this transport exits.
 _MESSAGE_VARIABLE = "FASTMCP_MESSAGE_PATH"
+# Without STATELESS, because a process with both this transport and STATELESS exits.
 _LEGACY = {"TRANSPORT": "sse", _MESSAGE_VARIABLE: _MESSAGES}
 
 
-# The tools that the server itself marks as reading (the tag `read`). Every other tool counts as writing, also
-# tools that a later version adds.
+# The tools that the server itself marks as read-only (the tag `read`). Every other tool counts as writing,
+# including tools that a later version adds.
 _READING = (
     "jira_batch_get_changelogs",
     "jira_download_attachments",

@@ -31,7 +31,7 @@ _WIDTH = 240
 """Width of a table that is written to a file or a pipe."""
 
 _ANY_ID = {"ignore_unknown_options": True}
-"""A client id may begin with `-`; it is not an option then."""
+"""Accepts a client id that begins with `-`, which would otherwise be parsed as an option."""
 
 _AFTER_A_LEAK = 4
 _IDS = ("Grant", "Client document", "Document")
@@ -116,8 +116,8 @@ def clients(
 def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Blocks a client and revokes its grants.
 
-    It gets no new tokens, its tokens stop working within 30 seconds, and users can no longer start a sign-in
-    with it after at most 5 minutes.
+    It gets no new tokens, its tokens stop working within 30 seconds, and after at most 5 minutes users can no
+    longer start a sign-in with it.
     """
     with _database(stack, store) as database:
         # The client is blocked first, so that a code that is issued in the meantime is refused.
@@ -160,7 +160,7 @@ def rotate_keys(
 
 @contextmanager
 def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
-    # The error message has the details that the Azure SDK would log.
+    # The error message contains the details that the Azure SDK would log.
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
