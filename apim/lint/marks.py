@@ -134,7 +134,7 @@ def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
 def checks_a_token(source: str) -> Marks:
     """The checks in an expression: "authorization" if it reads that header, "verified" if it verifies a MAC.
 
-    "verified" also stands for the verification of a signature. The result is cached, because all operations
+    "verified" also means that it verifies a signature. The result is cached, because all operations
     of an API share expressions.
 
     Args:

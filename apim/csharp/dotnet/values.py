@@ -208,5 +208,5 @@ def equals(left: Any, right: Any) -> bool:
 
 
 def inward(value: Any) -> Any:
-    """A value from outside of expressions; a string is converted to UTF-16 code units."""
+    """A value that comes from outside an expression; a string is converted to UTF-16 code units."""
     return utf16(value) if type(value) is str else value
