@@ -1,4 +1,4 @@
-"""Times in the data of stand-ins, relative to the start of the twin, so that the data is always recent."""
+"""Ages in the data of stand-ins, counted back from the start of the twin, so that the data is recent."""
 
 import re
 

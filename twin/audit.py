@@ -2,7 +2,7 @@
 
 GET /audit              the records, newest first; ?event=tool-call, ?outcome=refused, ?subject=, ?client=,
                         ?server= and ?operationId= leave those with this value.
-GET /audit/view         the same as a page, with the same filters.
+GET /audit/view         the records as a web page, with the same filters.
 """
 
 from collections.abc import Sequence

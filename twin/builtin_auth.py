@@ -1,4 +1,4 @@
-"""Built-in authentication of App Service and Container Apps, with which a backend admits only the gateway.
+"""Built-in authentication of App Service and Container Apps, which a backend uses to admit only the gateway.
 
 It runs in front of an app and accepts bearer tokens of one Entra tenant for allowed audiences and
 identities. With the stack's configuration (action `Return401`, `allowedPrincipals.identities`) it never
@@ -95,7 +95,7 @@ class TokenCheck:
     """Authenticates requests by their `Authorization` header.
 
     The keys are fetched for the first token, and again for a token with an unknown key id, but at most
-    once in a few seconds.
+    once every few seconds.
 
     Args:
         settings: the callers to admit.
@@ -166,7 +166,7 @@ class TokenCheck:
             # The clock may have been moved in either direction in the meantime.
             may_fetch = abs(self._clock.now() - self._fetched_at) >= self._REFETCH_AFTER
             if self._keys is None or (not known and may_fetch):
-                # Imported for the first token: an HTTP client takes a tenth of the start time of a process.
+                # Imported here, because an HTTP client takes a tenth of the start time of a process.
                 from twin.json_document import fetch_json  # noqa: PLC0415 -- see above
 
                 self._keys = KeySet.import_key_set(await fetch_json(self.settings.jwks_url))
@@ -209,7 +209,7 @@ class BuiltInAuthMiddleware:
 
 
 def with_principal(headers: Iterable[tuple[str, str]], caller: Admitted) -> list[tuple[str, str]]:
-    """The headers of a request with those about the caller, which replace headers of the client."""
+    """The headers of a request with those about the caller, which replace those that the client sent."""
     sent = [(name, value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS)]
     return [*sent, *principal_headers(caller.claims).items()]
 

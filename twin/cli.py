@@ -1,6 +1,6 @@
 """The twin's command line.
 
-Modules that take long to import are imported in the commands that need them.
+Modules that are slow to import are imported in the commands that need them.
 """
 
 import os
@@ -104,7 +104,7 @@ def restart(
     *,
     port: Annotated[int, typer.Option(min=1024, max=65500, help="The gateway's port of the twin.")] = _PORT,
 ) -> None:
-    """Restarts an MCP server of a running twin, with its files and its command as they are now."""
+    """Restarts an MCP server of a running twin, with its current files and command."""
     from twin import restart_command  # noqa: PLC0415 - see above
 
     try:
@@ -115,7 +115,7 @@ def restart(
 
 @app.command(context_settings=_PASS_ON)
 def inspector(context: typer.Context) -> None:
-    """Runs MCP Inspector, with the Node.js that belongs to this project; all arguments are its own."""
+    """Runs MCP Inspector with this project's Node.js; all arguments are passed to it."""
     from twin.node import NodeError, environment, node, script  # noqa: PLC0415 - see above
 
     try:
@@ -147,18 +147,18 @@ def lint(
     ] = None,
     scope: Annotated[str, typer.Option(help="global, api or operation.")] = "operation",
     streams: Annotated[
-        bool, typer.Option("--streams", help="The API streams, so no policy may buffer.")
+        bool, typer.Option("--streams", help="The API streams responses, so no policy may buffer them.")
     ] = False,
     protected: Annotated[bool, typer.Option("--protected", help="The API requires a token.")] = False,
     body_bytes: Annotated[
-        int, typer.Option(min=0, help="Number of bytes of bodies that diagnostics log.")
+        int, typer.Option(min=0, help="Number of bytes of each body that diagnostics log.")
     ] = 0,
 ) -> None:
-    """Checks policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
+    """Checks policies. Exit status: 0 without findings, 1 with findings, 2 for unusable input."""
     from twin import lint_command  # noqa: PLC0415 - see above
 
     if scope not in {"global", "api", "operation"}:
-        _fail(f"--scope is global, api or operation, not {scope}.", status=2)
+        _fail(f"--scope must be global, api or operation, not {scope}.", status=2)
     options = lint_command.Options(
         sku=sku,
         named_values=tuple(named_value) if named_value else None,
@@ -186,9 +186,9 @@ def evaluate(
 ) -> None:
     """Evaluates a policy expression, or a file of cases.
 
-    Prints the value and its .NET type, or the exception, or why the expression is refused and where.
+    Prints the value and its .NET type, or the exception, or why and where the expression is rejected.
 
-    The file of --context, every member optional:
+    The file of --context (all members are optional):
     {"request": {"method", "url", "headers": {"Name": ["value"]}, "body", "matchedParameters": {}},
     "response": {"status", "reason", "headers", "body"}, "variables": {"name": value}};
     a variable that is an object or an array becomes a JToken.
@@ -196,21 +196,21 @@ def evaluate(
     The file of --cases: {"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}]},
     with "throws" or "compile_error" in place of type and value.
 
-    Exit status 1: refused, thrown, or a case that differs; 2: unusable input.
+    Exit status: 1 if the expression is rejected or throws, or if a case differs; 2 for unusable input.
     """
     from twin import eval_command  # noqa: PLC0415 - see above
 
     if (expression is None) == (cases is None):
-        _fail("give an expression or --cases FILE: python -m twin eval '@(1 + 1)'", status=2)
+        _fail("pass an expression or --cases FILE: python -m twin eval '@(1 + 1)'", status=2)
     try:
-        good = (
+        passed = (
             eval_command.compare_file(cases)
             if cases is not None
             else eval_command.evaluate(expression or "", context)
         )
     except eval_command.UnusableError as error:
         _fail(str(error), status=2)
-    raise typer.Exit(0 if good else 1)
+    raise typer.Exit(0 if passed else 1)
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:

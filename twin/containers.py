@@ -117,7 +117,7 @@ class Container(ServerBehindIngress):
         stand_in = self._command(app, 0).stand_in
         if stand_in is not None and stand_in != self.stand_in:
             raise CannotRunError(
-                f"{self.name} now needs the stand-in for {stand_in}, which does not run. Restart the twin"
+                f"{self.name} now needs the stand-in for {stand_in}, which is not running. Restart the twin"
             )
         self.app = app
         await self.process.restart()

@@ -1,7 +1,8 @@
-"""The twin's control API, with which tests and users change the state of the services behind the gateway.
+"""The twin's control API, through which tests and users change the state of the services.
 
-It has its own port (the gateway's plus one), is reachable only from this machine, and rejects requests of
-web pages: requests with an `Origin`, and those whose `Host` is not a loopback name (DNS rebinding).
+It has its own port (the gateway's plus one), is reachable only from this machine, and rejects requests from
+web pages: those with an `Origin` header or from another site (`Sec-Fetch-Site`), and those whose `Host` is
+not a loopback name (DNS rebinding).
 Bodies are JSON objects; an error lists the accepted values.
 
     GET /                       lists the calls and the services.
@@ -15,9 +16,10 @@ Bodies are JSON objects; an error lists the accepted values.
     GET /received               the requests that services received from the gateway, oldest first, with
                                 masked credentials; with ?service=functions those of one service.
     GET /arrivals               the requests that stand-ins for external services received from MCP servers,
-                                oldest first, without values of headers; with ?service=jira those of one.
+                                oldest first, without header values; with ?service=jira those of one.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
-    GET /entra/agents           principals outside of the stack with app roles, and secrets of this twin.
+    GET /entra/agents           principals outside the stack that have app roles, with the secrets that they
+                                authenticate with in this twin.
     POST /entra/keys/rotate     rotates Entra's signing key; with {"keepPrevious": false} the old key is
                                 removed immediately.
     GET /servers                the MCP servers that run as processes: starting, ready, waiting or failed.
@@ -39,15 +41,15 @@ Bodies are JSON objects; an error lists the accepted values.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
                                 ?status=401 or ?status=4xx those with such a status.
-    GET /traces/{id}            one of them: policies, expressions, changes and sent requests, without
-                                secrets.
-    GET /traces/view            the same as pages, for a browser.
+    GET /traces/{id}            the trace of one request: policies, expressions, changes and sent requests,
+                                without secrets.
+    GET /traces/view            the traces as web pages.
     GET /audit                  the latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
                                 ?client=, ?server= or ?operationId= those with that value.
-    GET /audit/view             the same as a page.
-    POST /reset                 clears traces, audit records, cache, faults, record and clock, enables
-                                users, undoes changes of readings and settings; with {"state": true} it
-                                also deletes registrations, sign-ins and snippets.
+    GET /audit/view             the audit records as a web page.
+    POST /reset                 clears traces, audit records, cache, faults and recorded requests, resets the
+                                clock, enables users, undoes changes of readings and settings; with
+                                {"state": true} it also deletes registrations, sign-ins and snippets.
 
     curl -X POST localhost:8001/clock -d '{"advance": 3600}'
 """
@@ -102,7 +104,7 @@ _CALLS = {
     "GET /received": "the requests that ?service= received from the gateway",
     "GET /arrivals": "the requests that a stand-in, ?service=jira, received from its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
-    "GET /entra/agents": "principals outside of the stack with app roles, and how each authenticates",
+    "GET /entra/agents": "principals outside the stack that have app roles, and how each authenticates",
     "POST /entra/keys/rotate": "rotate Entra's signing key: keepPrevious (true)",
     "GET /servers": "the MCP servers that run as processes, and their state",
     "POST /servers/{name}/restart": "restart a server with its current files and command",
@@ -118,10 +120,10 @@ _CALLS = {
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (a prefix), ?status= (401 or 4xx)",
     "GET /traces/{id}": "the trace of one request",
-    "GET /traces/view": "the same as pages",
+    "GET /traces/view": "the traces as web pages",
     "GET /audit": "audit records: ?event=, ?outcome=, ?subject=, ?client=, ?server=, ?operationId=",
-    "GET /audit/view": "the same as a page",
-    "POST /reset": "clear traces, audit, cache, faults, record, clock, changes; with state (true) all",
+    "GET /audit/view": "the audit records as a web page",
+    "POST /reset": "clear traces, audit, cache, faults, recorded requests, clock, changes; state (true): all",
 }
 
 
@@ -166,22 +168,22 @@ class Controlled:
         cache: the gateway's cache.
         gateway: the gateway, with its traces.
         behaviour: the readings of all processes, and changes of settings.
-        memories: other state of the gateway: counters of rate limits, tokens, keys.
+        memories: other state of the gateway that a reset clears: counters of rate limits, tokens, keys.
         arrivals: the requests to stand-ins for external services, by the name of the service.
         telemetry: the telemetry of trace policies, oldest first.
         network: the gateway's network, with faults and recorded requests.
         clock: the clock of all services.
         accounts: Entra's users.
         keys: Entra's signing keys.
-        agents: the credentials of each principal outside of the stack.
+        agents: the credentials of each principal outside the stack.
         servers: the MCP servers that run as processes.
         stack: the evaluated stack.
         overrides: the settings that the twin changed; no secrets.
         delete_state: deletes documents and blobs.
-        resource_manager: serves reads of Azure Resource Manager; None to leave it out.
-        identity: gives a token of the gateway's identity for a resource, or raises `InvalidCallError`;
-            None to leave it out.
-        agent: the credentials of the demo agent; None to leave them out.
+        resource_manager: serves the reads of Azure Resource Manager; None to omit these calls.
+        identity: returns a token of the gateway's identity for a resource, or raises `InvalidCallError`;
+            None to omit the call.
+        agent: the credentials of the demo agent; None to omit the call.
     """
 
     cache: Clearable
@@ -245,7 +247,7 @@ def create_control(controlled: Controlled) -> ASGIApp:
 
 
 class LoopbackOnly:
-    """Rejects requests of web pages, which run in a browser on this machine but are not its user.
+    """Rejects requests from web pages: any site that is open in a browser on this machine could send them.
 
     Args:
         app: the application to protect.
@@ -320,9 +322,9 @@ class _Calls:
 
     async def received(self, request: Request) -> Response:
         name = request.query_params.get("service")
-        wanted = self._service(name) if name else None
+        service = self._service(name) if name else None
         requests = [
-            asdict(call) for call in self._controlled.network.received if wanted in (None, call.service)
+            asdict(call) for call in self._controlled.network.received if service in (None, call.service)
         ]
         return _Ascii({"received": requests})
 
@@ -476,10 +478,10 @@ def _plain(value: Any) -> Any:
 
 
 def _fault(fields: Mapping[str, Any]) -> Fault:
-    """The fault in a call.
+    """The fault that a call describes.
 
     Raises:
-        InvalidCallError: the call has no fault, or not a valid one.
+        InvalidCallError: the call describes no fault, or an invalid one.
     """
     if not {"status", "error", "delay"} & fields.keys():
         raise InvalidCallError("A fault needs one of status (400 to 599), error (true) or delay (seconds).")
@@ -500,7 +502,7 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
         raise InvalidCallError(
             f"times must be a number of requests from 1 to {_MOST_TIMES}; omit it for all requests."
         )
-    delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
+    delay = _number(fields, "delay", "seconds to wait before the response") if "delay" in fields else 0.0
     if not 0 <= delay <= _LONGEST_DELAY:
         raise InvalidCallError(f"delay must be from 0 to {_LONGEST_DELAY} seconds.")
     return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
@@ -522,8 +524,8 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
             )
         if not _FIELD_VALUE.fullmatch(value):
             raise InvalidCallError(
-                f"The header {name} has line breaks or other control characters, spaces at an end, or "
-                "characters beyond ASCII, which a response cannot contain."
+                f"The header {name} has line breaks or other control characters, leading or trailing "
+                "spaces, or characters beyond ASCII, which a response cannot contain."
             )
         if name.lower() in _FRAMING:
             raise InvalidCallError(f"{name} is derived from the body; omit it.")

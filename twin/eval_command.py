@@ -56,7 +56,7 @@ def evaluate(text: str, context_file: Path | None) -> bool:
 
 
 def compare_file(file: Path) -> bool:
-    """Prints the cases that differ or are refused, and a summary; returns whether none differs.
+    """Prints the cases that differ or are rejected, and a summary; returns whether all cases passed.
 
     Raises:
         UnusableError: the file cannot be read or has another format.
@@ -83,10 +83,10 @@ def compare_file(file: Path) -> bool:
 
 
 def _unknown(properties: dict[str, Any]) -> Iterator[str]:
-    """The names that a context does not have, which would otherwise be ignored."""
+    """A message for each unknown or invalid member of a context, which would otherwise be ignored."""
     for part, value in properties.items():
         if part not in _MEMBERS:
-            yield f"a context has no {part}, only {', '.join(_MEMBERS)}"
+            yield f"a context has no member {part}, only {', '.join(_MEMBERS)}"
         elif not isinstance(value, dict | None):
             yield f"{part} is not a JSON object"
         for name in value or () if _MEMBERS.get(part) else ():

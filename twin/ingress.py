@@ -43,7 +43,7 @@ class Ingress:
         name: name of the server, for messages.
         host: its host name in Azure, which is sent in requests.
         check: checks callers; None admits all.
-        target: returns the port of the process, or why it accepts no requests.
+        target: returns the port of the process, or the reason why it accepts no requests.
         passes_token: whether the process receives the token of an admitted caller.
         notify: called with an explanation if the process rejects requests.
     """
@@ -68,7 +68,7 @@ class Ingress:
         self._explained_to: int | None = None
 
     async def start(self, port: int) -> None:
-        """Listens.
+        """Starts to listen.
 
         Raises:
             OSError: the port is taken.
@@ -101,10 +101,10 @@ class Ingress:
         try:
             return await self._answer(await self._proxy.send(target, request), target)
         except SendError:
-            # The reason, if the process has ended in the meantime.
+            # If the process has ended in the meantime, the response contains the reason.
             target = self._target()
             if not isinstance(target, Unavailable):
-                target = Unavailable(f"{self._name} sent no valid response.", 1)
+                target = Unavailable(f"{self._name} did not send a valid response.", 1)
             return _unavailable(target)
 
     async def _answer(self, reply: Reply, port: int) -> OutboundResponse:
@@ -156,9 +156,9 @@ class Ingress:
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
-def _unavailable(why: Unavailable) -> OutboundResponse:
-    error = {"error": "temporarily_unavailable", "error_description": why.reason}
+def _unavailable(unavailable: Unavailable) -> OutboundResponse:
+    error = {"error": "temporarily_unavailable", "error_description": unavailable.reason}
     headers = [("Content-Type", "application/json")]
-    if why.retry_after is not None:
-        headers.append(("Retry-After", str(why.retry_after)))
+    if unavailable.retry_after is not None:
+        headers.append(("Retry-After", str(unavailable.retry_after)))
     return OutboundResponse(status=503, headers=headers, body=json.dumps(error).encode())

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's loader, which is ten times as fast, if the package was built with it."""
+"""libyaml's loader, which is ten times as fast, if PyYAML was built with it; otherwise PyYAML's own."""
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m twin lint`: checks policies in files, or those of a stack."""
+"""`python -m twin lint`: checks the policies in files or of a stack."""
 
 import re
 import sys
@@ -43,8 +43,8 @@ class Options:
         named_values: names of the declared named values; None to allow any name.
         scope: scope of the documents: global, api or operation.
         streams: whether the API streams responses.
-        protected: whether the API needs a token.
-        body_bytes: the number of bytes of bodies that diagnostics log.
+        protected: whether the API requires a token.
+        body_bytes: the number of bytes of each body that diagnostics log.
     """
 
     sku: str = "BasicV2"
@@ -56,7 +56,7 @@ class Options:
 
 
 def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
-    """The findings in policy documents and fragments; fragments can be included by the name of their file.
+    """The findings in policy documents and fragments; a fragment's id is its file name without the extension.
 
     Raises:
         UnusableError: a file cannot be read or is a template.
@@ -74,7 +74,7 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
     for document in policies:
         findings.update(_of_document(document, fragments, options))
     if not policies:
-        # The section that will include them is not known, so the one with the fewest findings is used.
+        # It is not known which section will include them, so the section with the fewest findings is used.
         tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
         findings.update(min(tried, key=len))
     return sorted(findings)
@@ -99,7 +99,7 @@ def of_stack(stack: str) -> list[Finding]:
     """The findings in the rendered policies of a stack.
 
     Raises:
-        UnusableError: the stack's configuration is wrong.
+        UnusableError: the stack cannot be evaluated.
     """
     # Imported here, because a check of files needs neither a stack nor Pulumi.
     from twin.gateway_plan import LOCAL, plan_stack  # noqa: PLC0415
@@ -112,7 +112,7 @@ def of_stack(stack: str) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """Prints findings: a table on a terminal, otherwise one line for each, like a compiler."""
+    """Prints findings: as a table on a terminal, otherwise one line for each, in the format of compilers."""
     if not sys.stdout.isatty():
         for finding in findings:
             print(f"{finding.document}:{finding.line}:{finding.column}: {finding.code}: {finding.message}")  # noqa: T201 -- the output
@@ -124,8 +124,8 @@ def show(findings: list[Finding]) -> None:
     table = Table("location", "rule", "message", box=None, pad_edge=False)
     for finding in findings:
         colour = "yellow" if is_warning(finding) else "red"
-        place = f"{finding.document}:{finding.line}:{finding.column}"
-        table.add_row(place, f"[{colour}]{finding.code}[/]", finding.message.replace("[", "\\["))
+        location = f"{finding.document}:{finding.line}:{finding.column}"
+        table.add_row(location, f"[{colour}]{finding.code}[/]", finding.message.replace("[", "\\["))
     console.print(table)
 
 

@@ -76,7 +76,7 @@ def install(root: Path = ROOT, *, report: Callable[[str], object] = print) -> bo
         uv = (sys.executable, "-m", "uv", "--quiet")
         _run(*uv, "venv", "--clear", "--force", "--python", sys.executable, str(folder))
         _run(*uv, "pip", "sync", "--require-hashes", "--python", python, str(root / LOCK))
-        # Compiles the modules of a start, so that the first start takes no longer than the others.
+        # Compiles the modules that a start imports, so that the first start is as fast as later ones.
         _run(python, "-c", "import mcp_atlassian.servers")
         (folder / _STAMP).write_text(_fingerprint(root), encoding="utf-8")
     finally:

@@ -27,7 +27,7 @@ _IDENTITY_TYPE = ":managedidentity:UserAssignedIdentity"
 
 
 class _Unknown:
-    """The value of an output that only a deployment knows: the singleton `UNKNOWN`, also after pickling."""
+    """The value of an output that is unknown before a deployment: a singleton, also after pickling."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -130,7 +130,7 @@ class Monitor(MockMonitor):
 
     Args:
         provider: computes outputs.
-        preview: whether the outputs of the provider stay unknown.
+        preview: whether outputs of the provider are unknown.
     """
 
     def __init__(self, provider: Provider, *, preview: bool) -> None:
@@ -215,9 +215,9 @@ class Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Reads an existing resource that the stack does not create; it is known in a preview too."""
+        """Reads an existing resource that the stack does not create. It has outputs in previews too."""
         urn = self.make_urn(request.parent, request.type, request.name)
-        # An existing service has the identities that the program has read before.
+        # An existing service is assumed to have the identities that the program has read before it.
         assigned = [
             resource.id
             for resource in self.declared.values()
@@ -249,7 +249,7 @@ class Monitor(MockMonitor):
 
 
 class Callbacks:
-    """Takes hooks and never calls them: a resource that cannot be created ends the evaluation.
+    """Accepts error hooks but never calls them, because the first resource that fails ends the evaluation.
 
     Pulumi's own class would start a server for each evaluation.
     """
@@ -259,7 +259,7 @@ class Callbacks:
 
 
 class _NoMocks(Mocks):
-    """The monitor does not use mocks."""
+    """Satisfies the constructor of `MockMonitor`; this monitor never calls mocks."""
 
     def call(self, args: Any) -> NoReturn:
         raise AssertionError(args.token)

@@ -1,4 +1,4 @@
-"""Runs work in a daemon thread, for which the end of the program does not wait."""
+"""Runs work in a daemon thread, so that the program can exit before the work is done."""
 
 import threading
 from collections.abc import Callable

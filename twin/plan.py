@@ -61,6 +61,7 @@ class Plan:
 
     Attributes:
         stack: the evaluated stack.
+        overrides: the settings that the twin changed; no secrets.
         service: the service that the gateway runs.
         directory: the directory of the Entra tenant.
         admit_agents: whether the project's own servers admit agents, regardless of the stack.
@@ -68,7 +69,7 @@ class Plan:
         function_app: the Function App, if there is one.
         container_apps: the Container Apps, in the order of their ports.
         agent_identity: the identity of the twin's agents.
-        connections: those of the Foundry project.
+        connections: the connections of the Foundry project.
         tokens: the tokens that stand-ins for hosted services accept, by service; secrets.
         session_key: encrypts the Function App's session ids, so that they survive a restart.
         blob_accounts: the storage accounts, by the host name of their blob service in Azure.
@@ -122,7 +123,7 @@ def make(options: Options, state: StateFolder) -> Plan:
 
 
 def changed_service(options: Options, state: StateFolder, config: Mapping[str, str]) -> Service:
-    """The API Management service of the stack with other settings; nothing else is changed.
+    """The API Management service of the stack with other settings; the running services are not changed.
 
     Raises:
         StackError: see `make`.

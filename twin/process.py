@@ -1,4 +1,4 @@
-"""Child processes of the twin, which always end with it."""
+"""Child processes of the twin, which always end when it ends."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ _GRACE = 1.5
 _LINE_LIMIT = 1024 * 1024
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV")
 
-# 1 is PR_SET_PDEATHSIG. The parent may have ended before it took effect; then the child ends too.
+# 1 is PR_SET_PDEATHSIG. If the parent ended before the call took effect, the child exits too.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -95,7 +95,7 @@ async def answers(port: int, path: str) -> bool:
 
 
 class RunningProcess:
-    """A started child. It has its own process group, so that its children end with it."""
+    """A started child. It has its own process group, so that `stop` also ends its children."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class RunningProcess:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends its process group with SIGTERM, then SIGKILL. Has no effect if it has ended."""
+        """Ends its process group with SIGTERM, then SIGKILL."""
         _signal_group(self.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(_GRACE):
@@ -169,7 +169,7 @@ class RunningProcess:
         except TimeoutError:
             _log.warning("%s did not end after SIGTERM", self.child.name)
         finally:
-            # Also if it has ended: a program that it started may still be running.
+            # Sent even if the process has ended, because a program that it started may still be running.
             _signal_group(self.pid, signal.SIGKILL)
             await self._process.wait()
             await asyncio.wait([self._output], timeout=0.2)
@@ -184,7 +184,7 @@ class RunningProcess:
                 while not ended.done():
                     if await self._is_ready():
                         return
-                    # A check is cheap; a start takes from 0.05 s (Go) to several seconds (Python).
+                    # A short interval, because a check is cheap and some servers start within 0.05 s.
                     await asyncio.wait([ended], timeout=0.02)
         except TimeoutError:
             raise ProcessError(f"{self.child.name} was not ready within {timeout:g} s", last_lines) from None

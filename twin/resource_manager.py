@@ -40,7 +40,7 @@ _APPS = {
         "login",
     ),
 }
-"""The resource types that it returns, with their properties."""
+"""The types of apps that it returns, with the properties in the responses."""
 
 
 class ResourceManager:
@@ -48,7 +48,7 @@ class ResourceManager:
 
     Args:
         stack: the evaluated stack.
-        service: gives the service that the gateway is running.
+        service: returns the service that the gateway is running.
     """
 
     def __init__(self, stack: Stack, service: Callable[[], Service]) -> None:
@@ -80,7 +80,7 @@ class ResourceManager:
         return JSONResponse(_shown(resource))
 
     def _resources(self) -> Iterator[dict[str, Any]]:
-        """All resources, which are created for each request and so are never out of date."""
+        """All resources, computed for each request, so that they are never out of date."""
         service = self._stack.one("apimanagement:ApiManagementService")
         subscription = "/".join(service.id.split("/")[:3])
         yield {"id": subscription, "subscriptionId": subscription.rpartition("/")[2], "state": "Enabled"}
@@ -160,7 +160,7 @@ def _shown(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_azure_stores_it(xml: str) -> str:
-    """The text with tabs for indentation and CR LF line ends.
+    """A policy document as Azure returns it: with tabs for indentation and CR LF line ends.
 
     Source: Azure/azure-rest-api-specs#21835 and #25306, which compare written and returned documents.
     """
@@ -203,7 +203,7 @@ def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
 
 
 def _is_resource(path: str) -> bool:
-    """Whether a path is that of a resource, with pairs of type and name after the provider."""
+    """Whether a path has pairs of type and name after the provider, as the path of a resource has."""
     parts = path.rpartition("/providers/")[2].split("/")
     return len(parts) % 2 == 1
 

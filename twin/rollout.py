@@ -15,9 +15,9 @@ class Rollout:
 
     Args:
         gateway: the gateway, which runs the initial service.
-        readings: give the part of a change that takes effect first.
-        evaluate: gives the service that the stack declares with other settings.
-        loaded: called when the gateway runs another service.
+        readings: determine which part of a change takes effect first.
+        evaluate: returns the service that the stack declares with other settings.
+        loaded: called after the gateway has loaded another service.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class SecretInputError(Exception):
-    """A secret cannot be read; the message has the reason and the command that fixes it, and no value."""
+    """A secret cannot be read; the message has the reason and a command that fixes it, never a value."""
 
 
 def read_secrets(
@@ -28,7 +28,7 @@ def read_secrets(
         environment: environment variables; None for those of the process.
 
     Raises:
-        SecretInputError: a value is missing, a file cannot be read, or others may read it.
+        SecretInputError: a value is missing, a file cannot be read, or other users can read it.
     """
     variables = os.environ if environment is None else environment
     secrets = {}
@@ -45,7 +45,7 @@ def read_secrets(
         if not variables.get(variable):
             raise SecretInputError(
                 f"--secret {name} needs the environment variable {variable}, which is not set. "
-                f"This reads it without showing it: read -rs {variable} && export {variable}"
+                f"To enter it without showing it: read -rs {variable} && export {variable}"
             )
         secrets[name] = variables[variable]
     return secrets
@@ -63,7 +63,7 @@ def _of_file(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SecretInputError(f"{file} cannot be read: {type(error).__name__}.") from None
     if os.name == "posix" and mode & _OTHERS:
-        raise SecretInputError(f"Other users may read {file}: chmod 600 {file}")
+        raise SecretInputError(f"Other users can read {file}. Run: chmod 600 {file}")
     secrets = {}
     for number, line in enumerate(text.splitlines(), start=1):
         name, equals, value = line.strip().partition("=")

@@ -46,7 +46,7 @@ class ServerProcess:
 
     Args:
         name: its name in messages.
-        command: gives the process for a port; it may raise `CannotRunError`.
+        command: returns the process to start for a port; it may raise `CannotRunError`.
         notify: called with notices for the user.
         pause: seconds before the first restart; each further pause is twice as long.
 
@@ -83,7 +83,7 @@ class ServerProcess:
         return self.problem + (printed(self._last_lines) if self._last_lines else "")
 
     def target(self) -> int | Unavailable:
-        """The port of the process, or why it accepts no requests."""
+        """The port of the process, or the reason why it accepts no requests."""
         match self.state:
             case State.READY:
                 return self._port
@@ -101,7 +101,7 @@ class ServerProcess:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def fail(self, problem: str) -> None:
-        """Sets the state FAILED without a start."""
+        """Sets the state to FAILED without starting the process."""
         self.state, self.problem = State.FAILED, problem
         self._settled.set()
 
@@ -118,7 +118,7 @@ class ServerProcess:
         await self.settle()
 
     async def stop(self) -> None:
-        """Ends the process and its children."""
+        """Stops the process and its children."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -143,7 +143,7 @@ class ServerProcess:
                 )
                 if not was_ready:
                     self.fail(summary)
-                    remedy = f"Correct the cause, then: python -m twin restart {self.name}"
+                    remedy = f"Correct the cause, then run: python -m twin restart {self.name}"
                     self._notify(Notice(f"{error}\n{remedy}", warning=True))
                     return
                 output = str(error).removeprefix(summary)
@@ -186,15 +186,15 @@ class ServerBehindIngress:
         return "ended"
 
     async def stop(self) -> None:
-        """Ends the process and closes the ingress."""
+        """Stops the process and closes the ingress."""
         await asyncio.gather(self.process.stop(), self.ingress.stop())
 
 
 @contextmanager
 def _reserved_port() -> Generator[int]:
-    """A free port for a server to listen at, below those that systems choose for outgoing connections.
+    """A free port for a server to listen on, below those that systems choose for outgoing connections.
 
-    Until the server listens, a UDP socket of the same number keeps other servers from choosing the port.
+    Until the server listens, a UDP socket on the same port number keeps other starts from choosing it.
 
     Raises:
         CannotRunError: every port of the range is in use.
@@ -209,4 +209,6 @@ def _reserved_port() -> Generator[int]:
             probe.close()
             yield port
             return
-    raise CannotRunError(f"Every port from {_PORTS.start} to {_PORTS.stop - 1} is in use: end some programs.")
+    raise CannotRunError(
+        f"Every port from {_PORTS.start} to {_PORTS.stop - 1} is in use. Stop some programs."
+    )

@@ -70,8 +70,8 @@ async def _run(options: Options, started: float) -> None:
 
 def _announce(running: Running, started: float) -> None:
     gc.freeze()
-    # A request creates few cycles; with Python's threshold of 700 objects, collection took a tenth of its
-    # time.
+    # A request creates few reference cycles; with Python's threshold of 700 objects, garbage collection took
+    # a tenth of its time.
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
     console = Console(highlight=False)
@@ -81,14 +81,14 @@ def _announce(running: Running, started: float) -> None:
 
 
 def _print(text: str, *, file: int) -> None:
-    """Prints to a stream; a closed stream is ignored, because it must not end the twin."""
+    """Prints to a stream; a closed stream is ignored, so that it does not end the twin."""
     with contextlib.suppress(OSError, ValueError):
         stream = sys.stdout if file == 1 else sys.stderr
         print(text, file=stream, flush=True)
 
 
 def _exit(status: int) -> NoReturn:
-    """Ends the process immediately.
+    """Exits the process immediately, without waiting for threads.
 
     After an interrupted start, a thread may still be evaluating the stack; its result is not needed.
     """

@@ -21,7 +21,7 @@ class SharedReadings:
 
     @property
     def current(self) -> Readings:
-        """The readings now."""
+        """The current readings."""
         if self._path is not None:
             try:
                 status = self._path.stat()

@@ -113,7 +113,7 @@ def evaluate(
         stack: the stack whose file is read.
         preview: whether Azure's outputs are unknown, as in `pulumi preview`.
         root: folder of `Pulumi.yaml`.
-        cloud: computes Azure's outputs; by default one with fixed values.
+        cloud: computes Azure's outputs; by default `Cloud()`, whose values are fixed.
 
     Raises:
         StackError: the configuration or the program is not valid.
@@ -155,7 +155,7 @@ def read_configuration(
 
 
 def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:
-    # A specific event loop, because Pulumi uses its internals.
+    # This class of event loop, because Pulumi uses its internals.
     loop = asyncio.SelectorEventLoop()
     # Work that Pulumi sends to threads runs in this thread, so that registrations keep the program's order.
     loop.set_default_executor(_InlineExecutor())
@@ -167,7 +167,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
             stack=settings.stack,
             organization="organization",
             root_directory=str(root),
-            monitor_address=monitor,  # ty: ignore[invalid-argument-type]  an object is taken in place of an address
+            monitor_address=monitor,  # ty: ignore[invalid-argument-type]  Pulumi accepts an object instead of an address
             engine_address=engine,  # ty: ignore[invalid-argument-type]  likewise
             preview=monitor.preview,
         )
@@ -187,7 +187,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
 
 
 def _run_program(root: Path) -> None:
-    """Runs the program. Returns None, because Pulumi awaits the result and a namespace is not awaitable."""
+    """Runs the program. Returns None instead of its namespace, which Pulumi would try to await."""
     version_aliases.drop_version_aliases()
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
@@ -204,7 +204,7 @@ def _raised_gc_thresholds() -> Generator[None]:
 
 
 def _explain(error: Exception, root: Path) -> str:
-    """An exception of the program in one line, with its position in the project."""
+    """The message for an exception of the program, with the project's file and line that raised it."""
     places = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -216,7 +216,7 @@ def _explain(error: Exception, root: Path) -> str:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancels the tasks of a failed program without messages, because its error is already known."""
+    """Cancels the tasks of a failed program without logging them, because its error is already reported."""
     loop.set_exception_handler(lambda _loop, _context: None)
     pending = asyncio.all_tasks(loop)
     for task in pending:

@@ -32,7 +32,7 @@ PLACEHOLDERS = frozenset(
         ),
     }
 )
-"""Values of a declared credential that mean that there is none."""
+"""Values of a declared credential which mean that the stack has no real credential."""
 
 
 class LocalImageError(Exception):
@@ -88,7 +88,7 @@ class Image:
         Args:
             entry_point: entry point of the image.
             tag: tag of the version that is installed here.
-            where: the file to change, and the command, for another version.
+            where: the file to change and the command to run to install another version.
 
         Raises:
             LocalImageError: the declaration is different.
@@ -121,7 +121,7 @@ class HostedStandIn(Protocol):
         ...
 
     async def start(self) -> None:
-        """Starts to serve.
+        """Starts to serve requests.
 
         Raises:
             OSError: a port is in use.
@@ -133,7 +133,7 @@ class HostedStandIn(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Ends it."""
+        """Stops it."""
         ...
 
 
@@ -150,7 +150,7 @@ class StandInArgs:
     """Arguments of a stand-in.
 
     Attributes:
-        ports: its ports on 127.0.0.1, one for each of its purposes.
+        ports: its ports on 127.0.0.1, one for each purpose of its registration.
         folder: folder for files that MCP servers read.
         clock: gives the time of changes.
     """
@@ -170,7 +170,7 @@ class Registration:
         repository: repository of the server's image, without tag and digest.
         credential: the environment variable with the server's secret.
         ports: the purposes of the stand-in's ports.
-        run: gives the command that replaces the image; it may raise `LocalImageError`, `NodeError` and
+        run: returns the command that replaces the image; it may raise `LocalImageError`, `NodeError` and
             `EnvironmentSetupError`.
         create: creates the stand-in. It imports the rest of the package, which few commands need.
     """
@@ -224,7 +224,7 @@ class Token:
 
     Attributes:
         setting: the secret setting of the stack with the token.
-        create: gives the token of a twin.
+        create: returns the token of the twin with a seed.
     """
 
     setting: str
@@ -233,12 +233,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRegistration:
-    """A service that has a stand-in, and that no MCP server on this machine uses.
+    """An external service with a stand-in that no MCP server on this machine uses.
 
     Attributes:
         service: the service's name, such as `github`.
-        title: the service's name for people.
-        settings: gives the settings with which a stack uses the stand-in, for its URL and the subscription.
+        title: the service's name in messages.
+        settings: returns the settings with which a stack uses the stand-in; its arguments are the stand-in's
+            URL and the id of the subscription.
         token: the token that it accepts; None if it accepts tokens of Entra.
         create: creates the stand-in. It imports the rest of the package, which few commands need.
     """

@@ -76,10 +76,10 @@ class StateFolder:
         """
         if (self.path / LOCK).exists():
             return
-        # Folders of twins on other ports may be in it.
+        # The folder may contain the state folders of twins on other ports.
         if foreign := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
             raise StateError(
-                f"The folder {str(self.path)!r} contains files that are not a twin's state, such as "
+                f"The folder {str(self.path)!r} contains files that are not part of a twin's state, such as "
                 f"{min(foreign)!r}. Choose an empty folder, or one that does not exist yet:\n"
                 "  make up ARGS='--state .twin/other'"
             )
@@ -93,7 +93,7 @@ class StateFolder:
 
     @contextmanager
     def opening(self, file: Path, content: str) -> Generator[None]:
-        """Converts errors of reading a file to a message with its content and how to continue without it.
+        """Converts errors in reading a file to a message that has a command to continue without the file.
 
         Raises:
             StateError: the code inside could not read the file.
@@ -102,8 +102,9 @@ class StateFolder:
             yield
         except (sqlite3.Error, OSError, ValueError, LookupError) as error:
             raise StateError(
-                f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). Is it damaged, or another "
-                f"user's? It contains {content}; without it the twin starts with an empty state:\n"
+                f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). It may be damaged "
+                f"or belong to another user. It contains {content}; without it the twin "
+                f"starts with an empty state:\n"
                 f"  mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
             ) from error
 
@@ -139,7 +140,7 @@ class StateFolder:
 
     @property
     def containers(self) -> Path:
-        """The folders of containers' processes."""
+        """The working directories of the processes that replace containers."""
         return self.path / "containers"
 
     def seed(self) -> Seed:

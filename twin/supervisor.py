@@ -44,11 +44,11 @@ FUNCTIONS_APP = "functions_app"
 """The folder with the code of the Function App, in the project's folder."""
 
 _CONTAINERS_WAIT = 0.3
-"""Seconds that the announcement waits for containers; later ones are announced as starting."""
+"""Seconds that the announcement waits for containers; those that need longer are announced as starting."""
 
 
 class TwinError(Exception):
-    """The twin cannot start, or cannot continue; the message is for its user."""
+    """The twin cannot start or cannot continue to run; the message is for its user."""
 
 
 class Service(Protocol):
@@ -82,13 +82,13 @@ class Child:
         self._running = await RunningProcess.start(self._child)
 
     async def wait(self) -> str:
-        """Waits until it ends and returns its status."""
+        """Waits until the process ends and returns how it ended."""
         if self._running is None:
             return "was not started"
         return f"ended with status {await self._running.wait()}"
 
     async def stop(self) -> None:
-        """Ends the process and its children."""
+        """Stops the process and its children."""
         if self._running is not None:
             await self._running.stop()
 
@@ -127,9 +127,9 @@ class BlobStorage(Child):
 
 
 class _Notices:
-    """Passes notices on to the console after the announcement; before, it collects warnings.
+    """Passes notices on to the console after the announcement; until then it collects warnings.
 
-    The announcement contains the servers that are ready.
+    Other notices are dropped until then, because the announcement already says which servers are ready.
     """
 
     def __init__(self, notify: Notify) -> None:
@@ -144,7 +144,7 @@ class _Notices:
             self._kept.append(notice)
 
     def announced(self) -> None:
-        """Passes the collected warnings on."""
+        """Passes on the collected warnings, and from now on every notice."""
         kept, self._kept = self._kept or [], None
         for notice in kept:
             self._notify(notice)
@@ -170,7 +170,7 @@ async def run(
 
     Args:
         options: the options of the user.
-        stop: set to end the twin, also while it starts.
+        stop: set to stop the twin; this also works while it starts.
         announce: called once, when all services are ready.
         notify: called with later events for the user, such as that a server is ready or has ended.
 
@@ -293,7 +293,7 @@ class _Builder:
         self._cleanup = cleanup
         with state.opening(state.clock, "the offset of the clock"):
             self._clock = Clock(state.clock)
-        # A clock that a test moved would leave users with tokens from the future.
+        # If a test moved the clock forward, users would otherwise keep tokens that are issued in the future.
         self._clock.reset()
         self._readings = SharedReadings(state.readings)
         self._readings.choose(options.readings)
@@ -438,7 +438,7 @@ class _Builder:
         return AsgiServer("the control API", create_control(controlled), self.ports.control)
 
     def _agents(self) -> tuple[Mapping[str, str], ...]:
-        """The variables of each agent to request a token, as an application or as a managed identity."""
+        """The values with which each agent requests a token, as an application or as a managed identity."""
         directory = self._plan.directory
         return tuple(
             {

@@ -1,7 +1,7 @@
-"""The recorded traces of requests, as JSON and as pages.
+"""The recorded traces of requests, as JSON and as web pages.
 
     GET /traces             the requests, newest first; ?path=/mcp (a prefix), ?status=401 (or 4xx).
-    GET /traces/{id}        one request, with everything that ran.
+    GET /traces/{id}        the trace of one request, with all statements, expressions and sent requests.
     GET /traces/view        the requests as a page, with the same filters; GET /traces/{id}/view one request.
 
 Pages have no scripts and load nothing. Values are masked when they are recorded: see `apim.shown`.
@@ -145,7 +145,7 @@ class _Reader:
         """The traces that match the filters, newest first.
 
         Raises:
-            InvalidFilterError: `status` is not a status code.
+            InvalidFilterError: `status` is neither a status code nor a class of them.
         """
         path, status = request.query_params.get("path", ""), request.query_params.get("status", "").lower()
         if status and not _STATUS.fullmatch(status):
@@ -170,16 +170,16 @@ _NO_TRACE = (
 
 def rows(trace: Trace) -> list[Row]:
     """The statements of a request, for its page."""
-    whole = trace.milliseconds or trace.elapsed()
+    total = trace.milliseconds or trace.elapsed()
     statement_rows: list[Row] = []
     section = ""
     for index, statement in enumerate(trace.statements):
         sent = [
-            (call, _bar(call.start, call.milliseconds, whole)) for call in trace.calls if call.by == index
+            (call, _bar(call.start, call.milliseconds, total)) for call in trace.calls if call.by == index
         ]
-        bar = _bar(statement.start, statement.milliseconds, whole)
-        begins = "" if statement.section == section else statement.section
-        statement_rows.append(Row(statement, trace.written(statement), bar, sent, begins))
+        bar = _bar(statement.start, statement.milliseconds, total)
+        heading = "" if statement.section == section else statement.section
+        statement_rows.append(Row(statement, trace.written(statement), bar, sent, heading))
         section = statement.section
     return statement_rows
 

@@ -477,7 +477,7 @@ def test_an_incomplete_error_response_results_in_503(app, issuer, tmp_path, stat
         async with running(replace(app, env={"STATUS": status}), tmp_path) as (_, client):
             answer = await client.get("/broken-refusal", headers=token(issuer))
             assert answer.status_code == 503
-            assert answer.json()["error_description"] == "echo sent no valid response."
+            assert answer.json()["error_description"] == "echo did not send a valid response."
             assert answer.headers["Retry-After"] == "1"
 
     anyio.run(check)

@@ -90,7 +90,7 @@ def create(
 ) -> tuple[str, dict[str, Any]]:
     """Id and outputs of an `azure-native` resource.
 
-    A type without an entry has an id of the usual form, and its name and inputs as outputs.
+    For a type without an entry, the id has the usual form, and the outputs are its name and inputs.
 
     Raises:
         RejectedError: Azure would reject it.
@@ -115,7 +115,7 @@ def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequ
     """The outputs of an `azure-native` resource that exists already.
 
     Args:
-        subscription: the stack's own.
+        subscription: the subscription of the stack.
         type_: type token.
         identifier: its id.
         assigned: ids of its user-assigned identities, if its type can have any.
@@ -291,7 +291,7 @@ def _vault(resource: Resource) -> dict[str, Any]:
 
 
 def _vault_secret(resource: Resource) -> dict[str, Any]:
-    """Azure Resource Manager never returns the value of a secret; another value is another version."""
+    """Azure Resource Manager never returns the value of a secret; a new value creates a new version."""
     properties = dict(resource.inputs.get("properties") or {})
     value = properties.pop("value", "")
     vault = resource.id.split("/")[-3]
@@ -320,12 +320,12 @@ def _web_app(resource: Resource) -> dict[str, Any]:
 
 
 def _managed_environment(resource: Resource) -> dict[str, Any]:
-    # An address of the default network; no request is sent to it.
+    # An address of the default network, to which no request is sent.
     return {"defaultDomain": _domain(resource, resource.id), "staticIp": "10.80.0.200"}
 
 
 def _domain(resource: Resource, environment_id: str) -> str:
-    """The domain of a Container Apps environment; its apps have only the id of the environment."""
+    """The domain of a Container Apps environment, derived from its id, which its apps declare."""
     suffix = resource.subscription.seed.hexadecimal(environment_id.lower(), 8)
     return f"{environment_id.rpartition('/')[2]}-{suffix}.westeurope.azurecontainerapps.io"
 

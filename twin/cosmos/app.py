@@ -39,7 +39,7 @@ def create_app(account: CosmosAccount, store: SqliteStore, clock: Clock, verifie
     Args:
         account: its databases and role assignments.
         store: the store of the documents; the caller closes it.
-        clock: gives timestamps and decides on expiry.
+        clock: gives the time for timestamps and for the expiry of documents.
         verifier: checks bearer tokens; `twin.entra.TokenVerifier` is one.
     """
     throttle = Throttle()

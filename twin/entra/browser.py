@@ -21,7 +21,7 @@ _FORM_COOKIE = "twin-entra-form"
 
 
 class BrowserEndpoints:
-    """The pages of the sign-in and sign-out."""
+    """The sign-in and sign-out of users in a browser."""
 
     def __init__(self, directory: Directory, accounts: Accounts, grants: Grants, keys: SigningKeys) -> None:
         self._directory = directory
@@ -30,7 +30,7 @@ class BrowserEndpoints:
         self._keys = keys
 
     async def authorize(self, http: Request) -> Response:
-        """`GET /<tenant>/oauth2/v2.0/authorize`: a code for a signed-in user, otherwise the sign-in page."""
+        """`GET /<tenant>/oauth2/v2.0/authorize`: a code for a signed-in user, or the sign-in page."""
         try:
             self._check_tenant(http)
             query = single(http.query_params.multi_items())
@@ -57,7 +57,7 @@ class BrowserEndpoints:
         )
 
     async def login(self, http: Request) -> Response:
-        """`POST /<tenant>/login`: the submitted form, with a user or a cancellation."""
+        """`POST /<tenant>/login`: handles the submitted form, with a user or a cancellation."""
         try:
             self._check_tenant(http)
             form = await read_form(http)

@@ -166,7 +166,7 @@ TEST_GROUPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A principal outside of the stack that a role is assigned to: another application, or an identity.
+    """A principal outside the stack to which a role is assigned: another application, or an identity.
 
     In Entra it is one or the other; the stand-in lets it authenticate either way.
 
@@ -192,7 +192,7 @@ class Directory:
         base_url: address of the authority for browsers, without a trailing slash, e.g.
             `http://localhost:8002`.
         identity_hosts: the services that may request managed-identity tokens, with their identities.
-        agents: principals outside of the stack; they are among the applications and identities, too.
+        agents: principals outside the stack; they are also in `applications` or `managed_identities`.
     """
 
     tenant_id: str

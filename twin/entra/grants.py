@@ -86,7 +86,7 @@ class Grants:
         """A code that can be redeemed once within ten minutes. Only its hash is stored."""
         now = self._clock.now()
         self._codes = {
-            key: grant for key, grant in self._codes.items() if now < grant.issued + 2 * CODE_LIFETIME
+            key: record for key, record in self._codes.items() if now < record.issued + 2 * CODE_LIFETIME
         }
         code = f"1.{secrets.token_urlsafe(64)}"
         self._codes[_hash(code)] = _Code(request, sign_in, now)
@@ -96,9 +96,9 @@ class Grants:
         """Redeems a code and returns its grant.
 
         Raises:
-            EntraError: unknown or another client's (AADSTS70000), redeemed before (AADSTS54005), expired
-                (AADSTS70008), another redirect URI (AADSTS500112), wrong verifier (AADSTS501481), or the user
-                was disabled (AADSTS50057).
+            EntraError: the code is unknown or another client's (AADSTS70000), was redeemed before
+                (AADSTS54005) or has expired (AADSTS70008), the redirect URI differs (AADSTS500112), the
+                verifier is wrong (AADSTS501481), or the user was disabled (AADSTS50057).
         """
         record = self._codes.get(_hash(code))
         if record is None or record.request.client_id != app.client_id:
@@ -142,7 +142,7 @@ class Grants:
         )
 
     def issue_refresh_token(self, app: Application, grant: Grant) -> str:
-        """A refresh token that is valid for 90 days, also after it was used, as in Entra."""
+        """A refresh token that is valid for 90 days, even after it was used, as in Entra."""
         content: dict[str, Any] = {
             "client": app.client_id,
             "user": grant.user.object_id,
@@ -157,8 +157,9 @@ class Grants:
         """Redeems a refresh token and returns its grant.
 
         Raises:
-            EntraError: malformed or another client's (AADSTS9002313, AADSTS70000), expired (AADSTS700082),
-                revoked (AADSTS50173), or the user is disabled (AADSTS50057) or gone (AADSTS50034).
+            EntraError: the token is malformed (AADSTS9002313), another client's (AADSTS70000), expired
+                (AADSTS700082) or revoked (AADSTS50173), or the user is disabled (AADSTS50057) or does not
+                exist (AADSTS50034).
         """
         try:
             content = self._keys.unseal(token.removeprefix("1."), purpose="refresh")

@@ -20,7 +20,7 @@ _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, unde
 _TRUSTED_STYLE = Markup(_STYLE)  # noqa: S704 - our own file; the CSP admits exactly its hash
 
 # No form-action: Chromium applies it to the redirects that follow the submission, and those lead through the
-# gateway to redirect URIs that this party cannot know.
+# gateway to redirect URIs that the stand-in cannot know.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -35,7 +35,7 @@ def sign_in_page(
     problem: str | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The page on which a test user is chosen.
+    """The page on which the browser's user chooses a test user.
 
     Args:
         request: the authorization request.

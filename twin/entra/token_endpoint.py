@@ -82,12 +82,13 @@ class TokenEndpoint:
         scopes = grant.scopes
         if "scope" in form or "resource" in form:
             requested, _ = read_scopes({"scope": " ".join(grant.scopes)} | form, app, self._directory)
-            beyond = [scope for scope in requested if scope not in grant.scopes]
-            if beyond:
+            missing = [scope for scope in requested if scope not in grant.scopes]
+            if missing:
                 raise EntraError(
                     65001,
                     "invalid_grant",
-                    f"The user or administrator has not consented to {' '.join(beyond)} for the application.",
+                    f"The user or administrator has not consented to {' '.join(missing)} for the "
+                    "application.",
                 )
             scopes = requested
         return self._delegated(grant, app, scopes)

@@ -194,7 +194,7 @@ def check_times(claims: Mapping[str, Any], now: float) -> None:
     """
     expires, starts = claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(expires, int | float) or not isinstance(starts, int | float):
-        raise InvalidTokenError("the token has no valid times")
+        raise InvalidTokenError("the token's times are missing or not numbers")
     if now >= expires:
         raise InvalidTokenError("the token has expired")
     if now < starts - _SKEW:

@@ -1,4 +1,4 @@
-"""The agents of a project and their versions; in memory."""
+"""The agents of a project and their versions, kept in memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Agents:
         if not definition.get("model"):
             raise invalid("'model' is required.", "definition.model")
         for server in read_servers(definition.get("tools") or []):
-            # A definition is stored, and everyone who may read the project may read it.
+            # A definition is stored, and every reader of the project can read it.
             if server.authorization or server.headers:
                 raise invalid(
                     "Headers that can include sensitive information are not allowed in the definition of an "
@@ -99,7 +99,7 @@ class Agents:
         self._versions[name].remove(self.version(name, version))
 
     def version(self, name: str, version: str | None = None) -> AgentVersion:
-        """A version of an agent; the latest when none is named.
+        """A version of an agent; the latest if no version is given.
 
         Raises:
             FoundryError: it does not exist.

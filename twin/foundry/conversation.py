@@ -33,7 +33,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Input:
-    """The input of a request: a message of the user, and answers to approval requests by their ids."""
+    """The input of a request: a message of the user, and decisions on approval requests by their ids."""
 
     message: str | None
     approvals: Mapping[str, bool] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class PreparedResponse:
 
 
 class Conversations:
-    """All responses of a project; in memory.
+    """All responses of a project, kept in memory.
 
     Args:
         agents: the agents of the project.
@@ -153,7 +153,7 @@ class Conversations:
         servers: Mapping[str, McpServer],
         approvals: Mapping[str, bool],
     ) -> AsyncIterator[Event]:
-        """Makes the waiting calls, up to the first that has to be approved."""
+        """Makes the waiting calls until one needs an approval."""
         while state.waiting:
             call = state.waiting[0]
             server = servers[call.tool.server]
@@ -177,7 +177,7 @@ class Conversations:
 
 
 def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
-    """The tool calls for a message, and a sentence about each part for which there is no call."""
+    """The tool calls for a message, and a sentence about each request for which there is no call."""
     all_tools = [tool for tools_of_server in tools.values() for tool in tools_of_server]
     planned = planner.plan(message, all_tools)
     incomplete = [

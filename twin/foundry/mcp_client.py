@@ -15,8 +15,8 @@ from twin.connection import Connection
 from twin.foundry.errors import FoundryError, invalid
 from twin.foundry.records import McpServer, Tool
 
-_SECONDS = 100.0
-"""The time after which Foundry ends a call; see the known limitations of its MCP tool."""
+_CALL_TIMEOUT = 100.0
+"""Seconds after which Foundry ends a call; see the known limitations of its MCP tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class McpClient:
         """The tools of a server that the agent may use.
 
         Raises:
-            FoundryError: the server cannot be reached or refuses.
+            FoundryError: the server cannot be reached or rejects the request.
         """
         try:
             async with self._connected(server) as (client, _):
@@ -80,7 +80,7 @@ class McpClient:
         """Calls a tool and returns its result."""
         try:
             async with self._connected(server) as (client, _):
-                result = await client.call_tool(name, dict(arguments), read_timeout_seconds=_SECONDS)
+                result = await client.call_tool(name, dict(arguments), read_timeout_seconds=_CALL_TIMEOUT)
         except _ServerError as error:
             return Outcome(error=str(error))
         text = "\n".join(part.text for part in result.content if part.type == "text")
@@ -91,25 +91,25 @@ class McpClient:
         """Opens a session with a server, authenticated as its definition requires.
 
         Raises:
-            _ServerError: the server cannot be reached, or an HTTP or MCP error.
+            _ServerError: the server cannot be reached or returns an HTTP or MCP error.
         """
         url, headers = await self._access(server)
-        refusals: list[int] = []
+        error_statuses: list[int] = []
 
-        async def note(response: httpx2.Response) -> None:
+        async def record_error(response: httpx2.Response) -> None:
             if response.is_error:
-                refusals.append(response.status_code)
+                error_statuses.append(response.status_code)
 
         try:
             async with create_mcp_http_client(headers=headers) as http:
-                http.event_hooks = {"response": [note]}
+                http.event_hooks = {"response": [record_error]}
                 async with Client(streamable_http_client(url, http_client=http)) as client:
-                    yield client, refusals
+                    yield client, error_statuses
         except (BaseExceptionGroup, MCPError, httpx2.HTTPError, OSError, TimeoutError) as error:
             first = _first(error)
             if not isinstance(first, MCPError | httpx2.HTTPError | OSError | TimeoutError):
                 raise
-            raise _ServerError(_reason(refusals) or str(first) or type(first).__name__) from None
+            raise _ServerError(_reason(error_statuses) or str(first) or type(first).__name__) from None
 
     async def _access(self, server: McpServer) -> tuple[str, dict[str, str]]:
         """The URL and the headers of requests to a server."""
@@ -135,13 +135,13 @@ class McpClient:
 
 
 class _ServerError(Exception):
-    """An MCP server cannot be reached or refuses."""
+    """An MCP server cannot be reached, or it rejects the connection."""
 
 
-def _reason(refusals: list[int]) -> str:
-    if not refusals:
+def _reason(error_statuses: list[int]) -> str:
+    if not error_statuses:
         return ""
-    status = refusals[-1]
+    status = error_statuses[-1]
     with contextlib.suppress(ValueError):
         return f"Http status code: {status} ({httpx2.codes(status).name.replace('_', ' ').title()})"
     return f"Http status code: {status}"

@@ -1,8 +1,8 @@
 """Chooses tools for a message by rules, because there is no model.
 
-A message has one request, or several, separated by lines, semicolons or "then". For each request, the
-tool is chosen whose name has most words of the request. Arguments are written as `name=value`; strings in
-quotes become the remaining required arguments, in the order of the schema.
+A message has one or more requests, separated by line breaks, semicolons or "then". For each
+request, the tool whose name contains the most words of the request is chosen. Arguments are written as
+`name=value`; strings in quotes become the remaining required arguments, in the order of the schema.
 """
 
 import re
@@ -17,8 +17,8 @@ _PAIR = re.compile(r"""\b(?P<name>\w+)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,]+)"
 _QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
 _WORD = re.compile(r"[a-z0-9]+")
 _EXACT, _SERVER, _NAME, _ARGUMENT = 100, 3, 2, 2
-_LEAST = 4
-"""A tool that shares only one word with a request is not chosen."""
+_LOWEST_SCORE = 4
+"""The lowest score of a chosen tool; one word in common with the request is not enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Planned:
 
 
 def plan(message: str, tools: Sequence[Tool]) -> list[Planned]:
-    """The tools for a message, in order; a request for which no tool fits has none."""
+    """The tools for a message, in the order of its requests; a request that fits no tool is skipped."""
     requests = [request.strip() for request in _REQUESTS.split(message) if request.strip()]
     return [planned for request in requests if (planned := _plan(request, tools))]
 
@@ -51,7 +51,7 @@ def _plan(request: str, tools: Iterable[Tool]) -> Planned | None:
     ranked = sorted(
         ((_score(tool, text, words, pairs), tool) for tool in tools), key=lambda ranked_tool: -ranked_tool[0]
     )
-    if not ranked or ranked[0][0] < _LEAST:
+    if not ranked or ranked[0][0] < _LOWEST_SCORE:
         return None
     tool = ranked[0][1]
     return _with_arguments(tool, pairs, quoted)
@@ -63,7 +63,7 @@ def _score(tool: Tool, text: str, words: set[str], pairs: Mapping[str, str]) -> 
     hits = [part for part in dict.fromkeys(parts) if part in words]
     server = _SERVER if _singular(tool.server.lower()) in words else 0
     arguments = _ARGUMENT * len(pairs.keys() & tool.schema.get("properties", {}).keys())
-    # Of two tools with as many hits, the one with the shorter name fits better.
+    # If two tools match equally many words, the one with the shorter name is chosen.
     return exact + server + _NAME * len(hits) + arguments - 0.1 * (len(parts) - len(hits))
 
 
@@ -92,4 +92,4 @@ def _typed(value: str, schema: Mapping[str, Any]) -> Any:
 
 
 def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004 -- `bus` is no plural
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004 -- a word such as `bus` is not a plural

@@ -11,7 +11,7 @@ _COMBINATIONS = frozenset({"anyOf", "allOf", "oneOf"})
 
 
 def require_supported(tool: Tool) -> None:
-    """Refuses a tool whose schema the service does not accept.
+    """Rejects a tool whose schema the service does not accept.
 
     Raises:
         FoundryError: the schema is not accepted.

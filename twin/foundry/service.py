@@ -42,4 +42,4 @@ class FoundryStandIn(HostedService):
 
 
 def _no_conversations() -> None:
-    """Before the first request there are none to clear."""
+    """Before the first request there is nothing to clear."""

@@ -1,10 +1,10 @@
 """The MCP server of the released extension: its responses to JSON-RPC messages.
 
 The extension (Azure/azure-functions-mcp-extension 1.6.0) is built on ModelContextProtocol 0.4.0-preview.3
-for .NET. It supports three protocol versions with a handshake and does not require the handshake. It
-ignores `MCP-Protocol-Version` and does not support `server/discover`. The official Python SDK behaves
-differently, so it is not used here. `twin.functions.modern` uses it for an extension that supports
-2026-07-28.
+for .NET. It supports three protocol versions, which all define the `initialize` handshake, but does
+not require the handshake. It ignores `MCP-Protocol-Version` and does not support `server/discover`. The
+official Python SDK behaves differently, so it is not used here. `twin.functions.modern` uses the SDK for
+an extension that supports 2026-07-28.
 """
 
 import logging
@@ -36,7 +36,7 @@ class InvalidParametersError(Exception):
 class ExtensionServer:
     """Serves the tools of an app.
 
-    Like the extension it announces resources and prompts, but has none.
+    Like the extension, it announces resources and prompts but has none.
 
     Args:
         app: the function app.

@@ -62,7 +62,7 @@ class ModernStreamableHttp:
 
 
 def mcp_server(app: FunctionsApp) -> Server[Any]:
-    """The SDK's server with the tools of an app; it announces resources and prompts, but has none."""
+    """The SDK's server with the tools of an app; it announces resources and prompts but has none."""
 
     async def list_tools(_: _Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[tool.definition for tool in app.tools.values()])

@@ -1,8 +1,8 @@
 """The HTTP+SSE transport of MCP 2024-11-05, as the MCP extension serves it.
 
-The client opens a stream; its first event, `endpoint`, is the URL to which it posts its messages, whose
-answers come over the stream. The URL is relative to the stream's path, so it is also correct behind a gateway
-that serves the host under another path.
+The client opens a stream. Its first event, `endpoint`, contains the URL to which the client posts
+messages; responses are sent on the stream. The URL is relative to the stream's path, so it is
+also correct behind a gateway that serves the host under another path.
 """
 
 import math
@@ -31,7 +31,7 @@ class SseTransport:
 
     Args:
         server: answers the messages.
-        state: seals the session ids.
+        state: encrypts the session ids.
         ping_every: seconds between pings; see `_PING_EVERY`.
     """
 

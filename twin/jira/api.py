@@ -56,7 +56,7 @@ def user(call: Call) -> Any:
 
 @_route("GET", "/user/search")
 def user_search(call: Call) -> list[Any]:
-    """Users whose name, mail address or displayed name contains a text; `.` finds all users."""
+    """Users whose name, email address or display name contains a string; `.` finds all users."""
     return _people(call, call.query.get("username", call.query.get("query", "")))
 
 
@@ -95,7 +95,7 @@ ROUTES.append(("POST", "/search", search))
 
 
 def issues_page(call: Call, issues: list[Issue]) -> dict[str, Any]:
-    """A page of issues, with the fields that were asked for."""
+    """A page of issues, with the requested fields."""
     some, page = call.page(issues)
     wanted = call.fields() or ["*navigable"]
     shown = [call.shapes.issue(issue, wanted=wanted) for issue in some]

@@ -33,7 +33,7 @@ class _Field:
     Attributes:
         kind: determines its operators.
         texts: the values of an issue; none if the field is empty. Times are POSIX seconds.
-        known: all existing values, if any other value is an error.
+        known: all valid values; None if every value is valid.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ def search(site: Site, jql: str) -> list[Issue]:
     query = parse(jql)
     condition = query.condition
     test = _test(site, condition) if condition else lambda _: True
-    # Compiled before the search, so that an invalid query is an error for an empty site too.
+    # Compiled before the search, so that an invalid query is an error even if the site has no issues.
     keys = [_order_key(site, order) for order in query.orders]
     issues = sorted(
         (issue for issue in site.issues.values() if test(issue)),
@@ -99,7 +99,7 @@ def _clause(site: Site, clause: Clause) -> Callable[[Issue], bool]:
 
 
 def _values(site: Site, field: _Field, clause: Clause, operand: Operand) -> list[str | None]:
-    """The values of an operand, in lower case; None for an empty one."""
+    """The values of an operand, in lower case; None represents EMPTY."""
     match operand:
         case Empty():
             return [None]
@@ -157,12 +157,12 @@ def _moment_test(site: Site, field: _Field, clause: Clause) -> Callable[[Issue],
         ">": lambda moment: moment > limit,
         ">=": lambda moment: moment >= limit,
     }
-    holds = compare[clause.operator]
-    return lambda issue: any(holds(float(text)) for text in field.texts(site, issue))
+    is_within = compare[clause.operator]
+    return lambda issue: any(is_within(float(text)) for text in field.texts(site, issue))
 
 
 def _moment(site: Site, text: str, field: str) -> float:
-    """`-7d`, `2026-11-23` or `2026-11-23 14:05`, in UTC."""
+    """A time in POSIX seconds, from `-7d`, `2026-11-23` or `2026-11-23 14:05` (UTC)."""
     if relative := _RELATIVE.fullmatch(text):
         sign, count, unit = relative.groups()
         return site.now() + (-1 if sign == "-" else 1) * int(count) * _SECONDS[unit]

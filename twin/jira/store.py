@@ -52,11 +52,11 @@ LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
     "Duplicate": ("10002", "is duplicated by", "duplicates"),
     "Relates": ("10003", "relates to", "relates to"),
 }
-"""Name to id, inward and outward description."""
+"""The id, inward description and outward description of each link type, by its name."""
 
 
 def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> Named | None:
-    """The entry with an id or, case-insensitively, with a name."""
+    """The first entry with an id or with a name (case-insensitive)."""
     for entry in known:
         if entry.id == str(id_) or (name is not None and entry.name.lower() == str(name).lower()):
             return entry
@@ -72,7 +72,7 @@ class Site:
     """The data of one site.
 
     Args:
-        now: gives the time in POSIX seconds.
+        now: returns the current time in POSIX seconds.
         me: name of the user to whom the credentials belong.
         data: the file with the initial data.
     """
@@ -128,7 +128,7 @@ class Site:
         raise not_found(f"No project could be found with key '{key_or_id}'.")
 
     def user(self, name: str) -> User:
-        """A user by name or mail address.
+        """A user by name or email address.
 
         Raises:
             JiraError: the user does not exist.
@@ -173,7 +173,7 @@ class Site:
         return comment
 
     def change(self, issue: Issue, name: str, value: Any) -> None:
-        """Sets an attribute of an issue.
+        """Sets an attribute of an issue, and the time of its last update if the value is new.
 
         Args:
             issue: an issue of this site.

@@ -27,8 +27,8 @@ def run(image: Image) -> LocalCommand:
         tag=f"v{package_version(f'{_PACKAGE}-linux-amd64')}",
         where=f"{_PACKAGE}-linux-amd64 in package.json and run `npm install`",
     )
-    # It listens before it has loaded users and channels; then it writes these files, which remain after
-    # its end.
+    # It listens before it has loaded users and channels; when it has loaded them it writes these files,
+    # which remain when it ends.
     if image.without_credentials:
         shutil.rmtree(image.folder / ".cache", ignore_errors=True)
     return LocalCommand(

@@ -131,7 +131,7 @@ def _application(stack: Stack, app: Declared) -> Application:
 
 
 def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
-    """The principals that are assigned roles and belong to no resource of the stack."""
+    """The principals that have roles but belong to no resource of the stack."""
     known = {
         agent_identity(cloud.seed).principal_id,
         *(user.object_id for user in TEST_USERS),
