@@ -285,7 +285,7 @@ def test_c4_the_cookie_of_a_local_stack_is_accepted_by_safari(client: Client, ad
 
 
 def answer_consent(
-    client: Client, person: Person, page: Page, decision: str, left_out: str = ""
+    client: Client, person: Person, page: Page, decision: str, omitted: str = ""
 ) -> httpx.Response:
     """Sends a decision like the user's browser, and returns the gateway's response."""
     (form,) = page.forms()
@@ -293,7 +293,7 @@ def answer_consent(
     cookies = "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())
     return httpx.post(
         f"{client.gateway}/consent",
-        data={name: value for name, value in fields.items() if name != left_out},
+        data={name: value for name, value in fields.items() if name != omitted},
         headers={"Cookie": cookies, "Origin": client.gateway},
         timeout=30,
     )
@@ -305,7 +305,7 @@ def test_entra_is_not_contacted_before_consent(client: Client) -> None:
 
 
 def test_values_derived_from_one_secret_differ_by_purpose(client: Client, ada: Person) -> None:
-    """Entra sees the nonce, the browser the cookie; neither may be the verifier or each other."""
+    """Entra receives the nonce and the browser the cookie; neither may equal the other or the verifier."""
     at_entra = parameters_of(ada.press(ada.open(client.authorize_url()), "Allow").url)
     (cookie,) = [value for name, value in ada.cookies["localhost"].items() if "callback" in name]
     secret = at_entra["state"].partition(".")[2]
@@ -330,13 +330,13 @@ def test_a_denial_is_sent_to_the_client(client: Client, ada: Person) -> None:
 def test_a_decision_can_be_submitted_only_once(client: Client, ada: Person, first: str) -> None:
     """Even for a browser that keeps the cookie that the first response deletes."""
     page = ada.open(client.authorize_url())
-    kept = dict(ada.cookies["localhost"])
+    cookies = dict(ada.cookies["localhost"])
     ada.press(page, first)
     for later in ("Allow", "Deny"):
-        ada.cookies["localhost"] = dict(kept)
+        ada.cookies["localhost"] = dict(cookies)
         again = ada.press(page, later)
         assert (again.url, again.status) == (f"{client.gateway}/consent", 400)
-    ada.cookies["localhost"] = dict(kept)
+    ada.cookies["localhost"] = dict(cookies)
     assert ada.open(page.url).status == 400
 
 
@@ -350,10 +350,10 @@ def test_one_of_several_parallel_decisions_is_accepted(
     assert sorted(answer.status_code for answer in answers) == [303] + [400] * 5
 
 
-@pytest.mark.parametrize("left_out", ["transaction", "token", "decision", "confirm"])
-def test_an_incomplete_decision_is_rejected(client: Client, ada: Person, left_out: str) -> None:
+@pytest.mark.parametrize("omitted", ["transaction", "token", "decision", "confirm"])
+def test_an_incomplete_decision_is_rejected(client: Client, ada: Person, omitted: str) -> None:
     page = ada.open(client.authorize_url())
-    answer = answer_consent(client, ada, page, "allow", left_out)
+    answer = answer_consent(client, ada, page, "allow", omitted)
     assert answer.status_code == 400
     assert "location" not in answer.headers
     assert answer_consent(client, ada, page, "allow").status_code == 303
@@ -435,10 +435,10 @@ def test_an_unreachable_store_is_an_error_without_partial_changes(
 ) -> None:
     page = ada.open(client.authorize_url())
     twin.fault("cosmos", status=503, times=1)
-    away = ada.press(page, "Allow").response
-    assert away is not None
-    assert away.status_code == 503
-    assert int(away.headers["retry-after"]) > 0
+    failed = ada.press(page, "Allow").response
+    assert failed is not None
+    assert failed.status_code == 503
+    assert int(failed.headers["retry-after"]) > 0
     assert ada.press(page, "Allow").status == 200
 
 

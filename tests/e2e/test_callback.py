@@ -38,12 +38,12 @@ def test_c8_success_is_exactly_one_code_with_state_and_issuer(client: Client, ad
 
 
 def test_entra_receives_no_values_of_the_client(client: Client, entra_page: Page) -> None:
-    asked = parse_qs(urlsplit(entra_page.url).query)
+    query = parse_qs(urlsplit(entra_page.url).query)
     for value in (client.state, client.client_id, client.resource, CALLBACK):
         assert value not in entra_page.url
-    assert "resource" not in asked
-    assert asked["code_challenge_method"] == ["S256"]
-    assert {"state", "nonce", "code_challenge"} <= set(asked)
+    assert "resource" not in query
+    assert query["code_challenge_method"] == ["S256"]
+    assert {"state", "nonce", "code_challenge"} <= set(query)
 
 
 def test_c7_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_page: Page) -> None:
@@ -236,11 +236,11 @@ WRONG_CLAIMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "for another application": lambda claims: claims | {"aud": "22222222-2222-4222-8222-222222222222"},
     "without an audience": lambda claims: without(claims, "aud"),
     "of another issuer": lambda claims: claims | {"iss": "https://evil.example"},
-    "of no issuer": lambda claims: without(claims, "iss"),
+    "without an issuer": lambda claims: without(claims, "iss"),
     "of another tenant": lambda claims: claims | {"tid": "33333333-3333-4333-8333-333333333333"},
-    "of no tenant": lambda claims: without(claims, "tid"),
+    "without a tenant": lambda claims: without(claims, "tid"),
     "expired": lambda claims: claims | {"exp": claims["iat"] - 120},
-    "without an end": lambda claims: without(claims, "exp"),
+    "without an expiry": lambda claims: without(claims, "exp"),
     "not yet valid": lambda claims: claims | {"nbf": claims["iat"] + 3600},
     "without an oid": lambda claims: without(claims, "oid"),
 }
@@ -253,11 +253,11 @@ def assert_refused(client: Client, page: Page) -> None:
     assert parameters == {"error": "server_error", "state": client.state, "iss": client.gateway}
 
 
-@pytest.mark.parametrize("point", WRONG_CLAIMS)
+@pytest.mark.parametrize("case", WRONG_CLAIMS)
 def test_c7_an_id_token_with_one_wrong_claim_is_refused(
-    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page, point: str
+    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page, case: str
 ) -> None:
-    claims = WRONG_CLAIMS[point](identity(deployment, entra_page))
+    claims = WRONG_CLAIMS[case](identity(deployment, entra_page))
     entra_answers(twin, json.dumps({"id_token": deployment.signed_by_entra(claims)}))
     assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
 

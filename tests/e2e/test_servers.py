@@ -78,7 +78,7 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Recorder).serve_forever()
 
 CANARY = "canary-recorder-token"
 
-RECORDED = f"""
+RECORDER_ENTRY = f"""
   - name: recorder
     image: ghcr.io/example/recorder:1.0.0
     port: 8080
@@ -108,7 +108,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (".venv", ".venv-mcp-atlassian", "node_modules"):
         (copy / name).symlink_to((ROOT / name).resolve())
     (copy / "recorder.py").write_text(RECORDER)
-    entries = block("yaml").rstrip("\n") + RECORDED
+    entries = block("yaml").rstrip("\n") + RECORDER_ENTRY
     stack = copy / "Pulumi.dev.yaml"
     declared = stack.read_text().rstrip("\n") + "\n"
     stack.write_text(declared + textwrap.indent(entries, "  ") + DEPLOYMENT)
@@ -229,8 +229,8 @@ async def agreed_versions(url: str, token: str) -> list[str]:
             message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
             async with http.post(url, json=message, headers=headers) as answer:
                 assert answer.status == 200, await answer.text()
-                (matches,) = re.findall(r'"protocolVersion":\s*"([\d-]+)"', await answer.text())
-                agreed.append(matches)
+                (negotiated,) = re.findall(r'"protocolVersion":\s*"([\d-]+)"', await answer.text())
+                agreed.append(negotiated)
     return agreed
 
 
@@ -240,7 +240,7 @@ async def version_in_mode(url: str, person: Person, mode: str, memory: Memory) -
         async with connected(url, person, memory=memory, mode=mode) as client:
             await client.list_tools()
             return client.protocol_version
-    except Exception:  # noqa: BLE001 -- whatever it is that such a client cannot do
+    except Exception:  # noqa: BLE001 -- any error means that the client fails
         return "fails"
 
 
@@ -281,8 +281,8 @@ def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin)
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_client_that_has_only_the_url_lists_the_tools(twin: RunningTwin, ada: Person, path: str) -> None:
-    there = anyio.run(tools, f"{twin.gateway}/{path}", ada)
-    assert {"conversations_add_message" if "slack" in path else "jira_create_issue"} <= there
+    listed_tools = anyio.run(tools, f"{twin.gateway}/{path}", ada)
+    assert {"conversations_add_message" if "slack" in path else "jira_create_issue"} <= listed_tools
 
 
 @pytest.mark.parametrize("path", ["slack-mcp", "slack-mcp/sse"])
@@ -330,13 +330,13 @@ def apps(twin: RunningTwin) -> dict[str, str]:
 
 def admitting(twin: RunningTwin, authorization: str) -> set[str]:
     """The apps that accept a credential, by the first letters of their names."""
-    tools = {
+    accepting = {
         host
         for host, url in apps(twin).items()
         if httpx.post(f"{url}/mcp", headers={"Authorization": authorization}, json={}).status_code
         not in (401, 403)
     }
-    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in tools}
+    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in accepting}
 
 
 def recording(twin: RunningTwin, person: Person) -> tuple[str, dict[str, str]]:
@@ -377,7 +377,7 @@ def test_a_secret_reaches_its_server_and_is_neither_shown_nor_stored(
     ):
         texts[call] = twin.control.get(call).content
     shown = [CANARY, base64.b64encode(CANARY.encode()).decode().rstrip("="), own, answer["authorization"]]
-    # What servers receive is there for tests, and the control API is on the loopback interface only.
+    # The control API returns what servers receive for tests; it listens on the loopback interface only.
     received = {"/received?service=recorder"}
     leaks = {
         name
@@ -391,7 +391,7 @@ def test_a_secret_reaches_its_server_and_is_neither_shown_nor_stored(
 
 
 def test_only_the_owner_can_read_the_twins_state(twin: RunningTwin, project: Path) -> None:
-    """`seed`, from which all keys are derived, and Entra's signing keys are in clear text there."""
+    """`seed`, from which all keys are derived, and Entra's signing keys are in clear text in this folder."""
     folder = project / twin.state
     assert (folder.stat().st_mode & 0o777) == 0o700
     for name in ("seed", "entra-keys.json", "cosmos.sqlite"):
@@ -432,17 +432,17 @@ def test_a_session_of_slack_belongs_to_its_user(twin: RunningTwin, ada: Person) 
         "capabilities": {},
         "clientInfo": {"name": "test", "version": "1"},
     }
-    begun = client.http.post(
+    initialized = client.http.post(
         client.resource,
         json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize},
         headers={"Authorization": f"Bearer {of_ada}", "Accept": "application/json, text/event-stream"},
     )
-    session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
+    session = {"Mcp-Session-Id": initialized.headers["mcp-session-id"]}
     assert client.call(of_ada, headers=session).status_code == 200
     _, of_grace = token(twin, twin.person("Grace Hopper"), "slack-mcp")
     assert client.call(of_grace, headers=session).status_code == 404
-    made_up = {"Mcp-Session-Id": "mcp-session-00000000-0000-4000-8000-000000000000"}
-    assert client.call(of_ada, headers=made_up).status_code == 404
+    unknown_session = {"Mcp-Session-Id": "mcp-session-00000000-0000-4000-8000-000000000000"}
+    assert client.call(of_ada, headers=unknown_session).status_code == 404
 
 
 def test_servers_accept_requests_only_from_the_gateway(twin: RunningTwin, ada: Person) -> None:
@@ -469,13 +469,13 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
     _, of_ada = token(twin, ada, path)
 
     async def all_sessions() -> list[LegacySession]:
-        everyone = asyncio.Barrier(200)
+        all_open = asyncio.Barrier(200)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
 
             async def open_session(number: int) -> LegacySession:
                 async with legacy.connected(http, f"{twin.gateway}/{path}/sse", of_ada) as session:
-                    await everyone.wait()
+                    await all_open.wait()
                     filled = {name: value.format(number) for name, value in arguments.items()}
                     result = await session.ask(
                         "tools/call", {"name": tool, "arguments": filled}, number=number + 1

@@ -189,7 +189,7 @@ BROKEN: dict[str, tuple[Change, set[str], str]] = {
         {"authorization-server-metadata"},
         "pulumi up",
     ),
-    "plain PKCE announced": (
+    "plain PKCE advertised": (
         json_at("/.well-known/openid-configuration", code_challenge_methods_supported=["S256", "plain"]),
         {"authorization-server-metadata"},
         "pulumi up",
@@ -362,7 +362,7 @@ def test_each_failure_is_reported_in_its_own_row(target: Target, fault: str) -> 
 
 
 def first_time(status: int) -> Change:
-    """The first attempt to redeem a code, with another verifier, is answered with a status."""
+    """Answers the first redemption of a code, which has a wrong verifier, with a status."""
     seen = []
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -376,7 +376,7 @@ def first_time(status: int) -> Change:
 
 
 def once_more(status: int) -> Change:
-    """A redeemed code is answered with a status; an attempt with another verifier comes first."""
+    """Answers the third token request, which replays the code, with a status."""
     seen = []
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -390,7 +390,7 @@ def once_more(status: int) -> Change:
 
 
 def stream_ends_early() -> Change:
-    """The stream of the check ends immediately; the one of the tool call, which comes before it, does not."""
+    """Ends the stream of the `stream` check early; the earlier stream of the tool call is unchanged."""
     seen = []
 
     class EmptyStream(httpx2.AsyncByteStream):
@@ -425,7 +425,7 @@ def with_token(request: httpx2.Request) -> bool:
 
 
 def is_call_of(tool: str, request: httpx2.Request) -> bool:
-    """Whether a request to the MCP path calls a tool; the body of a long one is a stream and not read."""
+    """Whether a request to the MCP path calls a tool; a long body is a stream and is not read."""
     short = 0 < int(request.headers.get("content-length", 0)) < 512
     return request.url.path == "/mcp" and short and f'"{tool}"'.encode() in request.content
 
@@ -471,7 +471,7 @@ BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
     "code redeemed without its verifier": (first_time(200), {"sign-in:functions"}, "verifier"),
     "used code redeemed": (once_more(200), {"used-code"}, "used twice"),
     "token endpoint fails": (status_at("POST", "/token", 500), {"sign-in:functions"}, "Application Insights"),
-    "token in a cache": (
+    "token response can be cached": (
         headers_at("POST", "/token", cache_control="public"),
         {"sign-in:functions"},
         "select Allow",
@@ -501,13 +501,13 @@ def test_a_single_change_fails_a_single_row_of_the_whole_report(target: Target) 
 
 
 def test_a_token_that_is_valid_after_its_sign_in_ended_is_found(twin: RunningTwin, target: Target) -> None:
-    spent = []
+    requests = []
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if request.url.path == "/token" and request.method == "POST":
-            spent.append(request)
-        still = request.url.path == "/mcp" and "authorization" in request.headers and len(spent) > 2
-        return httpx2.Response(200, stream=answer.stream) if still else answer
+            requests.append(request)
+        replayed = request.url.path == "/mcp" and "authorization" in request.headers and len(requests) > 2
+        return httpx2.Response(200, stream=answer.stream) if replayed else answer
 
     _, rows = verify(target, change=change, open_page=signs_in(twin))
     assert ids(rows, "failed") == {"used-code"}

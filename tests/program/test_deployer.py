@@ -196,8 +196,8 @@ def test_sign_in_methods_are_tried_in_the_order_of_azure_native(azure, sign_in, 
 def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
     configured = {f"azure-native:{key}": value for key, value in APPLICATION.items()}
     environment = {
-        "ARM_CLIENT_ID": "not-this-one",
-        "ARM_TENANT_ID": "not-this-one",
+        "ARM_CLIENT_ID": "overridden",
+        "ARM_TENANT_ID": "overridden",
         "ARM_CLIENT_SECRET": SECRET,
     }
     token(SignIn(configured.get, environment))

@@ -18,8 +18,9 @@ _SETTINGS = {
     "containers": json.dumps([{**_CONTAINER, "name": "notes"}]),
 }
 
-REACHING = ("StandardV2", "Premium")
-SKUS = (*REACHING, "BasicV2")
+PRIVATE_SKUS = ("StandardV2", "Premium")
+"""Tiers whose gateway can call private addresses."""
+SKUS = (*PRIVATE_SKUS, "BasicV2")
 
 
 @functools.cache
@@ -29,16 +30,19 @@ def stack(sku: str) -> Stack:
     return evaluate({**_SETTINGS, "sku": sku})
 
 
-def subnets(of: Stack) -> dict[str, dict[str, Any]]:
-    return {resource.inputs["subnetName"]: dict(resource.inputs) for resource in of.of_type("network:Subnet")}
+def subnets(declared: Stack) -> dict[str, dict[str, Any]]:
+    return {
+        resource.inputs["subnetName"]: dict(resource.inputs)
+        for resource in declared.of_type("network:Subnet")
+    }
 
 
-def endpoints(of: Stack) -> set[str]:
+def endpoints(declared: Stack) -> set[str]:
     """The services with private endpoints, such as `blob of mcpfunctions`."""
-    names = {resource.id: resource.name for resource in of.resources if resource.id}
+    names = {resource.id: resource.name for resource in declared.resources if resource.id}
     connections = [
         connection
-        for resource in of.of_type("network:PrivateEndpoint")
+        for resource in declared.of_type("network:PrivateEndpoint")
         for connection in resource.inputs["privateLinkServiceConnections"]
     ]
     return {
@@ -120,35 +124,35 @@ def test_machines_of_one_environment_may_use_any_protocol_with_each_other(sku: s
     assert protocols == {"*"}
 
 
-@pytest.mark.parametrize("sku", REACHING)
+@pytest.mark.parametrize("sku", PRIVATE_SKUS)
 def test_services_with_private_access_have_no_public_address(sku: str) -> None:
-    of = stack(sku)
-    assert endpoints(of) == {
+    declared = stack(sku)
+    assert endpoints(declared) == {
         "Sql of gateway-store-cosmos",
         "blob of mcpfunctions",
         "queue of mcpfunctions",
         "sites of functions-app",
         "vault of mcp-vault",
     }
-    assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Disabled"
-    assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
-    environment = of.one("app:ManagedEnvironment").inputs
+    assert declared.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Disabled"
+    assert declared.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    environment = declared.one("app:ManagedEnvironment").inputs
     assert environment["vnetConfiguration"]["internal"] is True
     assert environment["publicNetworkAccess"] == "Disabled"
-    service = of.one("apimanagement:ApiManagementService").inputs
+    service = declared.one("apimanagement:ApiManagementService").inputs
     assert service["virtualNetworkType"] == "External"
     assert service["virtualNetworkConfiguration"]["subnetResourceId"].endswith("/subnets/gateway")
 
 
 def test_services_stay_public_for_a_tier_that_is_not_in_the_network() -> None:
     """The gateway of BasicV2 is not in the network; only resources that it does not call become private."""
-    of = stack("BasicV2")
-    assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions", "vault of mcp-vault"}
-    assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Enabled"
-    assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
-    assert of.one("app:ManagedEnvironment").inputs["vnetConfiguration"]["internal"] is False
-    assert of.one("web:WebApp").inputs["virtualNetworkSubnetId"].endswith("/subnets/functions")
-    service = of.one("apimanagement:ApiManagementService").inputs
+    declared = stack("BasicV2")
+    assert endpoints(declared) == {"blob of mcpfunctions", "queue of mcpfunctions", "vault of mcp-vault"}
+    assert declared.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Enabled"
+    assert declared.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    assert declared.one("app:ManagedEnvironment").inputs["vnetConfiguration"]["internal"] is False
+    assert declared.one("web:WebApp").inputs["virtualNetworkSubnetId"].endswith("/subnets/functions")
+    service = declared.one("apimanagement:ApiManagementService").inputs
     assert service["virtualNetworkType"] == "None"
     assert "virtualNetworkConfiguration" not in service
 
@@ -168,19 +172,21 @@ def test_code_can_be_published_from_outside_of_the_network(sku: str) -> None:
 
 
 def test_the_function_app_can_keep_a_public_address() -> None:
-    of = evaluate({**_SETTINGS, "sku": "StandardV2", "privateFunctions": "false"})
-    assert "sites of functions-app" not in endpoints(of)
-    assert "ipSecurityRestrictionsDefaultAction" not in of.one("web:WebApp").inputs["siteConfig"]
+    declared = evaluate({**_SETTINGS, "sku": "StandardV2", "privateFunctions": "false"})
+    assert "sites of functions-app" not in endpoints(declared)
+    assert "ipSecurityRestrictionsDefaultAction" not in declared.one("web:WebApp").inputs["siteConfig"]
 
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_the_network_is_linked_to_the_dns_zone_of_every_endpoint(sku: str) -> None:
-    of = stack(sku)
-    zones = {resource.id: resource.outputs["name"] for resource in of.of_type("privatedns:PrivateZone")}
-    links = {resource.inputs["privateZoneName"] for resource in of.of_type("privatedns:VirtualNetworkLink")}
+    declared = stack(sku)
+    zones = {resource.id: resource.outputs["name"] for resource in declared.of_type("privatedns:PrivateZone")}
+    links = {
+        resource.inputs["privateZoneName"] for resource in declared.of_type("privatedns:VirtualNetworkLink")
+    }
     assert links == set(zones.values())
-    groups = of.of_type("network:PrivateDnsZoneGroup")
-    assert len(groups) == len(of.of_type("network:PrivateEndpoint"))
+    groups = declared.of_type("network:PrivateDnsZoneGroup")
+    assert len(groups) == len(declared.of_type("network:PrivateEndpoint"))
     used = {
         config["privateDnsZoneId"] for group in groups for config in group.inputs["privateDnsZoneConfigs"]
     }
@@ -189,9 +195,9 @@ def test_the_network_is_linked_to_the_dns_zone_of_every_endpoint(sku: str) -> No
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_an_app_starts_after_its_private_dns_records_exist(sku: str) -> None:
-    of = stack(sku)
-    graph = Graph(of)
-    app = of.one("web:WebApp")
+    declared = stack(sku)
+    graph = Graph(declared)
+    app = declared.one("web:WebApp")
     needed = [
         resource
         for type_ in (
@@ -199,28 +205,28 @@ def test_an_app_starts_after_its_private_dns_records_exist(sku: str) -> None:
             "privatedns:VirtualNetworkLink",
             "authorization:RoleAssignment",
         )
-        for resource in of.of_type(type_)
+        for resource in declared.of_type(type_)
         if any(word in resource.name for word in ("blob", "queue"))
     ]
     assert len(needed) == 6
     assert graph.missing(app, needed) == []
 
 
-@pytest.mark.parametrize("sku", REACHING)
+@pytest.mark.parametrize("sku", PRIVATE_SKUS)
 def test_an_internal_environment_can_be_resolved_before_its_routes_exist(sku: str) -> None:
-    of = stack(sku)
-    record = of.one("privatedns:PrivateRecordSet")
-    environment = of.one("app:ManagedEnvironment")
+    declared = stack(sku)
+    record = declared.one("privatedns:PrivateRecordSet")
+    environment = declared.one("app:ManagedEnvironment")
     assert record.inputs["relativeRecordSetName"] == "*"
     assert record.inputs["aRecords"] == [{"ipv4Address": environment.outputs["staticIp"]}]
     assert record.inputs["privateZoneName"] == environment.outputs["defaultDomain"]
-    assert Graph(of).missing(of.one("app:HttpRouteConfig"), [record]) == []
+    assert Graph(declared).missing(declared.one("app:HttpRouteConfig"), [record]) == []
 
 
-@pytest.mark.parametrize("sku", REACHING)
+@pytest.mark.parametrize("sku", PRIVATE_SKUS)
 def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: str) -> None:
-    of = stack(sku)
-    before = Graph(of).requires(of.one("apimanagement:ApiManagementService")).values()
+    declared = stack(sku)
+    before = Graph(declared).requires(declared.one("apimanagement:ApiManagementService")).values()
     types = {resource.type.rpartition(":")[2] for resource in before if resource.custom}
     assert "Subnet" in types
     assert not types & {
@@ -233,9 +239,9 @@ def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: st
 
 
 def test_subnets_are_written_one_after_the_other() -> None:
-    of = stack("StandardV2")
-    graph = Graph(of)
-    chain = sorted(of.of_type("network:Subnet"), key=lambda resource: len(graph.requires(resource)))
+    declared = stack("StandardV2")
+    graph = Graph(declared)
+    chain = sorted(declared.of_type("network:Subnet"), key=lambda resource: len(graph.requires(resource)))
     for position, subnet in enumerate(chain):
         assert graph.missing(subnet, chain[:position]) == []
 
@@ -243,11 +249,11 @@ def test_subnets_are_written_one_after_the_other() -> None:
 def test_the_subnet_of_an_environment_does_not_depend_on_other_environments() -> None:
     def prefixes(*names: str) -> dict[str, object]:
         containers = json.dumps([{**_CONTAINER, "name": name} for name in names])
-        of = evaluate(
+        declared = evaluate(
             {**_SETTINGS, "sku": "StandardV2", "isolateEnvironments": "true", "containers": containers},
             preview=True,
         )
-        return {name: subnet["addressPrefix"] for name, subnet in subnets(of).items()}
+        return {name: subnet["addressPrefix"] for name, subnet in subnets(declared).items()}
 
     before, after = prefixes("notes", "wiki", "tickets"), prefixes("tickets", "wiki")
     assert len(set(before.values())) == len(before) == 6

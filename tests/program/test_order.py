@@ -57,16 +57,16 @@ def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
 def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
     graph = Graph(case.stack)
     service = case.stack.one("apimanagement:ApiManagementService")
-    # The service's own diagnostic setting is about it, and so are the rights of its system-assigned identity,
-    # with which it reads keys from a vault that has a firewall.
-    about_it = re.compile(r"gateway-logs-apim|gateway-keys-(token|consent)-key-v\d+-access")
-    waiting = [
+    # The diagnostic setting of the service, and the role assignments with which its system-assigned identity
+    # reads keys from a vault that has a firewall.
+    exceptions = re.compile(r"gateway-logs-apim|gateway-keys-(token|consent)-key-v\d+-access")
+    dependents = [
         resource
         for resource in graph.require(service)
-        if resource.custom and not about_it.fullmatch(resource.name)
+        if resource.custom and not exceptions.fullmatch(resource.name)
     ]
-    assert len(waiting) > 30
-    others = [graph.path(resource, service) for resource in waiting if not resource.type.startswith(APIM)]
+    assert len(dependents) > 30
+    others = [graph.path(resource, service) for resource in dependents if not resource.type.startswith(APIM)]
     assert others == []
 
 
@@ -218,7 +218,7 @@ def protected(stack: Stack) -> set[str]:
 
 @every_case
 def test_resources_with_state_are_protected(case: Case) -> None:
-    """A region that changes in the configuration would replace all of it."""
+    """A changed region in the configuration would replace all of these resources."""
     assert protected(case.stack) == {
         "ResourceGroup",
         "ApiManagementService",

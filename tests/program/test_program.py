@@ -61,7 +61,7 @@ def test_no_two_resources_are_the_same_thing_in_azure(case: Case) -> None:
 def test_every_resource_belongs_to_a_component(case: Case) -> None:
     for resource in custom(case.stack):
         parent = case.stack.get(resource.parent)
-        assert parent is not None, f"{resource} hangs off the stack itself"
+        assert parent is not None, f"{resource} is a child of the stack itself"
         assert not parent.custom
 
 
@@ -435,10 +435,10 @@ def test_every_additional_server_has_the_same_few_resources() -> None:
 def test_a_local_command_is_declared_for_the_twin_only() -> None:
     entry = {**_ENTRY, "name": "notes", "local": {"command": "npx notes --port {port}"}}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([entry])}
-    here = Cloud(gateway_url="http://localhost:8000")
+    local_cloud = Cloud(gateway_url="http://localhost:8000")
 
     (azure,) = evaluate(config).of_type("app:ContainerApp")
-    (twin,) = evaluate({**config, **LOCAL}, cloud=here).of_type("app:ContainerApp")
+    (twin,) = evaluate({**config, **LOCAL}, cloud=local_cloud).of_type("app:ContainerApp")
     assert "mcp-local-command" not in azure.inputs["tags"]
     assert json.loads(twin.inputs["tags"]["mcp-local-command"]) == ["npx", "notes", "--port", "{port}"]
 
@@ -578,8 +578,8 @@ def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_rotation_after_a_leak_
         assert stack.outputs["subscriptionKeys"] == {"functions": inputs["primaryKey"]}
         return inputs["primaryKey"], inputs.get("secondaryKey"), names
 
-    first, nothing, names = keys("1")
-    assert (nothing, names) == (None, {"functions-keys-key"})
+    first, secondary, names = keys("1")
+    assert (secondary, names) == (None, {"functions-keys-key"})
     second, previous, more = keys("2")
     assert previous == first != second
     assert more == names | {"functions-keys-key-v2"}

@@ -1,4 +1,4 @@
-"""Wrong settings are refused, each with the command that fixes it."""
+"""Invalid settings are refused, each with the command that fixes it."""
 
 import json
 import re
@@ -45,7 +45,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "foundry-endpoint": ({"foundryEndpoint": "http://agents.example/api/projects/demo"}, "foundryEndpoint"),
     "no-foundry-model": ({"foundryModel": ""}, "foundryModel"),
     "github-url": ({"githubUrl": "https://api.githubcopilot.com/mcp/?token=x"}, "githubUrl"),
-    "github-url-in-two-lines": ({"githubUrl": "https://api.githubcopilot.com\n/mcp/"}, "githubUrl"),
+    "github-url-with-a-newline": ({"githubUrl": "https://api.githubcopilot.com\n/mcp/"}, "githubUrl"),
     "github-token-without-project": ({"githubToken": "github_pat_x"}, "githubToken"),
     "api-center": ({"apiCenter": "catalog"}, "apiCenter"),
     "no-email": ({"publisherEmail": None}, "publisherEmail"),
@@ -57,12 +57,12 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "long-name": ({"publisherName": "a" * 101}, "publisherName"),
     "logo-that-does-not-exist": ({"publisherLogo": "nothing.svg"}, "publisherLogo"),
     "logo-outside-the-project": ({"publisherLogo": "/etc/passwd.svg"}, "publisherLogo"),
-    "logo-of-another-kind": ({"publisherLogo": "README.md"}, "publisherLogo"),
+    "logo-of-an-unsupported-type": ({"publisherLogo": "README.md"}, "publisherLogo"),
     "logo-too-large": ({"publisherLogo": "docs/consent.png"}, "publisherLogo"),
     "consumption": ({"sku": "Consumption"}, "sku"),
-    "sku-in-small-letters": ({"sku": "standardv2"}, "sku"),
+    "sku-in-lowercase": ({"sku": "standardv2"}, "sku"),
     "capacity-of-another-tier": ({"sku": "Developer", "capacity": "2"}, "capacity"),
-    "capacity-in-words": ({"capacity": "two"}, "capacity"),
+    "capacity-that-is-not-a-number": ({"capacity": "two"}, "capacity"),
     "removed-setting": ({"oauthScopes": "openid"}, "oauthScopes"),
     "read-only-tool-with-a-space": (
         {"containers": entry(readOnlyTools=["list_notes", "list notes"])},
@@ -73,17 +73,17 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         "containers[0].readOnlyTools",
     ),
     "acts-as-an-unknown-account": ({"containers": entry(actsAs="nobody")}, "containers[0].actsAs"),
-    "scope-twice": ({"containers": entry(scopes=["a", "a"])}, "containers[0].scopes"),
+    "duplicate-scope": ({"containers": entry(scopes=["a", "a"])}, "containers[0].scopes"),
     "scope-with-quote": ({"containers": entry(scopes=['"x"'])}, "containers[0].scopes"),
     "scope-of-openid": ({"containers": entry(scopes=["openid"])}, "containers[0].scopes"),
     "scope-of-a-built-in-server": ({"containers": entry(scopes=["slack"])}, "containers[0].scopes"),
-    "scopes-without-end": (
+    "too-many-scopes": (
         {"containers": entry(scopes=[f"s{number}" for number in range(21)])},
         "containers[0].scopes",
     ),
     "audience": ({"audience": "gatewy"}, "audience"),
     "domain-with-a-scheme": ({"clientDomains": '["https://claude.ai"]'}, "clientDomains"),
-    "domain-of-this-machine": ({"clientDomains": '["localhost"]'}, "clientDomains"),
+    "domain-localhost": ({"clientDomains": '["localhost"]'}, "clientDomains"),
     "scheme-of-a-browser": ({"appSchemes": '["cursor", "javascript"]'}, "appSchemes"),
     "scheme-with-a-colon": ({"appSchemes": '["cursor:"]'}, "appSchemes"),
     "no-backend": ({"backends": "[]"}, "backends"),
@@ -95,16 +95,19 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "access-of-a-disabled-server": ({"access": '{"slack": "users"}'}, "access.slack"),
     "access-without-callers": ({"access": '{"functions": []}'}, "access.functions"),
     "access-listed-twice": ({"access": '{"functions": "users users"}'}, "access.functions"),
-    "agents-as-text": ({"agents": "demo"}, "agents"),
+    "agents-as-string": ({"agents": "demo"}, "agents"),
     "agent-without-a-name": ({**ADMITS_AGENTS, "agents": agent(name="")}, "agents[0].name"),
-    "agent-by-its-name": ({**ADMITS_AGENTS, "agents": agent(principal="my-agent")}, "agents[0].principal"),
+    "agent-identified-by-name": (
+        {**ADMITS_AGENTS, "agents": agent(principal="my-agent")},
+        "agents[0].principal",
+    ),
     "agent-without-a-role": ({**ADMITS_AGENTS, "agents": agent(roles=[])}, "agents[0].roles"),
     "agent-with-the-role-of-a-server-without-agents": (
         {"agents": agent(), "access": '{"functions": "users"}'},
         "agents[0].roles",
     ),
     "agent-with-an-unknown-key": ({**ADMITS_AGENTS, "agents": agent(secret="x")}, "agents[0].secret"),
-    "agent-twice": (
+    "duplicate-agent": (
         {
             **ADMITS_AGENTS,
             "agents": json.dumps(
@@ -121,19 +124,19 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         {"githubSignIn": "user", "githubUrl": "https://mcp.example.ghe.com/mcp"},
         "githubSignIn",
     ),
-    "tool-lock-without-a-servers-tools": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
-    "tool-lock-of-the-legacy-transport-alone": (
+    "tool-lock-without-the-tools-of-a-server": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
+    "tool-lock-of-a-server-with-sse-only": (
         {"toolLock": "refuse", "containers": entry(**SSE)},
         "toolLock",
     ),
-    "tools-as-text": ({"tools": "all"}, "tools"),
+    "tools-as-string": ({"tools": "all"}, "tools"),
     "tools-of-an-unknown-server": ({"tools": '{"teams": {"x": {"scope": "y"}}}'}, "tools.teams"),
     "tool-without-a-rule": ({"tools": '{"functions": {"x": {}}}'}, 'tools.functions["x"]'),
     "tool-with-an-unknown-key": (
         {"tools": '{"functions": {"x": {"user": "y"}}}'},
         'tools.functions["x"].user',
     ),
-    "tool-for-a-group-by-its-name": (
+    "tool-with-the-name-of-a-group": (
         {"tools": '{"functions": {"x": {"group": "writers"}}}'},
         'tools.functions["x"].group',
     ),
@@ -150,30 +153,30 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         'tools.functions["x"].role',
     ),
     "members-of-an-unknown-role": ({"roleMembers": '{"Writer": []}'}, 'roleMembers["Writer"]'),
-    "members-by-their-names": (
+    "members-identified-by-name": (
         {"roleMembers": '{"Writer": "ada"}', "tools": '{"functions": {"x": {"role": "Writer"}}}'},
         'roleMembers["Writer"]',
     ),
     "tools-of-an-entry": ({"containers": entry(tools={"x": "y"})}, 'containers[0].tools["x"]'),
-    "access-as-text": ({"access": "users"}, "access"),
-    "limit-in-words": ({"callLimits": '{"functions": "few"}'}, "callLimits.functions"),
+    "access-as-string": ({"access": "users"}, "access"),
+    "limit-that-is-not-a-number": ({"callLimits": '{"functions": "few"}'}, "callLimits.functions"),
     "limit-of-zero": ({"callLimits": '{"functions": 0}'}, "callLimits.functions"),
     "limit-of-an-unknown-server": ({"callLimits": '{"teams": 3}'}, "callLimits.teams"),
-    "containers-as-text": ({"containers": "everything"}, "containers"),
-    "entry-as-text": ({"containers": '["everything"]'}, "containers"),
+    "containers-as-string": ({"containers": "everything"}, "containers"),
+    "entry-as-string": ({"containers": '["everything"]'}, "containers"),
     "entry-without-a-name": ({"containers": entry(name=None)}, "containers[0].name"),
     "entry-without-an-image": ({"containers": entry(image=None)}, "containers[0].image"),
     "entry-without-a-port": ({"containers": entry(port=None)}, "containers[0].port"),
     "entry-with-an-unknown-key": ({"containers": entry(imge="x")}, "containers[0].imge"),
     "name-of-a-built-in-server": ({"containers": entry(name="slack", path="other")}, "containers[0].name"),
     "name-of-the-oauth-api": ({"containers": entry(name="oauth")}, "containers[0].name"),
-    "name-in-capitals": ({"containers": entry(name="Notes", path="notes")}, "containers[0].name"),
+    "name-in-uppercase": ({"containers": entry(name="Notes", path="notes")}, "containers[0].name"),
     "name-too-long": ({"containers": entry(name="a" * 20)}, "containers[0].name"),
     "image-without-a-version": ({"containers": entry(image="ghcr.io/a/b")}, "containers[0].image"),
     "image-latest": ({"containers": entry(image="ghcr.io/a/b:latest")}, "containers[0].image"),
     "image-without-a-registry": ({"containers": entry(image="mcp/notes:1.0")}, "containers[0].image"),
     "image-with-a-space": ({"containers": entry(image="ghcr.io/a b:1")}, "containers[0].image"),
-    "port-in-words": ({"containers": entry(port="http")}, "containers[0].port"),
+    "port-that-is-not-a-number": ({"containers": entry(port="http")}, "containers[0].port"),
     "port-too-high": ({"containers": entry(port=65536)}, "containers[0].port"),
     "transport": ({"containers": entry(transport="http")}, "containers[0].transport"),
     "path-of-functions": ({"containers": entry(path="mcp")}, "containers[0].path"),
@@ -184,10 +187,13 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     },
     "path-with-two-segments": ({"containers": entry(path="a/b")}, "containers[0].path"),
     "path-with-a-parameter": ({"containers": entry(path="{a}")}, "containers[0].path"),
-    "server-path": ({"containers": entry(paths={"mcp": "mcp"})}, "containers[0].paths.mcp"),
-    "server-path-upwards": ({"containers": entry(paths={"mcp": "/../x"})}, "containers[0].paths.mcp"),
+    "server-path-without-a-slash": ({"containers": entry(paths={"mcp": "mcp"})}, "containers[0].paths.mcp"),
+    "server-path-with-dot-segments": (
+        {"containers": entry(paths={"mcp": "/../x"})},
+        "containers[0].paths.mcp",
+    ),
     "path-of-another-transport": ({"containers": entry(paths={"sse": "/sse"})}, "containers[0].paths.sse"),
-    "paths-as-text": ({"containers": entry(paths="/mcp")}, "containers[0].paths"),
+    "paths-as-string": ({"containers": entry(paths="/mcp")}, "containers[0].paths"),
     "sse-without-a-session": ({"containers": entry(transport="sse")}, "containers[0].sessionParameter"),
     "session-without-sse": (
         {"containers": entry(sessionParameter="sessionId")},
@@ -221,7 +227,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         {"containers": entry(**SEPARATE, http={"port": 1})},
         "containers[0].http.port",
     ),
-    "secret-of-one-process-in-clear-too": (
+    "secret-of-one-process-also-in-clear-text": (
         {
             "containers": entry(
                 **SEPARATE, sse={"env": {"ACCOUNT": "x"}}, secrets={"ACCOUNT": "publisherToken"}
@@ -229,23 +235,29 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         },
         "containers[0].secrets",
     ),
-    "sse-in-replicas": (
+    "sse-with-two-replicas": (
         {"containers": entry(transport="sse", sessionParameter="id", scale={"max": 2})},
         "containers[0].scale.max",
     ),
-    "cpu-in-thirds": ({"containers": entry(cpu=0.3)}, "containers[0].cpu"),
-    "cpu-too-much": ({"containers": entry(cpu="8", memory="8Gi")}, "containers[0].cpu"),
-    "memory-that-does-not-fit": ({"containers": entry(cpu=0.5, memory="0.5Gi")}, "containers[0].memory"),
+    "cpu-not-in-quarters": ({"containers": entry(cpu=0.3)}, "containers[0].cpu"),
+    "cpu-too-high": ({"containers": entry(cpu="8", memory="8Gi")}, "containers[0].cpu"),
+    "memory-that-does-not-match-the-cpu": (
+        {"containers": entry(cpu=0.5, memory="0.5Gi")},
+        "containers[0].memory",
+    ),
     "memory-in-mebibytes": ({"containers": entry(memory="512Mi")}, "containers[0].memory"),
-    "scale-upside-down": ({"containers": entry(scale={"min": 3, "max": 2})}, "containers[0].scale.max"),
-    "scale-to-nothing": ({"containers": entry(scale={"max": 0})}, "containers[0].scale.max"),
+    "scale-with-min-above-max": (
+        {"containers": entry(scale={"min": 3, "max": 2})},
+        "containers[0].scale.max",
+    ),
+    "scale-with-max-zero": ({"containers": entry(scale={"max": 0})}, "containers[0].scale.max"),
     "scale-with-rules": ({"containers": entry(scale={"rules": 1})}, "containers[0].scale.rules"),
     "access-of-an-entry": ({"containers": entry(access="all")}, "containers[0].access"),
-    "calls-of-an-entry": ({"containers": entry(callsPerMinute="many")}, "containers[0].callsPerMinute"),
+    "call-limit-of-an-entry": ({"containers": entry(callsPerMinute="many")}, "containers[0].callsPerMinute"),
     "env-as-list": ({"containers": entry(env=["A=b"])}, "containers[0].env"),
     "env-name": ({"containers": entry(env={"A B": "c"})}, "containers[0].env"),
-    "secret-in-clear": ({"containers": entry(secrets={"TOKEN": "s3cret!"})}, "containers[0].secrets"),
-    "secret-in-small-letters": ({"containers": entry(secrets={"token": "notes"})}, "containers[0].secrets"),
+    "secret-in-clear-text": ({"containers": entry(secrets={"TOKEN": "s3cret!"})}, "containers[0].secrets"),
+    "secret-in-lowercase": ({"containers": entry(secrets={"token": "notes"})}, "containers[0].secrets"),
     "secret-that-is-not-set": ({"containers": entry(secrets={"TOKEN": "notesToken"})}, "notesToken"),
     "secret-of-the-project": (
         {"containers": entry(secrets={"TOKEN": "publisherEmail"})},
@@ -253,30 +265,30 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "health-without-a-slash": ({"containers": entry(health="ok")}, "containers[0].health"),
     "local-without-a-map": ({"containers": entry(local="npx x")}, "containers[0].local"),
-    "two-entries-of-a-name": (
+    "two-entries-with-the-same-name": (
         {"containers": json.dumps([*json.loads(entry()), *json.loads(entry(path="b"))])},
         "containers[1].name",
     ),
-    "two-entries-of-a-path": (
+    "two-entries-with-the-same-path": (
         {"containers": json.dumps([*json.loads(entry()), *json.loads(entry(name="b", path="notes-mcp"))])},
         "containers[1].path",
     ),
-    "backend-after-nothing": ({"backends": '[null, "github"]'}, "backends"),
-    "backend-after-two-nothings": ({"backends": '[null, null, "functions"]'}, "backends"),
-    "origin-after-nothing": ({"allowedOrigins": '[null, "https://a.example"]'}, "allowedOrigins"),
-    "entry-after-nothing": ({"containers": f"[null, null, {entry()[1:]}"}, "containers"),
-    "argument-after-nothing": (
+    "backend-after-null": ({"backends": '[null, "github"]'}, "backends"),
+    "backend-after-two-nulls": ({"backends": '[null, null, "functions"]'}, "backends"),
+    "origin-after-null": ({"allowedOrigins": '[null, "https://a.example"]'}, "allowedOrigins"),
+    "entry-after-null": ({"containers": f"[null, null, {entry()[1:]}"}, "containers"),
+    "argument-after-null": (
         {"containers": entry(arguments=[None, "--verbose"])},
         "containers[0].arguments",
     ),
-    "backend-twice": ({"backends": '["functions", "functions"]'}, "backends"),
-    "backends-as-text": ({"backends": "functions"}, "backends"),
+    "duplicate-backend": ({"backends": '["functions", "functions"]'}, "backends"),
+    "backends-as-string": ({"backends": "functions"}, "backends"),
     "origin-with-path": ({"allowedOrigins": '["https://a.example/"]'}, "allowedOrigins"),
     "origin-wildcard": ({"allowedOrigins": '["*"]'}, "allowedOrigins"),
     "origin-subdomains": ({"allowedOrigins": '["https://*.a.example"]'}, "allowedOrigins"),
-    "origin-in-clear": ({"allowedOrigins": '["http://a.example"]'}, "allowedOrigins"),
+    "origin-with-http": ({"allowedOrigins": '["http://a.example"]'}, "allowedOrigins"),
     "origin-default-port": ({"allowedOrigins": '["https://a.example:443"]'}, "allowedOrigins"),
-    "origin-capitals": ({"allowedOrigins": '["https://A.example"]'}, "allowedOrigins"),
+    "origin-in-uppercase": ({"allowedOrigins": '["https://A.example"]'}, "allowedOrigins"),
     "origin-userinfo": ({"allowedOrigins": '["https://u@a.example"]'}, "allowedOrigins"),
     "origin-null": ({"allowedOrigins": '["null"]'}, "allowedOrigins"),
     "origin-port": ({"allowedOrigins": '["https://a.example:99999"]'}, "allowedOrigins"),
@@ -297,7 +309,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         "alertEmails",
     ),
     "cost-anomalies-without-receiver": ({"costAnomalyAlert": "true"}, "costAnomalyAlert"),
-    "authority-in-clear": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
+    "authority-with-http": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
     "authority-with-slash": ({"entraAuthority": "https://login.microsoftonline.com/"}, "entraAuthority"),
     "authority-of-a-sovereign-cloud": (
         {"entraAuthority": "https://login.microsoftonline.us"},
@@ -329,12 +341,12 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     **{
         f"prefix-{name}": ({**ADOPTED, "pathPrefix": prefix}, "pathPrefix")
         for name, prefix in {
-            "with-a-slash-first": "/ai",
-            "with-a-slash-last": "ai/",
+            "with-a-leading-slash": "/ai",
+            "with-a-trailing-slash": "ai/",
             "with-an-empty-segment": "ai//mcp",
-            "in-capitals": "AI",
+            "in-uppercase": "AI",
             "with-a-dot": ".well-known",
-            "upwards": "ai/..",
+            "with-dot-segments": "ai/..",
             "encoded": "%61i",
             "with-a-parameter": "{ai}",
             "with-two-hyphens": "a--b",
@@ -369,7 +381,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "zone-four": ({"sku": "Premium", "capacity": "2", "zones": '["1", "4"]'}, "zones"),
     "more-zones-than-units": ({"sku": "Premium", "zones": '["1", "2"]'}, "zones"),
     "regions-of-another-tier": ({"regions": '["northeurope"]'}, "regions"),
-    "region-in-words": ({"sku": "Premium", "regions": '["North Europe"]'}, "regions"),
+    "region-by-display-name": ({"sku": "Premium", "regions": '["North Europe"]'}, "regions"),
     "region-of-the-stack": ({"sku": "Premium", "regions": '["westeurope"]'}, "regions"),
     "regions-in-one-network": (
         {"sku": "Premium", "regions": '["northeurope"]', "vnetEnabled": "true"},
@@ -385,7 +397,10 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         "regions",
     ),
     "throughput-between-steps": ({"storeThroughput": "1500"}, "storeThroughput"),
-    "cache-in-clear": ({"redisConnection": "cache.example:10000,password=p,ssl=True"}, "redisConnection"),
+    "cache-connection-in-clear-text": (
+        {"redisConnection": "cache.example:10000,password=p,ssl=True"},
+        "redisConnection",
+    ),
     "more-ready-instances-than-allowed": (
         {"functionsInstances": "2", "functionsAlwaysReady": "3"},
         "functionsAlwaysReady",
@@ -396,7 +411,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "network-of-the-internet": ({"vnetAddresses": "8.8.0.0/16"}, "vnetAddresses"),
     "network-with-host-bits": ({"vnetAddresses": "10.80.0.1/22"}, "vnetAddresses"),
     "network-too-small": ({"vnetAddresses": "10.80.0.0/23"}, "vnetAddresses"),
-    "network-without-room": (
+    "network-too-small-for-all-subnets": (
         {
             "vnetEnabled": "true",
             "isolateEnvironments": "true",
@@ -430,7 +445,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "audience-by-name": ({"existingAudiences": '{"functions": "functions"}'}, "existingAudiences.functions"),
     "misspelt": ({"publisheremail": "a@b.example"}, "publisheremail"),
     "unknown": ({"zzz": "1"}, "zzz"),
-    "tags-as-text": ({"tags": "a=b"}, "tags"),
+    "tags-as-string": ({"tags": "a=b"}, "tags"),
     "tag-name": ({"tags": '{"a/b": "c"}'}, "tags"),
     "tag-value": ({"tags": json.dumps({"a": "b" * 257})}, "tags"),
     "tags-too-many": ({"tags": json.dumps({f"t{n}": "" for n in range(16)})}, "tags"),
@@ -452,16 +467,16 @@ def wrong_values(setting: Setting) -> Iterator[tuple[str, str]]:
     """Values that no setting of this type can have, with a name for each."""
     match setting:
         case Integer():
-            yield "below", str(setting.least - 1)
-            yield "above", str(setting.most + 1)
+            yield "below the minimum", str(setting.least - 1)
+            yield "above the maximum", str(setting.most + 1)
         case Choice():
-            yield "no choice", "no-such-choice"
+            yield "not one of the choices", "no-such-choice"
         case Boolean():
-            yield "neither", "perhaps"
+            yield "neither true nor false", "perhaps"
         case Text():
             yield "two lines", f"{setting.example}\nx"
         case TextList() | TextMap() | MapMap() | MapList():
-            yield "no list and no map", "text"
+            yield "neither a list nor a map", "text"
         case Secret():
             yield "not encrypted", "text"
 

@@ -124,9 +124,9 @@ def test_secrets_of_containers_are_read_from_the_vault_by_an_identity_that_the_s
         configuration = app.inputs["configuration"]
         declared = configuration.get("secrets") or []
         env = app.inputs["template"]["containers"][0]["env"]
-        referred = {pair["name"]: pair["secretRef"] for pair in env if "secretRef" in pair}
-        assert referred.keys() == CONTAINER_SECRETS.get(app.name, set())
-        assert set(referred.values()) == {secret["name"] for secret in declared}
+        references = {pair["name"]: pair["secretRef"] for pair in env if "secretRef" in pair}
+        assert references.keys() == CONTAINER_SECRETS.get(app.name, set())
+        assert set(references.values()) == {secret["name"] for secret in declared}
         assert [secret for secret in declared if "value" in secret] == []
         if not declared:
             assert "identity" not in app.inputs
@@ -232,8 +232,8 @@ def test_the_gateway_may_read_only_its_certificate() -> None:
             "gatewayCertificate": certificate,
         }
     )
-    further = granted(stack) - allowed(stack, reader="gateway-service-identity")
-    assert further == {("gateway-service-identity", SECRETS_USER, certificate)}
+    additional = granted(stack) - allowed(stack, reader="gateway-service-identity")
+    assert additional == {("gateway-service-identity", SECRETS_USER, certificate)}
 
 
 def test_the_stacks_secrets_are_in_an_existing_vault_and_deleted_with_the_stack() -> None:
@@ -261,9 +261,9 @@ def test_only_the_stacks_own_vault_gets_a_setting_that_sends_its_audit_log() -> 
 
 
 def test_an_existing_vault_must_be_in_the_stacks_subscription() -> None:
-    elsewhere = EXISTING["existingKeyVault"].replace(SUBSCRIPTION, OTHER)
+    vault_of_other_subscription = EXISTING["existingKeyVault"].replace(SUBSCRIPTION, OTHER)
     with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
-        evaluate({**ALL, "existingKeyVault": elsewhere})
+        evaluate({**ALL, "existingKeyVault": vault_of_other_subscription})
 
 
 @pytest.mark.parametrize(

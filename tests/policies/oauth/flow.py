@@ -1,6 +1,6 @@
 """A gateway in this process with all parties of a sign-in: store, Entra, client and browser.
 
-The clock advances only when a test moves it, so that a test can check the exact second at which something
+The clock advances only when a test advances it, so that a test can check the exact second at which something
 expires.
 """
 
@@ -40,7 +40,7 @@ Failing = Callable[[], Reply]
 
 
 class ManualClock(Clock):
-    """A clock that advances only when a test moves it."""
+    """A clock that advances only when a test advances it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Store:
         documents: the documents by container and id.
         calls: method and container of each request, in order.
         failing: responses that replace the store's, by the number of the request from 0.
-        lost_write: the container whose next changed document is stored while the response is lost; or empty.
+        lost_write: the container whose next PUT is stored although its response is lost; empty if none.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -68,20 +68,20 @@ class Store:
         self.failing: dict[int, Failing] = {}
         self.lost_write = ""
         self._versions = 0
-        self._again: tuple[Sent, Failing, int] | None = None
+        self._retry: tuple[Sent, Failing, int] | None = None
 
     def answer(self, sent: Sent) -> Reply:
         """Answers a request after checking its token, API version, date and partition key."""
         _, container, name = re.split("/dbs/oauth/colls/|/docs/?", sent.url)
         body = json.loads(sent.body) if sent.body else {}
         name = name or body["id"]
-        again, self._again = self._again, None
-        if again is not None and (sent.method, sent.url, sent.body) == (
-            again[0].method,
-            again[0].url,
-            again[0].body,
+        retry, self._retry = self._retry, None
+        if retry is not None and (sent.method, sent.url, sent.body) == (
+            retry[0].method,
+            retry[0].url,
+            retry[0].body,
         ):
-            return self._fail(*again)
+            return self._fail(*retry)
         self.calls.append((sent.method, container))
         if (failing := self.failing.get(len(self.calls) - 1)) is not None:
             return self._fail(sent, failing, _ATTEMPTS)
@@ -91,34 +91,34 @@ class Store:
         assert sent.header("x-ms-version") == "2018-12-31"
         assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", sent.header("x-ms-date") or "")
         assert json.loads(sent.header("x-ms-documentdb-partitionkey") or "") == [name]
-        kept = self._kept(sent, (container, name), body)
+        response = self._stored(sent, (container, name), body)
         if sent.method == "PUT" and container == self.lost_write:
             self.lost_write = ""
             return unreachable()
-        return kept
+        return response
 
     def _fail(self, sent: Sent, failing: Failing, attempts: int) -> Reply:
-        """Fails, as often as the gateway repeats a call after a transient failure."""
+        """Fails a call, and its retries by the gateway if the failure is transient."""
         repeated = (sent, failing, attempts - 1) if attempts > 1 else None
         try:
             answer = failing()
         except SendError:
-            self._again = repeated
+            self._retry = repeated
             raise
         if answer.status >= 500:
-            self._again = repeated
+            self._retry = repeated
         return answer
 
-    def _kept(self, sent: Sent, key: tuple[str, str], body: Document) -> Reply:
-        known = self.documents.get(key)
+    def _stored(self, sent: Sent, key: tuple[str, str], body: Document) -> Reply:
+        current = self.documents.get(key)
         if sent.method == "GET":
-            return reply(404, "{}") if known is None else reply(200, json.dumps(known))
-        if sent.method == "POST" and known is not None:
+            return reply(404, "{}") if current is None else reply(200, json.dumps(current))
+        if sent.method == "POST" and current is not None:
             return reply(409, "{}")
         if sent.method == "PUT":
-            if known is None:
+            if current is None:
                 return reply(404, "{}")
-            if sent.header("If-Match") != known["_etag"]:
+            if sent.header("If-Match") != current["_etag"]:
                 return reply(412, "{}")
         self._versions += 1
         self.documents[key] = body | {"_etag": f'"{self._versions}"', "_ts": int(self.clock.now())}
@@ -166,9 +166,9 @@ class Flow:
     """Each step of a sign-in as one method, with the requests of a well-behaved client and browser.
 
     Attributes:
-        prefix: what all paths of the gateway begin with: empty, or a slash and the stack's path prefix.
+        prefix: the beginning of all paths of the gateway: empty, or a slash and the stack's path prefix.
         cookies: the browser's cookies, by name.
-        tampered: claims that replace the right ones in Entra's next ID token.
+        tampered: claims that replace the valid ones in Entra's next ID token.
         entra_request: the parameters of the latest request to Entra's token endpoint.
         entra: returns the response of Entra's token endpoint instead of the regular one.
         served: returns the response of the MCP server.
@@ -376,24 +376,24 @@ class Flow:
 
     def get(self, path: str, query: str) -> Response:
         """Sends a GET request with the cookies."""
-        return self._kept(
-            self.harness.send("GET", f"{self.prefix}{path}", query, body=None, **self._carried())
+        return self._keep_cookies(
+            self.harness.send("GET", f"{self.prefix}{path}", query, body=None, **self._cookies())
         )
 
     def post(
         self, path: str, body: str, *, content_type: str, cookies: bool = True, ip: str = "203.0.113.7"
     ) -> Response:
         """Sends a POST request, with the cookies unless the client itself sends it."""
-        headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
-        return self._kept(
+        headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._cookies() if cookies else {})
+        return self._keep_cookies(
             self.harness.send("POST", f"{self.prefix}{path}", body=body.encode(), ip=ip, **headers)
         )
 
-    def _carried(self) -> dict[str, str]:
+    def _cookies(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return {"Cookie": pairs} if pairs else {}
 
-    def _kept(self, answer: Response) -> Response:
+    def _keep_cookies(self, answer: Response) -> Response:
         for name, line in answer.headers:
             if name.lower() != "set-cookie":
                 continue

@@ -63,9 +63,7 @@ def test_e3_a_busy_server_may_name_a_date(status: int) -> None:
         assert answer_with(status, Retry_After=wrong).header("Retry-After") == "5"
 
 
-JSON_RPC = (
-    '{"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "The quota of this tool is spent."}}'
-)
+JSON_RPC = '{"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "The tool has no quota left."}}'
 
 
 @pytest.mark.parametrize("status", [403, 429, 500, 501, 502, 503, 504, 599])
@@ -175,25 +173,25 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
     assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
 
 
-@pytest.mark.parametrize("many", [40, 41])
-def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(many: int) -> None:
-    """The last of the policies that delete headers has the number 40."""
-    answer = answer_with(200, **{f"X_Own_{number}": "x" for number in range(many)})
+@pytest.mark.parametrize("count", [40, 41])
+def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(count: int) -> None:
+    """The gateway's policies can delete at most 40 headers."""
+    answer = answer_with(200, **{f"X_Own_{number}": "x" for number in range(count)})
     assert not [name for name, _ in answer.headers if name.lower().startswith("x-own")]
-    assert answer.status == (200 if many == 40 else 502)
+    assert answer.status == (200 if count == 40 else 502)
 
 
-@pytest.mark.parametrize("many", [40, 41])
-def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int) -> None:
+@pytest.mark.parametrize("count", [40, 41])
+def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(count: int) -> None:
     flow = Flow.new()
     token = flow.token()
     # The client's token and the cookie are also removed.
-    own = {f"X_Own_{number}": "x" for number in range(many - 2)}
+    own = {f"X_Own_{number}": "x" for number in range(count - 2)}
     answer = flow.harness.send(
         "POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b"
     )
     sent = [request for request in flow.harness.network.sent if "functions.example" in request.url]
-    if many == 40:
+    if count == 40:
         assert answer.status == 200
         assert not [name for name, _ in sent[0].headers if name.lower().startswith(("x-own", "cookie"))]
     else:
@@ -275,7 +273,7 @@ OWNERS_POLICY = """<policies>
         <set-header name="X-Owner" exists-action="override"><value>central</value></set-header>
     </on-error>
 </policies>"""
-"""The policy of all APIs, of the owner of an adopted service, fails for every request."""
+"""The policy for all APIs that the owner of an adopted service wrote; it fails for every request."""
 
 
 def test_e8_a_failure_of_the_owners_policy_is_answered_with_the_gateways_error() -> None:
@@ -303,7 +301,7 @@ OWNERS_FILTER = """<policies>
 
 @pytest.mark.parametrize("path", ["/mcp", "/message"])
 def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_answer(path: str) -> None:
-    """The policy of all APIs, of the owner of an adopted service, refuses callers before the gateway does."""
+    """The owner's policy for all APIs runs first and refuses the caller."""
     owners = PolicyDocument(xml=OWNERS_FILTER, name="all APIs")
     answer = Harness(replace(service_with(**existing.ALL), policy=owners)).send("POST", path, body=b"{}")
     assert answer.status == 403

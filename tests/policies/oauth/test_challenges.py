@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Response
 from tests.policies.oauth.flow import GATEWAY, Flow
-from tests.policies.oauth.test_consent import planned_on_this_machine
+from tests.policies.oauth.test_consent import local_harness
 from tests.policies.oauth.test_settings import harness_with
 
 METADATA = f"{GATEWAY}/.well-known/oauth-protected-resource"
@@ -226,5 +226,5 @@ def test_e2_a_page_of_a_foreign_origin_cannot_read_responses(flow: Flow, origin:
     ],
 )
 def test_e2_a_local_stack_accepts_no_origin_that_only_resembles_loopback(origin: str, status: int) -> None:
-    local = planned_on_this_machine()
+    local = local_harness()
     assert local.send("OPTIONS", "/mcp", Origin=origin).status == status

@@ -1,4 +1,4 @@
-"""Authorization requests and the consent page: resources, targets of errors, effects of one click."""
+"""Authorization requests and the consent page: resources, targets of errors, confirmation."""
 
 import functools
 import json
@@ -68,8 +68,8 @@ def test_c1_the_requests_of_real_clients_reach_the_consent_page(flow: Flow, requ
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> None:
-    """For a stack whose gateway is on this machine, under any name of the machine."""
-    local = planned_on_this_machine()
+    """The origin of a local gateway may be written with any name of the machine."""
+    local = local_harness()
     flow = Flow.at(local)
     assert flow.register(redirect_uris=[f"http://{host}/consent"]).status == 201
     assert flow.authorize(redirect_uri=f"http://{host}:9000/consent", resource=None).status == 302
@@ -78,7 +78,7 @@ def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> No
 
 
 def test_b2_an_origin_with_another_scheme_is_not_the_gateways_own() -> None:
-    flow = Flow.at(planned_on_this_machine())
+    flow = Flow.at(local_harness())
     assert flow.register(redirect_uris=["https://localhost:8000/callback"]).status == 201
 
 
@@ -89,13 +89,13 @@ def test_b2_a_name_of_this_machine_is_not_the_origin_of_a_gateway_elsewhere(flow
 @pytest.mark.parametrize("port", ["", ":80"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_b2_the_default_port_belongs_to_the_gateways_own_origin(host: str, port: str) -> None:
-    flow = Flow.at(planned_on_this_machine("http://localhost"))
+    flow = Flow.at(local_harness("http://localhost"))
     assert flow.register(redirect_uris=[f"http://{host}{port}/consent"]).status == 400
     assert flow.register(redirect_uris=[f"http://{host}:81/consent"]).status == 201
 
 
 @functools.cache
-def planned_on_this_machine(url: str = "http://localhost:8000") -> Harness:
+def local_harness(url: str = "http://localhost:8000") -> Harness:
     service = service_with(local="true", localUrl=url, entraAuthority="http://localhost:8002")
     values = tuple(
         replace(value, value=url) if value.name == "gateway-url" else value for value in service.named_values
@@ -136,8 +136,8 @@ def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mea
     containers = json.dumps([SSE])
     assert kept_resource(of_stack(containers=containers), *both) == "invalid_target"
     assert kept_resource(of_stack(containers=containers), both[1]) == f"{GATEWAY}/notes-mcp"
-    stack_harness = of_stack(containers=containers, audience="gateway")
-    assert [kept_resource(stack_harness, *resources) for resources in (both, both[:1], both[1:], [])] == [
+    one_audience = of_stack(containers=containers, audience="gateway")
+    assert [kept_resource(one_audience, *resources) for resources in (both, both[:1], both[1:], [])] == [
         GATEWAY
     ] * 4
 
@@ -212,7 +212,7 @@ def test_c2_a_denial_is_sent_to_a_web_client_because_the_user_saw_the_page(flow:
     assert parameters_of(denied.header("Location") or "")["error"] == "access_denied"
 
 
-# One click
+# Confirmation
 
 
 def test_c5_allowing_needs_the_confirmation_on_the_page(flow: Flow) -> None:
@@ -246,8 +246,8 @@ def test_c4_the_page_begins_with_the_redirect_target(flow: Flow) -> None:
     html = page.body.decode()
     body = html[html.index("<main>") :]
     shown = ["https://app.example", "Kitchen &amp; Sink", "Functions", "Use Functions", "You, at Functions"]
-    places = [body.index(text) for text in shown]
-    assert places == sorted(places)
+    positions = [body.index(text) for text in shown]
+    assert positions == sorted(positions)
     assert "This app registered itself. Its name is not verified." in body
     assert "your own computer" not in body
 
@@ -270,7 +270,7 @@ def test_too_many_requests_are_answered_with_a_page(flow: Flow, path: str) -> No
 
 
 def test_c4_safari_stores_the_cookies_of_a_local_stack() -> None:
-    flow = Flow.at(planned_on_this_machine())
+    flow = Flow.at(local_harness())
     page = flow.consent_page(handle_of(flow.authorize(resource=None)))
     (name,) = flow.cookies
     assert name.startswith("consent-")

@@ -22,17 +22,20 @@ def register_raw(flow: Flow, body: str, content_type: str = "application/json") 
 
 # Names
 
-FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN = [
+INVISIBLE_CHARACTERS = [
     "\x00\x1f\x7f\x9f\u00ad\u061c\u180e",
     "\u200b\u200f\u2028\u202e\u2060\u206f\ufeff\ufff0\ufffd\uffff\ue000\uf8ff",
     "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0",
     "\U000e0000\U000e0001\U000e007f\U000f0000\U0010ffff",
 ]
-BESIDE_THEM = "~\u00a1\u00ac\u00ae\u061b\u2010\u2027\u2030\u2070\ud7fb\uf900\u115e\u1161\u17b3\u2801\u27ff"
-BESIDE_THEM += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
+"""The first and the last character of each refused range."""
+VISIBLE_NEIGHBORS = (
+    "~\u00a1\u00ac\u00ae\u061b\u2010\u2027\u2030\u2070\ud7fb\uf900\u115e\u1161\u17b3\u2801\u27ff"
+)
+VISIBLE_NEIGHBORS += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
 
 
-@pytest.mark.parametrize("letters", FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN, ids=ascii)
+@pytest.mark.parametrize("letters", INVISIBLE_CHARACTERS, ids=ascii)
 def test_invisible_characters_in_a_name_are_refused(flow: Flow, letters: str) -> None:
     """At the beginning, in the middle and at the end."""
     for letter in letters:
@@ -42,7 +45,7 @@ def test_invisible_characters_in_a_name_are_refused(flow: Flow, letters: str) ->
 
 
 def test_letters_next_to_the_refused_ranges_are_accepted(flow: Flow) -> None:
-    for letter in BESIDE_THEM:
+    for letter in VISIBLE_NEIGHBORS:
         answer = flow.register(client_name=f"a {letter} b")
         assert (answer.status, answer.json().get("client_name")) == (201, f"a {letter} b"), ascii(letter)
 
@@ -63,9 +66,9 @@ def accepted(flow: Flow, uri: object) -> bool:
 
 def test_a_redirect_uri_contains_only_characters_that_uris_allow(flow: Flow) -> None:
     """RFC 3986, appendix A, without the character that begins a fragment and without the wildcard."""
-    taken = {chr(code) for code in range(256) if accepted(flow, f"https://app.example/a{chr(code)}b")}
+    characters = {chr(code) for code in range(256) if accepted(flow, f"https://app.example/a{chr(code)}b")}
     digits = "0123456789"
-    assert taken == {
+    assert characters == {
         *"abcdefghijklmnopqrstuvwxyz",
         *"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         *digits,
@@ -74,15 +77,15 @@ def test_a_redirect_uri_contains_only_characters_that_uris_allow(flow: Flow) -> 
 
 
 def test_encoded_bytes_of_a_redirect_uri_are_not_control_characters(flow: Flow) -> None:
-    taken = {code for code in range(256) if accepted(flow, f"https://app.example/%{code:02x}")}
-    assert taken == set(range(0x20, 0x100)) - {0x7F}
+    octets = {code for code in range(256) if accepted(flow, f"https://app.example/%{code:02x}")}
+    assert octets == set(range(0x20, 0x100)) - {0x7F}
     assert [accepted(flow, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")] == [
         False
     ] * 5
 
 
 @pytest.mark.parametrize(
-    ("uri", "taken"),
+    ("uri", "expected"),
     [
         ("https://a/", True),
         ("https://a.b-c.example", True),
@@ -134,8 +137,8 @@ def test_encoded_bytes_of_a_redirect_uri_are_not_control_characters(flow: Flow) 
         ("file:///etc/passwd", False),
     ],
 )
-def test_a_redirect_uri_has_one_of_three_forms(flow: Flow, uri: str, taken: bool) -> None:
-    assert accepted(flow, uri) == taken
+def test_a_redirect_uri_has_one_of_three_forms(flow: Flow, uri: str, expected: bool) -> None:
+    assert accepted(flow, uri) == expected
 
 
 def test_a_redirect_uri_has_1024_characters_at_most(flow: Flow) -> None:
@@ -295,7 +298,7 @@ def error_of(flow: Flow, **changed: str | None) -> str:
         ("state", ["x" * 1499], ["x" * 1500]),
     ],
 )
-def test_a_registered_client_receives_an_error_for_one_character_too_many(
+def test_a_registered_client_receives_an_error_for_an_invalid_value(
     flow: Flow, parameter: str, good: list[str], bad: list[str]
 ) -> None:
     assert [error_of(flow, **{parameter: value}) for value in good] == [""] * len(good)
@@ -313,14 +316,14 @@ def test_a_registered_client_receives_an_error_for_one_character_too_many(
         ("state", ""),
     ],
 )
-def test_a_parameter_may_be_left_out_or_must_not_be(flow: Flow, parameter: str, error: str) -> None:
-    """Without a value it counts as omitted (RFC 6749, section 3.1)."""
+def test_each_parameter_is_optional_or_required(flow: Flow, parameter: str, error: str) -> None:
+    """A parameter without a value counts as omitted (RFC 6749, section 3.1)."""
     assert [error_of(flow, **{parameter: value}) for value in (None, "")] == [error, error]
 
 
 def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
-    for left_out in (None, ""):
-        flow.authorize(resource=left_out, scope=left_out, state=left_out)
+    for omitted in (None, ""):
+        flow.authorize(resource=omitted, scope=omitted, state=omitted)
     kept = [[document[name] for name in ("resource", "scope")] for document in flow.store.of("transactions")]
     assert kept == [[GATEWAY, "functions"]] * 2
     assert [document["state"] for document in flow.store.of("transactions")] == ["", "="]

@@ -231,7 +231,7 @@ def test_b5_a_document_has_at_most_10_kb(flow: Flow) -> None:
     assert "10 KB" in outcome(flow, Host(document(padding="x" * (padding + 1))))
 
 
-def _away() -> Reply:
+def _timed_out() -> Reply:
     raise SendError("secret.internal refused", timed_out=True)
 
 
@@ -244,7 +244,7 @@ def _away() -> Reply:
         lambda: reply(200, b"\xff\xfe", Content_Type="application/json"),
         lambda: reply(200, "{", Content_Type="application/json"),
         lambda: reply(500, "boom"),
-        _away,
+        _timed_out,
     ],
 )
 def test_b5_a_url_without_a_valid_document_is_not_a_client(flow: Flow, answer: Callable[[], Reply]) -> None:

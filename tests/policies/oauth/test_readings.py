@@ -41,8 +41,8 @@ def flow(request: pytest.FixtureRequest) -> Flow:
 
 
 def under(choice: str) -> Flow:
-    named = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
-    readings = named[choice]() if choice in named else Readings.parse([choice])
+    presets = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
+    readings = presets[choice]() if choice in presets else Readings.parse([choice])
     shared_harness().gateway.use(readings)
     return Flow.at(shared_harness())
 

@@ -37,7 +37,7 @@ def refused(answer: Response) -> bool:
     return True
 
 
-def alive(flow: Flow) -> bool:
+def valid(flow: Flow) -> bool:
     """Whether the grant is valid according to the store."""
     return flow.store.one("grants")["status"] == "redeemed"
 
@@ -48,8 +48,8 @@ def successor(flow: Flow, token: str) -> str:
     return answer.json()["refresh_token"]
 
 
-def elsewhere(function: Callable[[], Result]) -> Result:
-    """Calls a function in another thread, because this one's gateway is waiting for the store."""
+def in_another_thread(function: Callable[[], Result]) -> Result:
+    """Calls a function in another thread, because the gateway in this thread is waiting for the store."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
 
@@ -120,7 +120,7 @@ def test_d5_the_same_token_gives_the_same_new_one_again(flow: Flow) -> None:
     assert len({answer["access_token"] for answer in answers}) == 3
     for answer in answers:
         assert flow.call(answer["access_token"]).status == 200
-    assert alive(flow)
+    assert valid(flow)
 
 
 def test_d5_a_repeated_refresh_calls_neither_entra_nor_writes_to_the_store(flow: Flow) -> None:
@@ -137,7 +137,7 @@ def test_d5_a_refresh_token_used_after_the_grace_period_revokes_the_family(flow:
     response = flow.refresh(token).json()
     flow.harness.clock.advance(120)
     assert refused(flow.refresh(token))
-    assert not alive(flow)
+    assert not valid(flow)
     assert refused(flow.refresh(response["refresh_token"]))
     assert flow.call(response["access_token"]).status == 401
 
@@ -147,7 +147,7 @@ def test_d5_a_refresh_token_whose_successor_was_used_revokes_the_family(flow: Fl
     second = successor(flow, first)
     response = flow.refresh(second).json()
     assert refused(flow.refresh(first))
-    assert not alive(flow)
+    assert not valid(flow)
     assert refused(flow.refresh(second))
     assert refused(flow.refresh(response["refresh_token"]))
     assert flow.call(response["access_token"]).status == 401
@@ -168,7 +168,7 @@ def test_d5_the_grace_period_is_a_setting() -> None:
     token = flow.refresh_token()
     flow.refresh(token)
     assert refused(flow.refresh(token))
-    assert not alive(flow)
+    assert not valid(flow)
 
 
 def test_d5_two_parallel_refreshes_receive_the_same_new_token(flow: Flow) -> None:
@@ -176,17 +176,17 @@ def test_d5_two_parallel_refreshes_receive_the_same_new_token(flow: Flow) -> Non
     token = flow.refresh_token()
     first: list[Response] = []
 
-    def faster() -> Reply:
+    def first_refresh() -> Reply:
         flow.store.failing.clear()
-        first.append(elsewhere(lambda: flow.refresh(token)))
+        first.append(in_another_thread(lambda: flow.refresh(token)))
         return reply(412, "{}")
 
     flow.store.calls.clear()
-    flow.store.failing = {1: faster}
+    flow.store.failing = {1: first_refresh}
     second = flow.refresh(token)
     assert second.json()["refresh_token"] == first[0].json()["refresh_token"]
     assert flow.store.one("grants")["counter"] == 2
-    assert alive(flow)
+    assert valid(flow)
 
 
 def test_d5_a_refresh_that_a_revocation_overtakes_is_refused(flow: Flow) -> None:
@@ -206,13 +206,13 @@ def test_d5_a_request_that_is_overtaken_twice_is_reuse(flow: Flow) -> None:
 
     def overtaken() -> Reply:
         flow.store.failing.clear()
-        elsewhere(lambda: successor(flow, successor(flow, token)))
+        in_another_thread(lambda: successor(flow, successor(flow, token)))
         return reply(412, "{}")
 
     flow.store.calls.clear()
     flow.store.failing = {1: overtaken}
     assert refused(flow.refresh(token))
-    assert not alive(flow)
+    assert not valid(flow)
 
 
 # Values that are not a refresh token of the client
@@ -255,7 +255,7 @@ def test_d5_every_bit_of_the_mac_counts(flow: Flow) -> None:
     for position in range(len(token) - 43, len(token)):
         flipped = alphabet[alphabet.index(token[position]) ^ 1]
         assert refused(flow.refresh(token[:position] + flipped + token[position + 1 :]))
-    assert alive(flow)
+    assert valid(flow)
     assert flow.refresh(token).status == 200
 
 
@@ -296,7 +296,7 @@ def test_d5_a_refresh_token_sent_by_another_client_revokes_nothing(flow: Flow) -
     own = flow.client_id
     flow.register()
     assert refused(flow.refresh(token))
-    assert alive(flow)
+    assert valid(flow)
     assert flow.refresh(token, client_id=own).status == 200
 
 
@@ -305,18 +305,18 @@ def test_d5_a_code_is_not_accepted_as_refresh_token_and_vice_versa(flow: Flow) -
     assert refused(flow.refresh(code))
     token = flow.redeem(code).json()["refresh_token"]
     assert refused(flow.redeem(token))
-    assert alive(flow)
+    assert valid(flow)
 
 
 def test_d5_a_refresh_token_ahead_of_the_store_is_refused_and_revokes_nothing(flow: Flow) -> None:
-    """As after the restoration of the store from a backup."""
+    """This happens after the store was restored from a backup."""
     token = flow.refresh_token()
     backup = dict(flow.store.one("grants"))
     ahead = successor(flow, token)
     key = ("grants", backup["id"])
     flow.store.documents[key] = backup
     assert refused(flow.refresh(ahead))
-    assert alive(flow)
+    assert valid(flow)
 
 
 # Clients that receive a refresh token
@@ -391,14 +391,14 @@ def test_d5_reuse_is_detected_even_with_a_wrong_resource_or_scope(flow: Flow) ->
         first = flow.refresh_token()
         successor(flow, successor(flow, first))
         assert refused(flow.refresh(first, **changed))
-        assert not alive(flow)
+        assert not valid(flow)
 
 
 @pytest.mark.parametrize("changed", [{"resource": "https://evil.example"}, {"scope": '"'}], ids=str)
 def test_d5_an_unusable_token_is_an_invalid_grant_even_if_more_is_wrong(
     flow: Flow, changed: dict[str, str]
 ) -> None:
-    """Clients begin a new sign-in on `invalid_grant` alone."""
+    """Clients begin a new sign-in only on `invalid_grant`."""
     code = flow.code()
     assert refused(flow.redeem(code, code_verifier="w" * 43, **changed))
     token = flow.redeem(code).json()["refresh_token"]

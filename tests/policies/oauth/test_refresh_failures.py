@@ -16,7 +16,7 @@ from tests.policies.oauth.flow import (
     status,
     unreachable,
 )
-from tests.policies.oauth.test_refresh import alive, refused, successor
+from tests.policies.oauth.test_refresh import refused, successor, valid
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_d5_a_user_whom_entra_refuses_is_signed_out(flow: Flow, error: str) -> N
     response = flow.redeem(flow.code()).json()
     flow.entra = _refusal(error)
     assert refused(flow.refresh(response["refresh_token"]))
-    assert not alive(flow)
+    assert not valid(flow)
     assert flow.call(response["access_token"]).status == 401
     flow.entra = None
     assert refused(flow.refresh(response["refresh_token"]))
@@ -141,7 +141,7 @@ def test_d5_a_refresh_for_another_user_is_refused(flow: Flow, claim: str) -> Non
         token = flow.refresh_token()
         flow.entra = lambda changed=changed, flow=flow: _wrong_token(flow, **{claim: changed})
         assert refused(flow.refresh(token))
-        assert not alive(flow)
+        assert not valid(flow)
 
 
 def test_d5_without_the_gateways_identity_the_grant_is_kept(
@@ -180,7 +180,7 @@ def test_d5_a_token_that_cannot_be_unsealed_is_never_sent_to_entra(flow: Flow, s
     flow.entra_request = {}
     assert refused(flow.refresh(token))
     assert flow.entra_request == {}
-    assert alive(flow)
+    assert valid(flow)
 
 
 # When the store fails

@@ -9,7 +9,7 @@ from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import Flow, status, unreachable
 
 MODERN = {"MCP_Protocol_Version": "2026-07-28"}
-LONGEST = 8192
+MAX_LENGTH = 8192
 
 
 @pytest.fixture
@@ -36,14 +36,17 @@ def message(flow: Flow, token: str, query: str, **headers: str) -> Response:
 
 
 def issues(flow: Flow, session: str, code: int = 200) -> None:
+    """Lets the server answer with this session id."""
     flow.served = lambda: reply(code, "{}", Mcp_Session_Id=session, Content_Type="application/json")
 
 
 def accepts(flow: Flow, code: int = 202) -> None:
+    """Lets the server answer with this status and no session id."""
     flow.served = lambda: reply(code, "")
 
 
 def reached(flow: Flow) -> list[str]:
+    """The URLs of the requests that reached the server."""
     return [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
@@ -53,7 +56,7 @@ def another_client(flow: Flow) -> str:
     return flow.token()
 
 
-@pytest.mark.parametrize("session", ["x", "a,b", "!~", "x" * LONGEST])
+@pytest.mark.parametrize("session", ["x", "a,b", "!~", "x" * MAX_LENGTH])
 def test_e5_an_id_of_up_to_8_kb_of_visible_ascii_works(flow: Flow, token: str, session: str) -> None:
     issues(flow, session)
     assert post(flow, token).header("Mcp-Session-Id") == session
@@ -61,7 +64,7 @@ def test_e5_an_id_of_up_to_8_kb_of_visible_ascii_works(flow: Flow, token: str, s
     assert post(flow, token, session).status == 202
 
 
-@pytest.mark.parametrize("session", ["", "a b", "\u00e9", "x" * (LONGEST + 1), "a\x7f", "a, b"])
+@pytest.mark.parametrize("session", ["", "a b", "\u00e9", "x" * (MAX_LENGTH + 1), "a\x7f", "a, b"])
 def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
     flow: Flow, token: str, session: str
 ) -> None:
@@ -132,7 +135,7 @@ def test_e5_an_event_stream_belongs_to_the_client_too(flow: Flow, token: str) ->
 
 
 def test_e5_every_spelling_of_a_stream_id_belongs_to_the_owner(flow: Flow, token: str) -> None:
-    """A server may read an id leniently."""
+    """A server may accept several spellings of one id."""
     accepts(flow)
     assert message(flow, token, "azmcpcs=0a1b2c3d-0000-4000-8000-00000000abcd").status == 202
     other = another_client(flow)
@@ -203,7 +206,7 @@ def test_e5_a_session_whose_owner_cannot_be_read_is_not_given(
 
 
 def test_e5_one_of_two_parallel_first_messages_binds_the_stream(flow: Flow, token: str) -> None:
-    """The store decides: the session has an owner, although it had none when the message arrived."""
+    """Reading finds no owner, but the store rejects the write because another message was stored first."""
     accepts(flow)
     other = another_client(flow)
     message(flow, token, "azmcpcs=0123456789ab")

@@ -20,7 +20,7 @@ from tests.policies.oauth.flow import (
     unreachable,
 )
 
-IN_THE_GATEWAYS_WORDS = (
+SERVER_ERROR = (
     b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'
 )
 
@@ -267,7 +267,7 @@ def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: 
 
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow: Flow, name: str) -> None:
-    """The write found another version, and its author cannot be determined."""
+    """The write was rejected because the version differs, and the gateway cannot read who changed it."""
     prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
     answer = STEPS[name].send(flow, prepared)
@@ -319,11 +319,11 @@ def test_a_redeemed_code_without_its_bindings_revokes_no_token(flow: Flow, wrong
     assert flow.call(token).status == 200
 
 
-@pytest.mark.parametrize("apart", [-0.05, 0.05])
-def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, apart: float) -> None:
+@pytest.mark.parametrize("difference", [-0.05, 0.05])
+def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, difference: float) -> None:
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
-    flow.harness.clock.advance(apart)
+    flow.harness.clock.advance(difference)
     assert flow.redeem(code).status == 400
     assert flow.call(token).status == 401
 
@@ -339,7 +339,7 @@ def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, 
         assert b"<h1>Something went wrong</h1>" in answer.body
         assert answer.header("Content-Type") == "text/html; charset=utf-8"
     else:
-        assert answer.body == IN_THE_GATEWAYS_WORDS
+        assert answer.body == SERVER_ERROR
         assert answer.header("Content-Type") == "application/json"
         assert answer.header("Access-Control-Allow-Origin") == "*"
     assert answer.header("Cache-Control") == "no-store"
@@ -359,14 +359,14 @@ def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, 
         (dict.fromkeys((2, 4, 6, 8, 10, 12), status(412)), 503),
     ],
     ids=[
-        "not read",
+        "read unreachable",
         "read fails",
-        "deleted before",
-        "not written",
+        "deleted before the read",
+        "write unreachable",
         "write fails",
-        "deleted meanwhile",
-        "five changes between",
-        "six changes between",
+        "deleted before the write",
+        "five concurrent changes",
+        "six concurrent changes",
     ],
 )
 def test_d7_a_replay_is_refused_only_after_its_grant_was_revoked(

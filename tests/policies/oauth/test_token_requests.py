@@ -63,10 +63,10 @@ def test_d1_a_code_is_256_random_bits_and_only_its_hash_is_stored(flow: Flow) ->
     codes = [flow.code() for _ in range(3)]
     secrets = {code.partition(".")[2] for code in codes}
     assert len(secrets) == 3
-    kept = json.dumps(list(flow.store.documents.values()))
+    stored = json.dumps(list(flow.store.documents.values()))
     for secret in secrets:
         assert len(base64.urlsafe_b64decode(secret + "=")) == 32
-        assert secret not in kept
+        assert secret not in stored
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
@@ -112,27 +112,27 @@ def test_d1_any_other_use_of_a_redeemed_code_revokes_nothing(flow: Flow, wrong: 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def passed(_seconds: float) -> None:
+    async def no_sleep(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=no_sleep))
 
 
 def interleaved(flow: Flow, seed: int) -> None:
     """Calls to other services take different times, so that parallel requests overtake each other."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     answer = flow.harness.network.answer
 
-    async def later(sent: Sent) -> Reply:
-        for _ in range(chance.randrange(12)):
+    async def delayed(sent: Sent) -> Reply:
+        for _ in range(rng.randrange(12)):
             await asyncio.sleep(0)
         reply = answer(sent)
         assert not isinstance(reply, Awaitable)
-        for _ in range(chance.randrange(12)):
+        for _ in range(rng.randrange(12)):
             await asyncio.sleep(0)
         return reply
 
-    flow.harness.network.answer = later
+    flow.harness.network.answer = delayed
 
 
 @pytest.mark.usefixtures("no_waiting")
