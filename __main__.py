@@ -1,4 +1,4 @@
-"""The deployment on one page: describe, check, declare."""
+"""The Pulumi program: describes the servers, checks the plan, and declares the resources."""
 
 import pulumi
 
@@ -19,15 +19,15 @@ def deploy() -> None:
     plan.check()
     limits.check(settings, plan)
 
-    front = Gateway("gateway", GatewayArgs(settings=settings, plan=plan))
-    deployed = registry.deploy(backends, front.backend_context)
-    front.publish(plan, deployed)
+    gateway = Gateway("gateway", GatewayArgs(settings=settings, plan=plan))
+    deployed = registry.deploy(backends, gateway.backend_context)
+    gateway.publish(plan, deployed)
 
     registry.connect(settings, hosted)
     if settings.api_center is not None:
-        front.list_in_api_center(plan, settings.api_center, hosted)
+        gateway.list_in_api_center(plan, settings.api_center, hosted)
 
-    for name, value in stack_outputs(settings, front, deployed, hosted).items():
+    for name, value in stack_outputs(settings, gateway, deployed, hosted).items():
         pulumi.export(name, value)
 
 

@@ -20,7 +20,7 @@ class AudienceArgs:
 
 
 class Audience(pulumi.ComponentResource):
-    """The server's own application: no other server accepts the tokens that the gateway sends to this one.
+    """The Entra application of one server: no other server accepts the tokens that the gateway sends to it.
 
     No user signs in to the application: it has no redirect URI, no scope, no role and no secret.
 
@@ -36,8 +36,8 @@ class Audience(pulumi.ComponentResource):
         super().__init__("mcp:backends:Audience", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         if args.existing:
-            # The application is not looked up: a deployer who may not register applications may not read
-            # them.
+            # The application is not looked up: a deployer who may not register applications may not be
+            # allowed to read them either.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.resources = ()
             self.register_outputs({"clientId": self.client_id})
@@ -54,7 +54,7 @@ class Audience(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        # Without a service principal the gateway's identity gets no token (AADSTS500011). It needs no role:
+        # Without a service principal, the gateway's identity gets no token (AADSTS500011). It needs no role:
         # the server's authentication admits it by its object id.
         principal = azuread.ServicePrincipal(
             f"{name}-principal",

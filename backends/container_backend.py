@@ -10,7 +10,7 @@ from gateway.backend_context import Deployed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerBackend(DeployableBackend):
-    """An MCP server of one or more processes, each in a Container App of its own.
+    """An MCP server of one or more processes, each in its own Container App.
 
     Attributes:
         environment: name of its Container Apps environment.

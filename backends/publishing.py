@@ -77,7 +77,7 @@ class Publication(Resource, module="backends", name="Publication"):
 
 
 def _nothing(_key: str) -> Any:
-    """The configuration before `configure`: no value has been set."""
+    """The configuration before `configure` is called: it has no values."""
     return None
 
 
@@ -114,7 +114,7 @@ class PublicationProvider(ResourceProvider):
         return UpdateResult(self._published(_news))
 
     def _published(self, props: Properties) -> Properties:
-        # Imported here, so that an evaluation that publishes nothing does not load Azure's client libraries.
+        # Imported here, so that a run of the program that publishes nothing does not load Azure's libraries.
         from backends.deployer import SignIn  # noqa: PLC0415
         from backends.publisher import Target, publish  # noqa: PLC0415
 

@@ -11,9 +11,9 @@ class PublishingError(Exception):
 def report_as_sentence() -> None:
     """Makes Pulumi's server for dynamic providers report only the message of a `PublishingError`.
 
-    The server reports every exception of a provider with `traceback.format_exc()`, and a provider cannot fail
-    in another way. This function replaces it, only in the server's process and only for this class of
-    exceptions; all others keep their traceback.
+    The server reports every exception of a provider with `traceback.format_exc()`, and has no other way to
+    report a failure. This function replaces `format_exc`, only in the server's process and only for this
+    class of exceptions; all others keep their traceback.
     """
     with_traceback = traceback.format_exc
 

@@ -4,7 +4,7 @@ from gateway.backend import Route
 
 
 def streamable_http(upstream: str) -> tuple[Route, ...]:
-    """Streamable HTTP: messages by POST, the server's own messages by GET, the end of a session by DELETE.
+    """Streamable HTTP: POST for messages, GET for the server's own messages, DELETE to end a session.
 
     All three are routed even if the server does not support them: its 405 shows that it has no sessions.
 

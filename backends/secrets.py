@@ -1,4 +1,4 @@
-"""The secrets of one MCP server: in the Key Vault, and read by an identity of the server's own."""
+"""The secrets of one MCP server: stored in the Key Vault, and read with the server's own identity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class ServerSecretsArgs:
 class ServerSecrets(pulumi.ComponentResource):
     """Secrets of a server, and the identity with which Container Apps reads them.
 
-    The identity reads these secrets and has no other right. The server itself cannot get tokens of it.
+    The identity may read these secrets and has no other permission. The server itself cannot get its tokens.
 
     Attributes:
         identity_id: resource id of the identity.

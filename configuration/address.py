@@ -12,7 +12,7 @@ MANAGED = "managed"
 
 _MANAGED_TIERS = ("Developer", "Basic", "Standard", "Premium")
 _SECRET = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 -- a type
-# API Management answers health checks there.
+# The path at which API Management answers health checks.
 _HEALTH_CHECK = "status-0123456789abcdef"
 _SEGMENT = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _LONGEST_PREFIX = 100

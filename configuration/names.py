@@ -14,7 +14,7 @@ SCOPES = frozenset(scope for preset in PRESETS.values() for scope in preset.cont
 """Scopes of the project's own servers, in addition to their names."""
 
 TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
-"""Names of parts of the stack."""
+"""Names that no entry may have, because parts of the stack have them."""
 
 PATHS = {"functions": "mcp", **{name: preset.container.path for name, preset in PRESETS.items()}}
 """The first segment of the URLs of servers behind the gateway."""

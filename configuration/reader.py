@@ -10,7 +10,7 @@ from pulumi.runtime import config as pulumi_config
 from configuration.problem import Problem
 
 NOT_READ = "twin"
-"""In the twin: replaces a secret that only the Pulumi CLI can decrypt. The server then uses a stand-in."""
+"""Replaces, in the twin, a secret that only the Pulumi CLI can decrypt; the server then uses a stand-in."""
 
 
 class Reader:
@@ -37,7 +37,7 @@ class Reader:
         Args:
             key: a setting of the project, or of another namespace, such as `azure-native:location`.
         """
-        # Not `Config.get`, which warns about every secret that is not wrapped yet.
+        # Not `Config.get`, which warns about every secret that is not read as an `Output`.
         return str(pulumi_config.get_config(self._full(key)) or "").strip()
 
     def has(self, key: str) -> bool:

@@ -18,7 +18,7 @@ class StackOutputsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedies:
-    """What the messages of a program recommend.
+    """The remedies in the error messages of a program.
 
     Attributes:
         no_cli: follows "The Pulumi CLI is not on PATH.".

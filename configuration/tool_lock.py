@@ -1,7 +1,7 @@
 """The reviewed tools of MCP servers: the file tools.lock.json, which pull requests show as a difference.
 
-`make lock-tools` writes it. Names and descriptions are in clear text, because a model reads and follows
-them; for schemas and annotations the file has a digest.
+`make lock-tools` writes it. Names, titles and descriptions are readable, because models follow them and
+people must review them; for schemas and annotations the file has a digest.
 """
 
 import base64
@@ -28,7 +28,7 @@ class LockedTool:
 
     Attributes:
         title: its title; empty for none.
-        description: its description by the server; empty for none.
+        description: the server's description of it; empty for none.
         digest: `sha256:` and the SHA-256 of the canonical JSON (RFC 8785) of its input schema, output schema
             and annotations, in hexadecimal digits.
     """

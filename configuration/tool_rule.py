@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRule:
-    """What a caller needs for a tool, in addition to access to its server.
+    """What a caller needs to call a tool, in addition to access to its server.
 
     Attributes:
         scope: a scope that the caller's token must have; empty for none.

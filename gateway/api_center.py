@@ -20,7 +20,7 @@ _WORKSPACE = "default"
 """The only workspace that an API Center has."""
 
 _BELOW = f"/workspaces/{_WORKSPACE}"
-"""API Center refers to its own resources by the part of their ids from here on."""
+"""The beginning of the ids with which API Center refers to its own resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendContext:
-    """What the deployment of a backend needs from the gateway.
+    """Values of the gateway that the deployment of a backend needs.
 
     Attributes:
         resource_group_name: resource group of the resources.

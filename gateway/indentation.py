@@ -54,7 +54,7 @@ class _Plan:
             self.element(child, depth + 1)
 
     def closing_tags(self) -> None:
-        """Plans closing tags on lines of their own: each like the last open element of its name."""
+        """Plans closing tags on separate lines: each is indented like the last open element of its name."""
         opened: list[tuple[str, int]] = []
         for number, line in enumerate(self._lines, 1):
             if number in self._starts:
@@ -70,7 +70,7 @@ class _Plan:
                     break
 
     def _expression(self, value: Value, indent: int) -> None:
-        """Plans the lines of an expression after its first: their relative indentation, one step deeper."""
+        """Plans the lines of an expression after its first: one step deeper, with relative indentation."""
         first, last = value.line + 1, value.line + value.text.count("\n")
         if self._lines[last - 1].strip().startswith("}") and value.text.startswith("@{") and last >= first:
             self.indents[last] = indent

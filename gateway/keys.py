@@ -8,8 +8,8 @@ effect, so during a rotation policies and named values of both versions may be i
     policies accept         1 2 3       2 3 4
     named values contain  1 2 3 4   1 2 3 4 5
 
-Policies that still use version 2 accept what those with version 3 seal, and the other way round. Neither
-mentions a named value that the other deployment does not have.
+Policies that still use version 2 accept what policies with version 3 seal, and vice versa. All named values
+that either of them mentions exist in both deployments.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class KeyRingArgs:
 
 
 class KeyRing(pulumi.ComponentResource):
-    """The keys of every version so far and of the next two, created once and stored as secrets in the state.
+    """The keys of all versions up to the next two, created once and stored as secrets in the state.
 
     Every version remains declared, so no deployment replaces a key: rotation only adds keys.
 

@@ -71,7 +71,7 @@ class NamedValues(pulumi.ComponentResource):
                 named_value_id=planned.name,
                 display_name=planned.name,
                 value=None if reference else args.values[planned.name],
-                # The URL has a version, because API Management reads a secret without one again every four
+                # The URL contains a version: without one, API Management reads the secret again every four
                 # hours.
                 key_vault=apimanagement.KeyVaultContractCreatePropertiesArgs(
                     secret_identifier=reference.secret.uri, identity_client_id=reference.client_id

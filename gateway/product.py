@@ -21,7 +21,7 @@ class ProductWithKeyArgs:
         service: the API Management service.
         product: the product as planned.
         after: the resources that must exist before the key is valid: the API with its policy.
-        key_version: version of the key, counted from 1; the previous one is valid, too.
+        key_version: version of the key, counted from 1; the previous version stays valid.
         protect: whether Pulumi refuses to delete or replace the key.
     """
 

@@ -4,9 +4,9 @@ A role assignment takes effect within minutes of its creation, not immediately. 
 Apps read a secret when a resource refers to it, and refuse the resource until its identity may read it.
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
 
-Most of that time passes while API Management is created. For the rest, Pulumi calls an error hook, which
-waits and makes Pulumi repeat the creation or update. There is no wait if Azure accepts the first request, in
-a preview, or for any other error.
+Most of that time passes while API Management is created. If Azure still refuses a request after that,
+Pulumi calls an error hook, which waits and makes Pulumi repeat the creation or update. There is no wait if
+Azure accepts the first request, in a preview, or for any other error.
 https://www.pulumi.com/docs/iac/concepts/resources/options/hooks/
 """
 
@@ -34,7 +34,7 @@ _UNREADABLE = re.compile(
 
 
 class Propagation:
-    """Waits for the right of one resource to read its secrets.
+    """Waits until one resource is allowed to read its secrets.
 
     Args:
         sleep: waits for some seconds.

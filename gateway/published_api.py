@@ -34,10 +34,9 @@ class PublishedApiArgs:
 class PublishedApi(pulumi.ComponentResource):
     """An API with its policy, its operations and their policies.
 
-    The resources are created one after the other: authentication of the
-    server, API, policy of the API, then each
-    operation with its policy. So an operation never exists without the policy of its API, neither when a
-    deployment fails half way nor when the API is removed, which happens in the reverse order. The policy of
+    The resources are created one after the other: authentication of the server, API, policy of the API, then
+    each operation with its policy. So an operation never exists without the policy of its API, even if a
+    deployment fails halfway or while the API is removed, which happens in the reverse order. The policy of
     the API checks the token or refuses the request, so an operation whose own policy does not exist yet
     forwards nothing.
 

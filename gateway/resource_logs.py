@@ -33,7 +33,7 @@ class ResourceLogsArgs:
 
 
 class ResourceLogs(pulumi.ComponentResource):
-    """A diagnostic setting for each resource, with a table of its own for each category."""
+    """A diagnostic setting for each resource, with a separate table for each category."""
 
     def __init__(self, name: str, args: ResourceLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:ResourceLogs", name, None, opts)

@@ -1,8 +1,8 @@
 """The app roles of the gateway's application and their assignments.
 
-An app role with the name of a scope gives an agent the rights that the scope gives a user. Further roles are
-those that rules for tools name, and one for each group that they name: its members have the role, so no token
-needs a list of groups, which Entra truncates for members of many groups.
+An app role with the name of a scope gives an agent the rights that the scope gives a user. There is also an
+app role for each role and for each group that a rule for a tool names. The group is assigned its app role, so
+that no token needs a list of groups, which Entra omits for members of many groups.
 https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps
 """
 

@@ -30,7 +30,7 @@ _UNKNOWN = 0
 
 
 class TemplateSourceMap:
-    """The source locations of one rendered document: for each of its lines, ascending columns with locations.
+    """The source locations of one rendered document: for each line, columns in ascending order.
 
     Args:
         marked: the document with its marks, which are parsed at the first look-up.
@@ -43,8 +43,8 @@ class TemplateSourceMap:
         """The source location of a position in the document; None for text that is in no template."""
         if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:
             return None
-        places = self._lines[line - 1]
-        start, written = places[max(bisect_right([place for place, _ in places], column) - 1, 0)]
+        marks = self._lines[line - 1]
+        start, written = marks[max(bisect_right([start for start, _ in marks], column) - 1, 0)]
         if written.column == _UNKNOWN:
             return written._replace(column=1)
         return written._replace(column=max(written.column + column - start, 1))
@@ -62,7 +62,7 @@ class Marks(Extension):
     """Inserts the marks into templates."""
 
     def filter_stream(self, stream: TokenStream) -> Generator[Token]:
-        """The tokens, with a mark in each line of text, and one before a value in the same line."""
+        """The tokens, with a mark in each line of text, and another before a value in the same line."""
         name = stream.name or ""
         if name == _GUARDS:
             yield from stream
@@ -96,13 +96,13 @@ def unmarked(text: str) -> str:
 
 def _marks_in(line: str) -> tuple[tuple[int, SourceLocation], ...]:
     """The columns of the marks in a line, counted without the marks, and the locations that they name."""
-    places: list[tuple[int, SourceLocation]] = []
+    locations: list[tuple[int, SourceLocation]] = []
     removed = 0
     for mark in _MARK.finditer(line):
         location = SourceLocation(f"policies/{mark[1]}", int(mark[2]), int(mark[3]))
-        places.append((mark.start() - removed + 1, location))
+        locations.append((mark.start() - removed + 1, location))
         removed += len(mark[0])
-    return tuple(places)
+    return tuple(locations)
 
 
 def lines_of(environment: Environment, source: str, template: str) -> frozenset[int]:

@@ -27,7 +27,7 @@ class StoreArgs:
         protect: whether Pulumi refuses to delete or replace the account.
         regions: further regions with a replica, in the order of failover; if there are any, throughput is
             provisioned, because a serverless account has only one region.
-        throughput: maximum of provisioned request units per second.
+        throughput: maximum number of provisioned request units per second.
         network: the only network from which it can be reached; None for the internet.
     """
 

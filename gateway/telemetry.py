@@ -1,4 +1,4 @@
-"""Declares the destination of logs: Log Analytics, and Application Insights on top of it."""
+"""Declares the destination of logs: Log Analytics, and Application Insights, which stores its data there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class TelemetryArgs:
         location: the region.
         tags: tags of its resources.
         retention_days: how long logs are kept.
-        daily_cap_gb: maximum of gigabytes per day; 0 for no maximum.
+        daily_cap_gb: maximum gigabytes per day; 0 for no maximum.
         existing_workspace: a workspace to use; None to create one.
         existing_component: an Application Insights component to use; None to create one.
     """

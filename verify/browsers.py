@@ -1,4 +1,4 @@
-"""Checks of CORS: MCP clients in a browser may call, other sites may not; no site may read sign-in pages."""
+"""Checks of CORS: which web pages may call MCP servers, and that no page may read the sign-in pages."""
 
 from collections.abc import Iterable
 

@@ -31,7 +31,7 @@ def verify(
         typer.Argument(help="URL of the gateway; by default the output gatewayUrl of the stack."),
     ] = None,
     *,
-    stack: Annotated[str, typer.Option(help="The stack; Pulumi.<stack>.yaml has its settings.")] = "dev",
+    stack: Annotated[str, typer.Option(help="The stack; Pulumi.<stack>.yaml contains its settings.")] = "dev",
     config: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Overrides a setting of the stack's file.")
     ] = None,
@@ -51,9 +51,12 @@ def verify(
     subscription: Annotated[
         str | None, typer.Option(metavar="ID", help="Azure subscription; by default it is looked up.")
     ] = None,
-    resource_group: Annotated[str | None, typer.Option(metavar="NAME", help="Looked up.")] = None,
+    resource_group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Resource group; by default it is looked up.")
+    ] = None,
     service: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The API Management service; looked up by its URL.")
+        str | None,
+        typer.Option(metavar="NAME", help="API Management service; by default it is looked up by its URL."),
     ] = None,
     resource_manager: Annotated[
         str | None,
@@ -78,10 +81,10 @@ def verify(
     except TargetError as error:
         _fail(str(error))
     durations = Durations(stream=stream_seconds, call=call_seconds, sign_in=sign_in_seconds)
-    # The report has the details that the SDK would log.
+    # The report contains the details that the SDK would log.
     logging.disable(logging.CRITICAL)
-    good = asyncio.run(_verify(target, durations, sign_in=sign_in, browser=browser, as_json=as_json))
-    raise typer.Exit(0 if good else 1)
+    succeeded = asyncio.run(_verify(target, durations, sign_in=sign_in, browser=browser, as_json=as_json))
+    raise typer.Exit(0 if succeeded else 1)
 
 
 async def _verify(

@@ -47,8 +47,8 @@ def differences(
     for document in sorted(rendered.keys() & deployed.keys()):
         here, there = digest(rendered[document]), digest(deployed[document])
         if here != there:
-            place = locate(rendered[document], first_difference(rendered[document], deployed[document]))
-            how = f"differs from {place} on (SHA-256 {there[:12]} instead of {here[:12]})"
+            location = locate(rendered[document], first_difference(rendered[document], deployed[document]))
+            how = f"differs from {location} on (SHA-256 {there[:12]} instead of {here[:12]})"
             differences.append(Difference(document=document, problem=how))
     return tuple(differences)
 

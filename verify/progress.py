@@ -23,7 +23,7 @@ class Progress:
     If the console is not a terminal, it prints only what the user has to do.
 
     Args:
-        console: the console, which is not that of the report.
+        console: the console; the report uses another one.
         checks: all checks.
     """
 

@@ -35,7 +35,7 @@ def _reading(question: Question, observation: Observation | None) -> Reading:
 
 
 def _of_functions(rows: Sequence[Row]) -> dict[str, Observation]:
-    """R15: the functions over streamable HTTP, if they answer over HTTP+SSE."""
+    """R15: whether the functions answer over streamable HTTP, if they answer over HTTP+SSE."""
     results = {row.check.id: row.outcome for row in rows}
     http, sse = results.get("tool:functions:http"), results.get("tool:functions:sse")
     if http is None or sse is None or sse.result != "ok":

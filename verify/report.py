@@ -16,7 +16,7 @@ _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "bold red"), "skipped": ("
 
 
 def succeeded(rows: Sequence[Row]) -> bool:
-    """Whether nothing failed."""
+    """Whether no check failed."""
     return all(row.outcome.result != "failed" for row in rows)
 
 

@@ -27,7 +27,7 @@ from verify.target import Expectation
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Check, Outcome | None], object]
-"""Called when a check begins (with None) and when it has ended (with its outcome)."""
+"""A function that is called when a check begins (with None) and when it ends (with its outcome)."""
 
 
 def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, ...]:

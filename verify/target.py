@@ -25,7 +25,7 @@ class Server:
         upstream_paths: the paths at the server behind the gateway.
         scopes: the scopes of its tokens.
         admits_users: whether signed-in users may call it.
-        permissions: the app roles of which a caller needs one, by the name of the tool; `*` are all tools
+        permissions: the app roles of which a caller needs one, by the name of the tool; `*` is for all tools
             that the stack's rules do not name.
     """
 
@@ -53,7 +53,7 @@ class Server:
         return next(self.at(template) for method, template in self.operations if method == "POST")
 
     def roles_for(self, tool: str) -> tuple[str, ...]:
-        """The app roles of which a caller needs one for a tool; none when none is needed."""
+        """The app roles for a tool, of which a caller needs one; empty if no role is needed."""
         return self.permissions.get(tool, self.permissions.get("*", ()))
 
     def at(self, template: str) -> str:
@@ -86,12 +86,12 @@ class Expectation:
         local: whether the stack is local; a local stack also allows pages on loopback.
         apis: the APIs by id.
         issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
-        shared: whether the service belongs to others, whose APIs, policies and fragments are not compared.
+        shared: whether the service has another owner, whose APIs, policies and fragments are not compared.
         tags: the tags of the stack's apps, if these are not in the resource group of the service.
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
-        named_values: names of the named values; the value says whether it is secret.
-        tool_lock: what happens with tools that differ from the reviewed ones.
+        named_values: whether each named value is secret, by its name.
+        tool_lock: the treatment of tools that differ from the reviewed ones.
     """
 
     servers: tuple[Server, ...]

@@ -24,14 +24,14 @@ _PORT = 3001
 _ENV = {
     "SLACK_MCP_HOST": "0.0.0.0",  # noqa: S104 -- in its own container; the default is 127.0.0.1
     "SLACK_MCP_PORT": str(_PORT),
-    # Without it the server has no tool that posts.
+    # Without this variable the server has no tool that posts messages.
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
     # At `info` it logs the arguments of calls, which contain messages of users.
     "SLACK_MCP_LOG_LEVEL": "warn",
 }
 
 
-# Every other tool counts as writing, also tools that a later version adds.
+# The read-only tools. Every other tool counts as writing, including tools that a later version adds.
 _READING = (
     "channels_list",
     "channels_me",

@@ -12,7 +12,7 @@ from azure.cosmos import ContainerProxy, DatabaseProxy, exceptions
 from gateway.admin.grants import document_id, without_prefix
 from gateway.admin.problem import AdminError
 
-_OVERTAKEN = (exceptions.CosmosResourceExistsError, exceptions.CosmosAccessConditionFailedError)
+_CONFLICTS = (exceptions.CosmosResourceExistsError, exceptions.CosmosAccessConditionFailedError)
 _ATTEMPTS = 10
 _FOREVER = -1
 _DAY = 24 * 60 * 60
@@ -71,7 +71,7 @@ class Clients:
         """
         name = document_id(client)
         for _ in range(_ATTEMPTS):
-            with suppress(*_OVERTAKEN):
+            with suppress(*_CONFLICTS):
                 try:
                     document = self._container.read_item(name, name)
                 except exceptions.CosmosResourceNotFoundError:
@@ -109,7 +109,7 @@ class Clients:
 
 def _blocked(document: Mapping[str, Any]) -> dict[str, Any]:
     mark = {"at": int(time.time()), "ttl": document.get("ttl", _DAY)}
-    # If the document expired, the client would no longer be blocked.
+    # The document must not expire, because the client would then no longer be blocked.
     return {"blocked": mark} | {**document, "ttl": _FOREVER}
 
 

@@ -20,7 +20,7 @@ class Consents:
     def forget(self, selection: Selection, revoked: Collection[Grant]) -> int:
         """Deletes the consents of revoked grants, so that the consent page is shown again.
 
-        A consent has only its user's object id; the revoked grants give the object ids for a user's name.
+        A consent contains only its user's object id; the revoked grants map a user's name to object ids.
 
         Args:
             selection: the selected grants.
