@@ -10,7 +10,7 @@ from tests.policies.engine.harness import reply
 from tests.policies.oauth.flow import OBJECT_ID, Flow, encoded, handle_of, unreachable
 
 CANARY = "canary-7f3e9a"
-NOTHING = "-"
+NO_VALUE = "-"
 MEMBERS = {"event", "outcome", "error", "subject", "client", "server", "tool", "milliseconds", "requestId"}
 
 
@@ -52,43 +52,43 @@ def essence(properties: Mapping[str, str]) -> tuple[str, ...]:
 
 def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
     flow.register()
-    registered = one_record(flow, ("registration", "success", NOTHING, NOTHING, NOTHING))
+    registered = one_record(flow, ("registration", "success", NO_VALUE, NO_VALUE, NO_VALUE))
 
     page = flow.consent_page(handle_of(flow.authorize()))
     assert not records(flow)
     at_entra = flow.consent(page)
-    consent = one_record(flow, ("consent", "success", NOTHING, NOTHING, "mcp"))
+    consent = one_record(flow, ("consent", "success", NO_VALUE, NO_VALUE, "mcp"))
 
     back = flow.callback(at_entra)
-    sign_in = one_record(flow, ("sign-in", "success", NOTHING, OBJECT_ID, "mcp"))
+    sign_in = one_record(flow, ("sign-in", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     code = (back.header("Location") or "").partition("code=")[2].partition("&")[0]
     tokens = flow.redeem(code).json()
-    token = one_record(flow, ("token", "success", NOTHING, OBJECT_ID, "mcp"))
+    token = one_record(flow, ("token", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     refreshed = flow.refresh(tokens["refresh_token"]).json()
-    refresh = one_record(flow, ("refresh", "success", NOTHING, OBJECT_ID, "mcp"))
+    refresh = one_record(flow, ("refresh", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 200
-    call = one_record(flow, ("mcp-request", "success", NOTHING, OBJECT_ID, "mcp"))
+    call = one_record(flow, ("mcp-request", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     flow.revoke(refreshed["refresh_token"])
-    revocation = one_record(flow, ("revocation", "success", NOTHING, OBJECT_ID, "mcp"))
+    revocation = one_record(flow, ("revocation", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 401
     assert essence(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
 
-    every = (registered, consent, sign_in, token, refresh, call, revocation)
-    assert {audit_record["client"] for audit_record in every} == {
+    all_records = (registered, consent, sign_in, token, refresh, call, revocation)
+    assert {audit_record["client"] for audit_record in all_records} == {
         flow.store.one("grants")["clientDocumentId"]
     }
-    assert len({audit_record["requestId"] for audit_record in every}) == len(every)
+    assert len({audit_record["requestId"] for audit_record in all_records}) == len(all_records)
 
 
 def test_f7_a_denied_consent_creates_a_record(flow: Flow) -> None:
     page = flow.consent_page(handle_of(flow.authorize()))
     flow.consent(page, "deny")
-    assert essence(record(flow)) == ("consent", "refused", "access_denied", NOTHING, "mcp")
+    assert essence(record(flow)) == ("consent", "refused", "access_denied", NO_VALUE, "mcp")
 
 
 REFUSALS = [
@@ -99,14 +99,14 @@ REFUSALS = [
     ("callback-expired", ("sign-in", "refused", "expired_transaction")),
     ("callback-refused", ("sign-in", "refused", "access_denied")),
     ("token-unknown", ("token", "refused", "invalid_grant")),
-    ("authorize-too-often", ("authorization", "refused", "too_many_requests")),
-    ("token-too-often", ("token", "refused", "too_many_requests")),
+    ("authorize-rate-limited", ("authorization", "refused", "too_many_requests")),
+    ("token-rate-limited", ("token", "refused", "too_many_requests")),
     ("refresh-malformed", ("refresh", "refused", "invalid_grant")),
     ("register-malformed", ("registration", "refused", "invalid_redirect_uri")),
     ("revoke-unknown", ("revocation", "refused", "unknown_token")),
     ("call-without-token", ("mcp-request", "refused", "invalid_token")),
-    ("call-from-page", ("mcp-request", "refused", "forbidden_origin")),
-    ("call-of-no-operation", ("mcp-request", "refused", "invalid_token")),
+    ("call-from-foreign-origin", ("mcp-request", "refused", "forbidden_origin")),
+    ("call-with-undefined-method", ("mcp-request", "refused", "invalid_token")),
 ]
 
 
@@ -135,44 +135,44 @@ def redeem_too_often(flow: Flow) -> None:
 
 
 UNKNOWN_STATE = f"code=c&state={encoded(bytes(32))}.{encoded(bytes(32))}"
-WAYS: dict[str, Callable[[Flow], object]] = {
+REQUESTS: dict[str, Callable[[Flow], object]] = {
     "authorize-unknown-client": lambda flow: flow.authorize(client_id="unknown"),
     "authorize-no-challenge": lambda flow: flow.authorize(code_challenge=None),
-    "authorize-too-often": authorize_too_often,
+    "authorize-rate-limited": authorize_too_often,
     "consent-expired": lambda flow: flow.consent_page("unknown"),
     "consent-store-unreachable": consent_without_store,
     "callback-expired": lambda flow: flow.get("/oauth-callback", UNKNOWN_STATE),
     "callback-refused": refused_callback,
-    "token-too-often": redeem_too_often,
+    "token-rate-limited": redeem_too_often,
     "token-unknown": lambda flow: flow.redeem(f"{encoded(bytes(16))}.{encoded(bytes(32))}"),
     "refresh-malformed": lambda flow: flow.refresh("malformed"),
     "register-malformed": lambda flow: flow.register(redirect_uris=["ftp://a"]),
     "revoke-unknown": lambda flow: flow.revoke("unknown"),
     "call-without-token": lambda flow: flow.harness.send("POST", "/mcp", body=b"{}"),
-    "call-from-page": lambda flow: flow.harness.send(
+    "call-from-foreign-origin": lambda flow: flow.harness.send(
         "POST", "/mcp", body=b"{}", Origin="https://elsewhere.example"
     ),
-    "call-of-no-operation": lambda flow: flow.harness.send("PUT", "/mcp", body=b"{}"),
+    "call-with-undefined-method": lambda flow: flow.harness.send("PUT", "/mcp", body=b"{}"),
 }
 
 
-@pytest.mark.parametrize(("way", "expected"), REFUSALS)
+@pytest.mark.parametrize(("name", "expected"), REFUSALS)
 def test_f7_a_refusal_creates_one_record_with_its_reason(
-    flow: Flow, way: str, expected: tuple[str, str, str]
+    flow: Flow, name: str, expected: tuple[str, str, str]
 ) -> None:
-    WAYS[way](flow)
+    REQUESTS[name](flow)
     assert essence(record(flow))[:3] == expected
 
 
 @pytest.mark.parametrize(
     ("headers", "event", "tool"),
     [
-        ({}, "mcp-request", NOTHING),
+        ({}, "mcp-request", NO_VALUE),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "save_snippet"}, "tool-call", "save_snippet"),
         ({"Mcp_Method": "tools/call"}, "tool-call", "unknown"),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "x" * 129}, "tool-call", "invalid"),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "my secret is"}, "tool-call", "invalid"),
-        ({"Mcp_Method": "resources/read", "Mcp_Name": "file:///home"}, "mcp-request", NOTHING),
+        ({"Mcp_Method": "resources/read", "Mcp_Name": "file:///home"}, "mcp-request", NO_VALUE),
     ],
 )
 def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(

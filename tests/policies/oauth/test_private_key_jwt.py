@@ -51,7 +51,7 @@ class Confidential:
     Attributes:
         flow: the gateway.
         published: the keys.
-        fetched: how many times the keys were fetched.
+        fetched: the number of requests for the keys.
         broken: the response that replaces the keys.
     """
 
@@ -131,12 +131,12 @@ WRONG: dict[str, dict[str, Any]] = {
     "for another server": {"aud": "https://other.example"},
     "for the token endpoint": {"aud": f"{GATEWAY}/token"},
     "for several servers": {"aud": [GATEWAY, "https://other.example"]},
-    "for no server": {"aud": None},
+    "without an audience": {"aud": None},
     "of another issuer": {"iss": "https://other.example/c"},
     "for another subject": {"sub": "https://other.example/c"},
     "without an expiry": {"exp": None},
     "expired": {"exp": 1000},
-    "valid for a year": {"exp": 99999999999},
+    "valid for too long": {"exp": 99999999999},
     "with an expiry that is not a number": {"exp": "soon"},
     "not valid yet": {"nbf": 99999999999},
     "signed with another key": {"key": _key("two")},

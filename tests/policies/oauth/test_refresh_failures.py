@@ -100,21 +100,21 @@ def _wrong_token(flow: Flow, **claims: object) -> Reply:
 UNKNOWN: dict[str, Callable[[Flow], Reply]] = {
     "does not answer": lambda _: unreachable(),
     "takes too long": lambda _: _timed_out(),
-    "answers 500": lambda _: reply(500, "{}"),
-    "answers 500 with an OAuth error": lambda _: _refusal("invalid_grant", 500)(),
-    "answers 503 with an OAuth error": lambda _: _refusal("invalid_grant", 503)(),
-    "answers 429": lambda _: reply(429, '{"error":"invalid_grant"}'),
-    "answers HTML": lambda _: reply(200, "<html>Service</html>"),
-    "refuses with HTML": lambda _: reply(400, "<html>Service</html>"),
-    "answers nothing": lambda _: reply(200, ""),
-    "answers an array": lambda _: reply(200, "[]"),
-    "refuses the gateway": lambda _: _refusal("invalid_client", 401)(),
-    "refuses what the gateway asks": lambda _: _refusal("invalid_scope")(),
-    "answers an error that is no string": lambda _: reply(400, '{"error":{"x":1}}'),
+    "returns 500": lambda _: reply(500, "{}"),
+    "returns 500 with an OAuth error": lambda _: _refusal("invalid_grant", 500)(),
+    "returns 503 with an OAuth error": lambda _: _refusal("invalid_grant", 503)(),
+    "returns 429": lambda _: reply(429, '{"error":"invalid_grant"}'),
+    "returns HTML": lambda _: reply(200, "<html>Service</html>"),
+    "returns an error as HTML": lambda _: reply(400, "<html>Service</html>"),
+    "returns an empty body": lambda _: reply(200, ""),
+    "returns an array": lambda _: reply(200, "[]"),
+    "rejects the gateway": lambda _: _refusal("invalid_client", 401)(),
+    "rejects the requested scope": lambda _: _refusal("invalid_scope")(),
+    "returns an error that is not a string": lambda _: reply(400, '{"error":{"x":1}}'),
     "redirects": lambda _: reply(302, '{"error":"invalid_grant"}', Location="https://login.example"),
-    "gives no ID token": lambda flow: flow.signed_in_at_entra(id_token=None),
-    "gives an ID token that cannot be read": lambda flow: flow.signed_in_at_entra(id_token="x.y"),
-    "gives an ID token that is no string": lambda flow: flow.signed_in_at_entra(id_token=[1]),
+    "returns no ID token": lambda flow: flow.signed_in_at_entra(id_token=None),
+    "returns an unreadable ID token": lambda flow: flow.signed_in_at_entra(id_token="x.y"),
+    "returns an ID token that is not a string": lambda flow: flow.signed_in_at_entra(id_token=[1]),
 }
 
 
@@ -247,13 +247,13 @@ def test_d7_an_emptied_cache_has_no_effect(flow: Flow) -> None:
 def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
     flow: Flow, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def passed(_seconds: float) -> None:
+    async def no_sleep(_seconds: float) -> None:
         return
 
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=no_sleep))
     at_entra = flow.at_entra()
-    left = [reply(429, "{}")] * times
-    flow.entra = lambda: left.pop() if left else flow.signed_in_at_entra()
+    failures = [reply(429, "{}")] * times
+    flow.entra = lambda: failures.pop() if failures else flow.signed_in_at_entra()
     assert "code=" in (flow.callback(at_entra).header("Location") or "")
 
 
@@ -261,7 +261,7 @@ def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
 def test_c7_a_code_is_sent_again_only_if_entra_did_not_redeem_it(
     flow: Flow, failing: Failing, times: int
 ) -> None:
-    """Without a response it may have been redeemed."""
+    """Without a response, Entra may have redeemed the code."""
     at_entra = flow.at_entra()
     flow.harness.network.sent.clear()
     flow.entra = failing
@@ -273,8 +273,8 @@ def test_d5_a_single_failure_of_entra_is_retried(flow: Flow) -> None:
     """Many clients treat a failed refresh as the end of the sign-in."""
     token = flow.refresh_token()
     for failing in (unreachable, _timed_out, status(500), status(429)):
-        left = [failing]
-        flow.entra = lambda left=left: left.pop()() if left else flow.signed_in_at_entra()
+        failures = [failing]
+        flow.entra = lambda failures=failures: failures.pop()() if failures else flow.signed_in_at_entra()
         answer = flow.refresh(token)
         assert answer.status == 200
         token = answer.json()["refresh_token"]

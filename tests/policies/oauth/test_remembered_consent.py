@@ -212,7 +212,7 @@ def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Fl
 
 
 def test_c6_a_stored_consent_of_an_app_on_the_users_machine_is_ignored(flow: Flow) -> None:
-    """The gateway stores none; one that is in the store for whatever reason does not replace the page."""
+    """The gateway stores no such consent; one that is in the store anyway does not replace the page."""
     assert consent_is_shown(flow)
     (kept,) = flow.store.of("consents")
     redirect_uri = "http://localhost:5/callback"

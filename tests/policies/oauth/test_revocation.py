@@ -19,11 +19,11 @@ def tokens(flow: Flow) -> dict[str, str]:
     return flow.redeem(flow.code()).json()
 
 
-def alive(flow: Flow) -> bool:
+def valid(flow: Flow) -> bool:
     return flow.store.one("grants")["status"] == "redeemed"
 
 
-def done(answer: Response) -> bool:
+def succeeded(answer: Response) -> bool:
     """Whether the response is 200 without content."""
     assert (answer.header("Cache-Control"), answer.header("Access-Control-Allow-Origin")) == ("no-store", "*")
     assert answer.status != 200 or answer.body == b""
@@ -31,20 +31,20 @@ def done(answer: Response) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-@pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unheard_of"])
+@pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unknown_hint"])
 def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
     """The hint may be wrong (RFC 7009, section 2.1)."""
     response = tokens(flow)
     assert flow.call(response["access_token"]).status == 200
-    assert done(flow.revoke(response[kind], token_type_hint=hint))
+    assert succeeded(flow.revoke(response[kind], token_type_hint=hint))
     assert flow.call(response["access_token"]).status == 401
     assert flow.refresh(response["refresh_token"]).json()["error"] == "invalid_grant"
     assert not {"entraToken", "refreshSecret"} & flow.store.one("grants").keys()
-    assert done(flow.revoke(response[kind]))
+    assert succeeded(flow.revoke(response[kind]))
 
 
 def test_d6_a_revocation_takes_effect_in_other_regions_within_thirty_seconds(flow: Flow) -> None:
-    """Its cache still contains the grant as valid."""
+    """The cache of another region may still contain the valid grant."""
     response = tokens(flow)
     flow.call(response["access_token"])
     flow.harness.gateway.services.cache.fail_stores = True
@@ -78,8 +78,8 @@ def test_d6_an_emptied_cache_does_not_make_a_token_valid_again(flow: Flow) -> No
 def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(flow: Flow) -> None:
     token = tokens(flow)["refresh_token"]
     flow.refresh(flow.refresh(token).json()["refresh_token"])
-    assert done(flow.revoke(token))
-    assert not alive(flow)
+    assert succeeded(flow.revoke(token))
+    assert not valid(flow)
 
 
 def changed(token: str) -> str:
@@ -88,18 +88,18 @@ def changed(token: str) -> str:
 
 
 UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
-    "nothing of ours": lambda _s, _t: "x",
-    "a JWT": lambda _s, _t: "e30.e30.e30",
+    "an arbitrary string": lambda _f, _t: "x",
+    "a JWT": lambda _f, _t: "e30.e30.e30",
     "a code": lambda flow, _t: flow.code(),
-    "a changed refresh token": lambda _s, t: (
+    "a changed refresh token": lambda _f, t: (
         t["refresh_token"][:-1] + ("A" if t["refresh_token"][-1] != "A" else "B")
     ),
-    "a refresh token with another counter": lambda _s, t: t["refresh_token"].replace(".1.", ".2.", 1),
-    "a refresh token of an unknown grant": lambda _s, t: "A" * 22 + t["refresh_token"][22:],
-    "a changed access token": lambda _s, t: (
+    "a refresh token with another counter": lambda _f, t: t["refresh_token"].replace(".1.", ".2.", 1),
+    "a refresh token of an unknown grant": lambda _f, t: "A" * 22 + t["refresh_token"][22:],
+    "a changed access token": lambda _f, t: (
         t["access_token"][:-1] + ("A" if t["access_token"][-1] != "A" else "B")
     ),
-    "what is sealed in the store": lambda flow, _t: flow.store.one("grants")["entraToken"],
+    "Entra's sealed token in the store": lambda flow, _t: flow.store.one("grants")["entraToken"],
 }
 
 
@@ -108,7 +108,7 @@ def test_d6_an_unknown_token_causes_no_error_and_revokes_nothing(flow: Flow, nam
     response = tokens(flow)
     presented = UNKNOWN[name](flow, response)
     before = dict(flow.store.documents)
-    assert done(flow.revoke(presented))
+    assert succeeded(flow.revoke(presented))
     assert flow.store.documents == before
     assert flow.refresh(response["refresh_token"]).status == 200
 
@@ -116,8 +116,8 @@ def test_d6_an_unknown_token_causes_no_error_and_revokes_nothing(flow: Flow, nam
 def test_d6_an_expired_access_token_revokes_nothing(flow: Flow) -> None:
     response = tokens(flow)
     flow.harness.clock.advance(600)
-    assert done(flow.revoke(response["access_token"]))
-    assert alive(flow)
+    assert succeeded(flow.revoke(response["access_token"]))
+    assert valid(flow)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
@@ -127,9 +127,9 @@ def test_d6_a_token_sent_by_another_client_is_refused_and_revokes_nothing(flow: 
     flow.register()
     answer = flow.revoke(response[kind])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    assert alive(flow)
-    assert done(flow.revoke(response[kind], client_id=own))
-    assert not alive(flow)
+    assert valid(flow)
+    assert succeeded(flow.revoke(response[kind], client_id=own))
+    assert not valid(flow)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
@@ -137,7 +137,7 @@ def test_d6_a_revoked_token_is_unknown_whichever_client_sends_it(flow: Flow, kin
     issued = tokens(flow)
     flow.revoke(issued["refresh_token"])
     flow.register()
-    assert done(flow.revoke(issued[kind]))
+    assert succeeded(flow.revoke(issued[kind]))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_d6_a_request_names_a_token_and_a_client(flow: Flow, changed: dict[str, 
     response = tokens(flow)
     answer = flow.revoke(**{"token": response["refresh_token"]} | changed)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
-    assert alive(flow)
+    assert valid(flow)
 
 
 def test_d6_a_request_is_a_form_with_each_parameter_once(flow: Flow) -> None:
@@ -160,9 +160,9 @@ def test_d6_a_request_is_a_form_with_each_parameter_once(flow: Flow) -> None:
     ):
         answer = flow.post("/revoke", body, content_type=content_type)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
-    assert alive(flow)
+    assert valid(flow)
     assert flow.post("/revoke", form + "&more=1", content_type=FORM).status == 200
-    assert not alive(flow)
+    assert not valid(flow)
 
 
 def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
@@ -175,8 +175,8 @@ def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
         Content_Type=FORM,
         Authorization=f"Basic {credentials}",
     )
-    assert done(answer)
-    assert not alive(flow)
+    assert succeeded(answer)
+    assert not valid(flow)
 
 
 # Calls of the store: the grant; the grant again and its change, for the revocation.
@@ -192,9 +192,9 @@ def test_d7_a_failed_revocation_is_reported_and_can_be_repeated(
     flow.store.failing = {number: failing}
     answer = flow.revoke(token)
     assert (answer.status, answer.header("Retry-After")) == (503, "5")
-    assert alive(flow)
-    assert done(flow.revoke(token))
-    assert not alive(flow)
+    assert valid(flow)
+    assert succeeded(flow.revoke(token))
+    assert not valid(flow)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -202,7 +202,7 @@ def test_d7_a_grant_that_disappears_needs_no_revocation(flow: Flow, number: int)
     token = tokens(flow)["refresh_token"]
     flow.store.calls.clear()
     flow.store.failing = {number: status(404)}
-    assert done(flow.revoke(token))
+    assert succeeded(flow.revoke(token))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -210,16 +210,16 @@ def test_d7_a_throttled_call_of_a_revocation_is_repeated(flow: Flow, number: int
     token = tokens(flow)["refresh_token"]
     flow.store.calls.clear()
     flow.store.failing = {number: status(429)}
-    assert done(flow.revoke(token))
-    assert not alive(flow)
+    assert succeeded(flow.revoke(token))
+    assert not valid(flow)
 
 
 def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(flow: Flow) -> None:
     token = tokens(flow)["refresh_token"]
     flow.store.calls.clear()
     flow.store.failing = {2: status(412)}
-    assert done(flow.revoke(token))
-    assert not alive(flow)
+    assert succeeded(flow.revoke(token))
+    assert not valid(flow)
 
 
 def test_d6_a_revocation_ends_when_another_request_has_revoked_the_grant(flow: Flow) -> None:
@@ -231,13 +231,13 @@ def test_d6_a_revocation_ends_when_another_request_has_revoked_the_grant(flow: F
         return reply(412, "{}")
 
     flow.store.failing = {2: revoked_in_between}
-    assert done(flow.revoke(token))
+    assert succeeded(flow.revoke(token))
     assert [method for method, _ in flow.store.calls] == ["GET", "GET", "PUT", "GET"]
 
 
 def test_d6_another_sign_in_with_the_same_client_is_not_affected(flow: Flow) -> None:
     first, second = tokens(flow), tokens(flow)
-    assert done(flow.revoke(first["refresh_token"]))
+    assert succeeded(flow.revoke(first["refresh_token"]))
     assert flow.call(first["access_token"]).status == 401
     assert flow.call(second["access_token"]).status == 200
     assert flow.refresh(second["refresh_token"]).status == 200
