@@ -9,10 +9,10 @@ import sys
 def main() -> None:
     """Runs the command line."""
     if sys.argv[1:2] == ["up"]:
-        # While nothing has to be stopped, Ctrl-C ends the process immediately, also during imports.
+        # Until a service is running, Ctrl-C ends the process immediately, even during imports.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os._exit(0))
-        # A start creates many objects and little garbage: garbage collection would take a fifth of the time.
+        # A start creates many objects and frees few: garbage collection would take a fifth of the time.
         gc.disable()
     _occupy_standard_streams()
     from twin.cli import app  # noqa: PLC0415 - see above

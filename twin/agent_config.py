@@ -10,7 +10,7 @@ from twin.stack import StackError
 from twin.translation import tenant
 
 NAME = "twin"
-"""The name in the setting `agents` of the identity that the twin's agents have."""
+"""The name of the twin's agents in the setting `agents`."""
 
 
 def agent_config(

@@ -32,7 +32,7 @@ class Arrival:
 
 
 class Arrivals:
-    """The latest thousand requests."""
+    """The latest 1,000 requests."""
 
     def __init__(self) -> None:
         self._kept: deque[Arrival] = deque(maxlen=_KEPT)
@@ -42,7 +42,7 @@ class Arrivals:
         self._kept.append(arrival)
 
     def clear(self) -> None:
-        """Deletes all."""
+        """Deletes all recorded requests."""
         self._kept.clear()
 
     def all(self) -> tuple[Arrival, ...]:
@@ -76,14 +76,14 @@ class RecordArrivals:
         state = scope.setdefault("state", {})
         status = 500
 
-        async def note_status(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            await self._app(scope, receive, record_status)
         finally:
             headers = Headers(scope=scope)
             self._arrivals.add(
@@ -99,6 +99,6 @@ class RecordArrivals:
 
 
 def _scheme(values: Iterable[str]) -> str | None:
-    """The first word of each value with at least two words; otherwise it may be a credential."""
+    """The first word of each value with several words; a single word may be a credential."""
     schemes = [value.partition(" ")[0] if " " in value else "(none)" for value in values]
     return ", ".join(schemes) or None

@@ -1,7 +1,7 @@
 """Blob storage: Azurite with the declared storage accounts.
 
-Azurite accepts tokens only with https and from another issuer. So in the twin, apps use a connection
-string where they use a managed identity in Azure.
+Azurite accepts tokens only over HTTPS and not from the twin's issuer. In the twin, apps therefore use a
+connection string instead of a managed identity.
 """
 
 import base64
@@ -34,7 +34,7 @@ class BlobAccount:
     port: int
 
     def __repr__(self) -> str:
-        """Without the key."""
+        """The account without its key."""
         return f"BlobAccount({self.name!r}, port={self.port})"
 
     @property

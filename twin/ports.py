@@ -75,7 +75,7 @@ class Ports:
         ]
         if taken:
             noun, verb = ("Port", "is") if len(taken) == 1 else ("Ports", "are")
-            other = 9000 if self.gateway != 9000 else 7000  # noqa: PLR2004 - any other base will do
+            other = 9000 if self.gateway != 9000 else 7000  # noqa: PLR2004 - any other port is suitable
             raise PortTakenError(
                 f"{noun} {', '.join(taken)} {verb} taken. Is another twin running? "
                 f"Stop it, or choose other ports:\n  make up PORT={other}"

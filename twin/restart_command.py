@@ -31,8 +31,8 @@ def restart(name: str, port: int) -> None:
         content = json.loads(answer.read())
     except ConnectionRefusedError:
         raise NotRestartedError(
-            f"No twin runs on port {port}. Start it with `make up`, or give the port of the running twin: "
-            f"python -m twin restart {name} --port 9000"
+            f"No twin is running on port {port}. Start it with `make up`, or pass the port of the running "
+            f"twin: python -m twin restart {name} --port 9000"
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotRestartedError(f"The twin on port {port} did not answer: {error}") from None
@@ -43,7 +43,7 @@ def restart(name: str, port: int) -> None:
     failed = [server for server in content["servers"] if server["state"] != "ready"]
     for server in content["servers"]:
         if server not in failed:
-            print(f"{server['name']} is ready.")  # noqa: T201 - what the user asked for
+            print(f"{server['name']} is ready.")  # noqa: T201 - the command's output
     if failed:
         reasons = "\n".join(server.get("problem") or f"{server['name']} is not ready" for server in failed)
-        raise NotRestartedError(f"{reasons}\nThe twin's console shows its last lines.")
+        raise NotRestartedError(f"{reasons}\nThe twin's console shows the last lines of its output.")

@@ -90,7 +90,7 @@ class GatewayService:
         self._port = port
 
     async def start(self) -> None:
-        """Listens."""
+        """Starts to listen."""
         await self._server.start(self._port)
 
     async def wait(self) -> str:

@@ -275,7 +275,7 @@ def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_w
 def test_the_error_of_a_restart_without_a_twin_has_the_start_command(port: int) -> None:
     refused = commands.run("twin", "restart", "functions", f"--port={port}")
     assert refused.returncode == 1
-    assert f"No twin runs on port {port}. Start it with `make up`" in refused.stderr
+    assert f"No twin is running on port {port}. Start it with `make up`" in refused.stderr
 
 
 def test_a_second_twin_fails_with_the_ports_in_use_and_a_remedy(port: int, state: Path) -> None:

@@ -22,7 +22,7 @@ _MAX_TTL = 2**31 - 1
 _PARTITION_KEY_MISMATCH = 1001
 
 _UNDEFINED = "[{}]"
-"""The partition key of a document without the property."""
+"""The partition key of a document that does not have the key's property."""
 
 
 def read_document(body: bytes) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def check_id(value: object) -> None:
     if not isinstance(value, str):
         raise bad_request("The input content is invalid because the property 'id' is not a string.")
     if not value or len(value.encode()) > _MAX_ID:
-        raise bad_request("The input name is invalid: an id has 1 to 1023 bytes.")
+        raise bad_request("The input name is invalid: an id must have 1 to 1023 bytes.")
     if any(character in value for character in "/\\?#"):
         raise bad_request(
             f"The input name '{value}' is invalid. Ensure to provide a unique non-empty string less than "

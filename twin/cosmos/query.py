@@ -1,4 +1,4 @@
-"""The supported subset of Cosmos DB's SQL; the error for any other query names the cause.
+"""The supported subset of Cosmos DB's SQL; any other query is rejected with the reason.
 
     SELECT * FROM <alias> [WHERE <alias>.path <op> value [AND ...]]
 
@@ -128,6 +128,6 @@ def _kind(value: Any) -> str:
 
 def _unsupported(text: object) -> CosmosError:
     return bad_request(
-        f"The stand-in does not support {str(text)[:200]!r}. A supported query has * for one alias, with "
-        "comparisons (= != < <= > >=) of its properties with values, joined by AND."
+        f"The stand-in does not support {str(text)[:200]!r}. A supported query selects * from one alias "
+        "and compares (= != < <= > >=) properties of the alias with values, joined by AND."
     )

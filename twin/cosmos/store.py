@@ -67,7 +67,7 @@ class SqliteStore:
 
     Args:
         path: the database file, created with mode 0600; None for a database in memory.
-        clock: decides on expiry.
+        clock: gives the time for timestamps and expiry.
     """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
@@ -75,7 +75,7 @@ class SqliteStore:
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        # Only the twin's event loop uses it; tests open it in one thread and serve in another.
+        # The twin uses it in one thread only; tests open it in one thread and use it in another.
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -83,7 +83,7 @@ class SqliteStore:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error:
-            # The file must not stay open if it is damaged.
+            # The file may be damaged; it must not stay open.
             self._db.close()
             raise
 
@@ -105,7 +105,7 @@ class SqliteStore:
         """The document at an address.
 
         Raises:
-            CosmosError: 404.
+            CosmosError: 404, if it does not exist.
         """
         row = self._db.execute(
             "SELECT number, etag, written, body FROM documents"
@@ -134,7 +134,7 @@ class SqliteStore:
         """Creates or replaces a document; returns whether it is new.
 
         Raises:
-            CosmosError: 412, if the existing document has another ETag than `if_match`.
+            CosmosError: 412, if the ETag of the existing document is not `if_match`.
         """
         with self._transaction():
             current = self._current(place)
@@ -149,7 +149,7 @@ class SqliteStore:
         """Replaces a document.
 
         Raises:
-            CosmosError: 404, or 412 when it has another ETag than `if_match`.
+            CosmosError: 404, if it does not exist; 412, if its ETag is not `if_match`.
         """
         with self._transaction():
             current = self._current(place)
@@ -162,7 +162,7 @@ class SqliteStore:
         """Deletes a document.
 
         Raises:
-            CosmosError: 404, or 412 when it has another ETag than `if_match`.
+            CosmosError: 404, if it does not exist; 412, if its ETag is not `if_match`.
         """
         with self._transaction():
             current = self._current(place)

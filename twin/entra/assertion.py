@@ -25,11 +25,11 @@ def authenticate(
     Args:
         form: the parameters of the request, each at most once.
         directory: the directory with the applications and their credentials.
-        keys: the tenant's keys, because assertions are its own managed-identity tokens.
-        clock: checks the assertion's times.
+        keys: the tenant's keys, which sign the managed-identity tokens that are sent as assertions.
+        clock: the clock to check the assertion's times against.
 
     Raises:
-        EntraError: unknown application, missing assertion, or no federated credential for it.
+        EntraError: the application is unknown, or its secret or assertion is missing or not valid.
     """
     client_id = form.get("client_id", "")
     if not client_id:
@@ -41,14 +41,14 @@ def authenticate(
     if not assertion and "client_secret" in form:
         sent = form["client_secret"].encode()
         if not any(hmac.compare_digest(secret.encode(), sent) for secret in app.client_secrets):
-            raise _refused(
+            raise _invalid_client(
                 7000215,
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client "
                 f"secret value, not the client secret ID, for a secret added to app '{app.client_id}'.",
             )
         return app
     if not assertion:
-        raise _refused(
+        raise _invalid_client(
             7000218,
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
         )
@@ -66,11 +66,13 @@ def _claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, obj
     try:
         claims = keys.verify(assertion)
     except InvalidTokenError as error:
-        raise _refused(700027, "Client assertion failed signature validation.") from error
+        raise _invalid_client(700027, "Client assertion failed signature validation.") from error
     try:
         check_times(claims, clock.now())
     except InvalidTokenError as error:
-        raise _refused(700024, f"Client assertion is not within its valid time range: {error}.") from error
+        raise _invalid_client(
+            700024, f"Client assertion is not within its valid time range: {error}."
+        ) from error
     return claims
 
 
@@ -79,28 +81,28 @@ def _match(claims: Mapping[str, object], app: Application) -> None:
     advice = "Check your federated identity credential Subject, Audience and Issuer against it."
     same_issuer = [credential for credential in app.federated_credentials if credential.issuer == issuer]
     if not same_issuer:
-        raise _refused(
+        raise _invalid_client(
             700211,
             f"{_NO_RECORD} issuer '{issuer}'. {advice}",
         )
     same_subject = [credential for credential in same_issuer if credential.subject == subject]
     if not same_subject:
         if any(credential.subject.lower() == str(subject).lower() for credential in same_issuer):
-            raise _refused(
+            raise _invalid_client(
                 7002138,
                 f"{_NO_RECORD} subject '{subject}'. The subject matches with case-insensitive comparison, "
                 "but not with case-sensitive comparison.",
             )
-        raise _refused(
+        raise _invalid_client(
             700213,
             f"{_NO_RECORD} subject '{subject}'. {advice}",
         )
     if not any(credential.audience == audience for credential in same_subject):
-        raise _refused(
+        raise _invalid_client(
             700212,
             f"{_NO_RECORD} audience '{audience}'. {advice}",
         )
 
 
-def _refused(code: int, message: str) -> EntraError:
+def _invalid_client(code: int, message: str) -> EntraError:
     return EntraError(code, "invalid_client", message, status=401)

@@ -49,7 +49,7 @@ class AuthorizationRequest:
     login_hint: str | None
 
     def admits(self, verifier: str | None) -> bool:
-        """Whether a code verifier matches the challenge (RFC 7636); without a challenge none is needed."""
+        """Whether a code verifier matches the challenge (RFC 7636); True if there is no challenge."""
         if self.challenge is None:
             return True
         if not verifier or not verifier.isascii():

@@ -53,7 +53,7 @@ class Application:
         display_name: the name on the sign-in page.
         redirect_uris: web redirect URIs; compared exactly.
         identifier_uris: application ID URIs under which tokens for it may be requested.
-        federated_credentials: trusts in tokens of other issuers, with which it authenticates.
+        federated_credentials: describe the tokens of other issuers with which it can authenticate.
         client_secrets: secrets with which it authenticates.
         access_token_claims: optional claims of access tokens for it, such as `idtyp`.
         app_roles: the roles that can be assigned on it.
@@ -173,7 +173,7 @@ class Agent:
     Attributes:
         client_id: its client id.
         principal_id: its object id.
-        client_secret: with which it authenticates as an application.
+        client_secret: the secret with which it authenticates as an application.
         host: name of the identity host with which it authenticates as a managed identity.
     """
 
@@ -254,7 +254,7 @@ class Directory:
         )
 
     def roles(self, principal_id: str, app: Application) -> list[str]:
-        """The values of the app roles of `app` that the principal has, itself or by a group, sorted."""
+        """The principal's app roles of `app`, assigned directly or through a group: their values, sorted."""
         values = {role.id: role.value for role in app.app_roles}
         holders = {principal_id, *(group.object_id for group in self.groups if principal_id in group.members)}
         return sorted(

@@ -13,7 +13,7 @@ from twin.functions.extension import ExtensionServer, InvalidParametersError, re
 from twin.functions.jsonrpc import Message
 from twin.functions.session import SESSION_HEADER, Session
 
-_BOTH = ("application/json", "text/event-stream")
+_REQUIRED_TYPES = ("application/json", "text/event-stream")
 
 
 class UnhandledError(Exception):
@@ -28,7 +28,7 @@ class StreamableHttp:
 
     Args:
         server: answers the messages.
-        state: seals the session ids.
+        state: encrypts the session ids.
     """
 
     def __init__(self, server: ExtensionServer, state: ClientState) -> None:
@@ -55,12 +55,12 @@ class StreamableHttp:
             await self._answer(message, request, send)
         else:
             # The extension sets these headers before it knows that there is no response.
-            kept = {name: value for name, value in EVENT_STREAM_HEADERS.items() if name != "Content-Type"}
-            await Response(status_code=202, headers=kept)(scope, receive, send)
+            headers = {name: value for name, value in EVENT_STREAM_HEADERS.items() if name != "Content-Type"}
+            await Response(status_code=202, headers=headers)(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
         """The error response to a request that is rejected before its body is read."""
-        if not all(_accepts(request, media_type) for media_type in _BOTH):
+        if not all(_accepts(request, media_type) for media_type in _REQUIRED_TYPES):
             return _error(
                 406, "Not Acceptable: Client must accept both application/json and text/event-stream"
             )

@@ -41,7 +41,7 @@ def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any
 
 @_method("client.userBoot")
 def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """The start data of Slack's web client; undocumented."""
+    """The data with which Slack's web client starts; undocumented."""
     team, bot = workspace.team, workspace.bot
     direct = [channel for channel in workspace.channels.values() if channel.user is not None]
     return {

@@ -56,7 +56,7 @@ def container_apps(stack: Stack) -> tuple[ContainerApp, ...]:
 
 
 def _public_host(stack: Stack, app: Declared) -> str | None:
-    """The app's own host name, if its ingress is external, or that of the route which leads to it."""
+    """The app's own host name if its ingress is external, otherwise that of the route to the app, if any."""
     ingress = (app.outputs.get("configuration") or {}).get("ingress")
     if not ingress:
         return None
@@ -120,7 +120,7 @@ def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> d
 
 
 def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> str:
-    """The value of a secret of an app, which it has itself or reads from a Key Vault.
+    """The value of an app's secret: the declared one, or one that the app reads from a Key Vault.
 
     Raises:
         StackError: the app does not have the identity, or the identity cannot read the secret.

@@ -56,7 +56,8 @@ def _container(container: Declared) -> Container:
     paths = (resource.get("partitionKey") or {}).get("paths") or []
     if len(paths) != 1:
         raise StackError(
-            f"The container {container.outputs['name']} has {len(paths)} partition key paths; give it one."
+            f"The container {container.outputs['name']} has {len(paths)} partition key paths; "
+            "it must have one."
         )
     return Container(
         name=container.outputs["name"], partition_key=paths[0], default_ttl=resource.get("defaultTtl")
@@ -74,7 +75,7 @@ def _role_assignment(assignment: Declared, account: Declared) -> SqlRoleAssignme
     if scope != account.id and not scope.startswith(f"{account.id}/"):
         raise StackError(
             f"The role assignment {assignment.name} has the scope {scope}, which is not in its account. "
-            "A scope is the account's id, followed by /dbs/<database> or nothing."
+            "A scope must be the account's id, optionally followed by /dbs/<database>."
         )
     return SqlRoleAssignment(
         principal_id=assignment.inputs["principalId"],

@@ -26,7 +26,7 @@ def service(stack: Stack, cloud: Cloud) -> Service:
 
     Args:
         stack: evaluated for an update, not for a preview.
-        cloud: the cloud of the evaluation, which has the subscription keys.
+        cloud: the cloud of the evaluation; generates the subscription keys that are not declared.
 
     Raises:
         StackError: there is not exactly one service, or it has something that the engine does not support.
@@ -90,18 +90,18 @@ def _api(stack: Stack, api: Declared, planned: PlannedDocuments) -> Api:
 
 def _operation(stack: Stack, operation: Declared, planned: PlannedDocuments) -> Operation:
     ids = {"apiId": operation.inputs["apiId"], "operationId": operation.outputs["name"]}
-    place = f"API {ids['apiId']}, operation {ids['operationId']}"
+    owner = f"API {ids['apiId']}, operation {ids['operationId']}"
     return Operation(
         id=ids["operationId"],
         name=operation.inputs["displayName"],
         method=operation.inputs["method"],
         url_template=operation.inputs["urlTemplate"],
-        policy=_policy(stack, "apimanagement:ApiOperationPolicy", ids, place, planned),
+        policy=_policy(stack, "apimanagement:ApiOperationPolicy", ids, owner, planned),
     )
 
 
 def _policy(
-    stack: Stack, type_: str, ids: Mapping[str, str], place: str, planned: PlannedDocuments
+    stack: Stack, type_: str, ids: Mapping[str, str], owner: str, planned: PlannedDocuments
 ) -> PolicyDocument | None:
     policies = [
         policy
@@ -110,18 +110,18 @@ def _policy(
     ]
     if len(policies) > 1:
         names = ", ".join(policy.name for policy in policies)
-        raise StackError(f"More than one policy is declared for {place}: {names}.")
-    return _document(policies[0], place, planned) if policies else None
+        raise StackError(f"More than one policy is declared for {owner}: {names}.")
+    return _document(policies[0], owner, planned) if policies else None
 
 
-def _document(policy: Declared, place: str, planned: PlannedDocuments) -> PolicyDocument:
+def _document(policy: Declared, owner: str, planned: PlannedDocuments) -> PolicyDocument:
     if policy.inputs.get("format") != "rawxml":
         raise StackError(
             f"The policy {policy.name} has the format {policy.inputs.get('format') or 'xml'}. "
             'Set format="rawxml": the twin supports only policies with unescaped C#.'
         )
     text = policy.inputs["value"]
-    return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))
+    return PolicyDocument(xml=text, name=owner, source_map=DeclaredSourceMap(text, planned))
 
 
 def _named_value(
@@ -138,7 +138,7 @@ def _named_value(
 def _secret(
     reference: Mapping[str, str], stack_vaults: Vaults, identities: tuple[ManagedIdentity, ...]
 ) -> str:
-    """The secret to which a named value refers, read with the identity that it names.
+    """The Key Vault secret to which a named value refers, read with the identity in the reference.
 
     Raises:
         StackError: the service does not have the identity, or the identity cannot read the secret.

@@ -51,7 +51,7 @@ def vaults(stack: Stack) -> "Vaults":
 
 
 class Vaults:
-    """Secrets in Key Vaults, and who may read them.
+    """The secrets in Key Vaults and the principals that may read them.
 
     Args:
         secrets: the secrets.
@@ -70,7 +70,7 @@ class Vaults:
             principal_id: object id of the identity.
 
         Raises:
-            UnreadableError: the secret or the version does not exist, or the identity has no right to it.
+            UnreadableError: the secret or the version does not exist, or the identity has no role to read it.
         """
         parts = _SECRET_ADDRESS.fullmatch(address)
         if parts is None:
