@@ -1,4 +1,4 @@
-"""Finds values of `set-variable` that may be null (R7), as far as the expression alone shows it."""
+"""Finds values of `set-variable` that may be null (R7), judging by the expression alone."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -59,8 +59,8 @@ class _Values:
         self._locals: dict[str, list[syntax.Node]] = {}
         self._dictionaries: set[str] = set()
         self._seen: set[str] = set()
-        # Local variables that the expression compares with null: the code that follows is assumed to be
-        # correct.
+        # Local variables that the expression compares with null: the code after the comparison is
+        # assumed to handle null.
         self._compared: set[str] = set()
         for node in all_nodes(source):
             match node:

@@ -92,7 +92,7 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
 
 
 def _for_streams(subject: Subject, policy: LocatedElement) -> Iterator[LocatedElement]:
-    """A policy and the policies in it, without branches that are not for streams.
+    """A policy and the policies in it, without branches that do not apply to streams.
 
     These branches run only for failures, or depend on a variable that was computed from the request's body:
     such a branch may run only for requests whose responses are not streams.

@@ -2,8 +2,8 @@
 
 The record of a service is an empty file below `__pycache__`. Its name is a hash of the service, of the
 sources of this engine and of the version of Python, so any change leads to a new check. Like Python's
-compiled modules it is as trustworthy as the sources next to it, and it is not used if Python writes no
-compiled modules.
+compiled modules, a record can be trusted as much as the sources next to it. Records are not used if Python
+is set not to write compiled modules.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ def _record(service: Service, about: Surroundings, folder: Path, engine: Path) -
 
 @cache
 def _version(engine: Path) -> str:
-    """A hash of the engine's sources and the version of Python; cached, as a process loads them once."""
+    """A hash of the engine's sources and the version of Python; cached, because a process loads them once."""
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(engine.rglob("*")):
         if file.suffix in {".py", ".toml"}:
