@@ -62,7 +62,7 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"requst": {}}, "a context has no requst, only request, response, variables"),
+        ({"requst": {}}, "a context has no member requst, only request, response, variables"),
         ({"request": {"hedders": {}}}, "request has no hedders, only method, url, headers, body"),
         ({"variables": []}, "variables is not a JSON object"),
     ],
