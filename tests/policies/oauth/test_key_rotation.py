@@ -57,12 +57,15 @@ def signed_in(harnesses: Callable[[str], Harness]) -> int:
 @pytest.mark.parametrize("first", STEPS)
 def test_d4_a_sign_in_in_progress_survives_the_rotation(before: str, after: str, first: str) -> None:
     """From the step `first` on, the policies are those of the other version, in either direction."""
-    late = STEPS[STEPS.index(first) :]
+    changed_steps = STEPS[STEPS.index(first) :]
     for versions in ((before, after), (after, before)):
-        assert signed_in(lambda step, versions=versions: harness_with(versions[step in late], after)) == 200
+        assert (
+            signed_in(lambda step, versions=versions: harness_with(versions[step in changed_steps], after))
+            == 200
+        )
 
 
-JOURNEY = (*STEPS, "refresh", "second call", "revoke")
+ALL_STEPS = (*STEPS, "refresh", "second call", "revoke")
 ORDERS = {
     "named values first": (("1", "1"), ("1", "2"), ("2", "2")),
     "policies first": (("1", "1"), ("2", "1"), ("2", "2")),
@@ -75,11 +78,11 @@ ORDERS = {
 @pytest.mark.parametrize("order", ORDERS)
 def test_d4_a_half_deployed_rotation_invalidates_nothing_at_any_step(order: str) -> None:
     """The second state takes effect at one step, and the third at a later one (R11)."""
-    for second, third in itertools.combinations_with_replacement(range(len(JOURNEY)), 2):
+    for second, third in itertools.combinations_with_replacement(range(len(ALL_STEPS)), 2):
 
         def state(step: str, second: int = second, third: int = third) -> Harness:
-            at = JOURNEY.index(step)
-            return harness_with(*ORDERS[order][(at >= second) + (at >= third)])
+            position = ALL_STEPS.index(step)
+            return harness_with(*ORDERS[order][(position >= second) + (position >= third)])
 
         flow = Flow.at(state("authorize"))
 
@@ -197,11 +200,11 @@ def test_d5_a_refresh_after_each_rotation_keeps_the_client_connected() -> None:
         assert token.split(".")[2] == version
 
 
-@pytest.mark.parametrize("later", ["3", "5"])
-def test_d5_codes_and_refresh_tokens_of_unaccepted_keys_are_refused(later: str) -> None:
+@pytest.mark.parametrize("version", ["3", "5"])
+def test_d5_codes_and_refresh_tokens_of_unaccepted_keys_are_refused(version: str) -> None:
     flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     code = flow.code()
-    flow.move_to(harness_with(later, later))
+    flow.move_to(harness_with(version, version))
     for answer in (flow.refresh(token), flow.redeem(code)):
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")

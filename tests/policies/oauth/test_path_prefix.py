@@ -27,11 +27,11 @@ OPENID = "/.well-known/openid-configuration"
 RESOURCE = "/.well-known/oauth-protected-resource"
 
 OTHERS = ("", "ai", "mcp", ".well-known/oauth-protected-resource", ".well-known/openid-configuration")
-"""Paths at which other owners have APIs for everything below."""
+"""Paths of other owners' APIs, each of which answers all requests below its path."""
 
 
 def of_another_owner(path: str) -> Api:
-    """An API that answers every request with the path at which it is."""
+    """An API that answers every request with its own path."""
     header = f'<set-header name="Owner"><value>{path or "root"}</value></set-header>'
     answer = f"<return-response>{header}</return-response>"
     return Api(
@@ -255,13 +255,13 @@ def test_the_registry_is_below_the_prefix(flow: Flow) -> None:
 
 
 def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
-    """Everything else has the prefix: a forgotten one would be a URL of another owner."""
-    alone = {
+    """Without the prefix, any other URL would belong to another owner."""
+    uses = {
         match.group(0)
         for document in documents(service_with(**ADOPTED))
         for match in re.finditer(r"[^\n]{0,60}\{\{gateway-url\}\}(?!/ai/servers\b).{0,45}", document.xml)
     }
-    meant = (
+    listed = (
         "StartsWith(",
         "Substring(",
         "Regex.Match(",
@@ -273,4 +273,4 @@ def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
         '["resource"] = "{{gateway-url}}" + path',
         '{ "{{gateway-url}}", "" },',
     )
-    assert [text for text in alone if not any(allowed in text for allowed in meant)] == []
+    assert [text for text in uses if not any(allowed in text for allowed in listed)] == []

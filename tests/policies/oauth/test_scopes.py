@@ -39,7 +39,7 @@ def document(harness: Harness, path: str) -> dict[str, Any]:
     return harness.send("GET", f"/.well-known/{path}").json()
 
 
-def words(page: Response) -> list[str]:
+def permissions(page: Response) -> list[str]:
     """The items of the list of permissions."""
     (items,) = re.findall(r"<dt>It may</dt><dd><ul>(.*?)</ul>", page.body.decode())
     return re.findall("<li>(.*?)</li>", items)
@@ -82,16 +82,16 @@ def test_a2a_offline_access_is_granted_only_to_a_client_with_refresh_tokens(flow
 
 def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
     notes = f"{GATEWAY}/notes-mcp"
-    for requested, resource, read in (
+    for requested, resource, expected in (
         ("functions", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
         ("functions offline_access", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
         ("notes.write", notes, ["notes.write at Notes", "Keep you signed in"]),
         ("x", None, ["Use Functions", "notes.read at Notes", "Keep you signed in"]),
     ):
         page = flow.consent_page(handle_of(flow.authorize(scope=requested, resource=resource)))
-        assert words(page) == read
+        assert permissions(page) == expected
     flow.register(grant_types=["authorization_code"])
-    assert words(flow.page()) == ["Use Functions"]
+    assert permissions(flow.page()) == ["Use Functions"]
 
 
 def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes(flow: Flow) -> None:
@@ -136,9 +136,9 @@ def code_for(flow: Flow, **changed: str | None) -> str:
 def test_c4_a_scope_without_a_description_is_shown_by_its_name(flow: Flow) -> None:
     """A deployment may remove a scope while a sign-in is in progress."""
     handle = handle_of(flow.authorize())
-    flow.store.one("transactions")["scope"] = "functions gone&lost"
+    flow.store.one("transactions")["scope"] = "functions removed&scope"
     page = flow.consent_page(handle)
-    assert words(page) == ["Use Functions", "gone&amp;lost", "Keep you signed in"]
+    assert permissions(page) == ["Use Functions", "removed&amp;scope", "Keep you signed in"]
 
 
 def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offline_access(
