@@ -33,8 +33,8 @@ class ServerSpec:
         secrets: its secret environment variables.
         cpu: cores.
         memory: such as `0.5Gi`, two gibibytes per core.
-        min_replicas: minimum of replicas.
-        max_replicas: maximum of replicas.
+        min_replicas: minimum number of replicas.
+        max_replicas: maximum number of replicas.
         health: path that answers with 200 when the process is healthy; None to check only the port.
         local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
             it.

@@ -124,10 +124,10 @@ class Scale:
         regions: further regions.
         store_throughput: request units per second of Cosmos DB, with further regions.
         redis_connection: connection string of an external cache; empty for API Management's own.
-        functions_instances: maximum of instances of the function app.
+        functions_instances: maximum number of instances of the function app.
         functions_always_ready: instances of it that always run.
         functions_memory: megabytes of memory of each instance.
-        replicas: minimum and maximum of replicas of a container, by the name of the server.
+        replicas: minimum and maximum number of replicas of a container, by the name of the server.
     """
 
     zones: tuple[str, ...]

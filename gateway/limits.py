@@ -1,4 +1,4 @@
-"""Checks for limits of Azure that a stack can exceed although every setting is valid by itself."""
+"""Checks for limits of Azure that a stack can exceed even if each of its settings is valid."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

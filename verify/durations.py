@@ -185,7 +185,7 @@ def observe(session: Session, requests: Iterable[LongRequest], kind: str) -> Non
     """Records an observation about R4: whether a request may last longer than 30 seconds.
 
     Args:
-        session: gets the observation.
+        session: stores the observation.
         requests: the requests.
         kind: their kind, as a noun.
     """
