@@ -91,7 +91,7 @@ def _unknown(properties: dict[str, Any]) -> Iterator[str]:
             yield f"{part} is not a JSON object"
         for name in value or () if _MEMBERS.get(part) else ():
             if name not in (_MEMBERS[part] or ()):
-                yield f"{part} has no {name}, only {', '.join(_MEMBERS[part] or ())}"
+                yield f"{part} has no member {name}, only {', '.join(_MEMBERS[part] or ())}"
 
 
 def _read(file: Path) -> dict[str, Any]:

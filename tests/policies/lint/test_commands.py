@@ -63,7 +63,7 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
     ("context", "message"),
     [
         ({"requst": {}}, "a context has no member requst, only request, response, variables"),
-        ({"request": {"hedders": {}}}, "request has no hedders, only method, url, headers, body"),
+        ({"request": {"hedders": {}}}, "request has no member hedders, only method, url, headers, body"),
         ({"variables": []}, "variables is not a JSON object"),
     ],
 )
