@@ -14,6 +14,7 @@ _FAMILIES: Final = (
     "numbers",
     "chars",
     "strings",
+    "string_comparer",
     "string_builder",
     "convert",
     "math",
