@@ -415,25 +415,11 @@ def test_d3_an_access_token_is_a_compact_jwe_with_these_claims_and_no_others(flo
     }
 
 
-def test_d3_an_access_token_has_exactly_these_claims(flow: Flow) -> None:
-    code = flow.code()
-    first = flow.redeem(code).json()
-    claims = flow.claims_of(first["access_token"])
-    assert len(claims["jti"]) == 32
-    assert claims == {
-        "iss": GATEWAY,
-        "aud": RESOURCE,
-        "sub": OBJECT_ID,
-        "tid": flow.named_value("entra-tenant"),
-        "client_id": flow.client_id,
-        "scope": "functions",
-        "gid": code.partition(".")[0],
-        "jti": claims["jti"],
-        "iat": flow.now,
-        "exp": flow.now + 600,
-    }
-    renewed = flow.refresh(first["refresh_token"]).json()["access_token"]
-    assert flow.claims_of(renewed)["jti"] != claims["jti"]
+def test_d3_each_access_token_has_its_own_id(flow: Flow) -> None:
+    first = flow.redeem(flow.code()).json()
+    renewed = flow.refresh(first["refresh_token"]).json()
+    ids = {flow.claims_of(answer["access_token"])["jti"] for answer in (first, renewed)}
+    assert len(ids) == 2
 
 
 def test_d3_two_tokens_have_only_their_header_in_common(flow: Flow) -> None:
