@@ -333,9 +333,8 @@ class Calls(Names):
         """The code for one parameter."""
         if slot.expanded:
             if _is_constant(slot):
-                return self.source.name(
-                    _known(slot)
-                )  # No member changes the array of its `params` parameter.
+                # No member changes the array of its `params` parameter.
+                return self.source.name(_known(slot))
             items = ", ".join(self._one(slot, index) for index in range(len(slot.arguments)))
             return self.source.call(Array.of, self.source.name(slot.type), f"[{items}]")
         if not slot.arguments:
