@@ -134,7 +134,7 @@ class AzureStandIn:
             return self._next("upload")
         if request.method == "GET" and path.startswith("/api/deployments/"):
             return self._next(("deployment", "log", "details")[min(path.count("/") - 3, 2)])
-        return 404, f"nothing is at {request.method} {path}"
+        return 404, f"the stand-in has no response to {request.method} {path}"
 
     def _next(self, kind: str) -> Answer:
         answers = self.answers[kind]

@@ -1,8 +1,8 @@
 """Python commands that tests start: `python -m MODULE`, without the imports of a new process.
 
 A command is forked from a server process that has imported `tests.preloaded`. It has its own session,
-arguments, environment, folder and output, like any process. Tests of the start of Python run
-`sys.executable`.
+arguments, environment, folder and output, like any process. Tests that check how Python itself starts a
+command run `sys.executable` instead.
 """
 
 import multiprocessing

@@ -16,7 +16,7 @@ CERTIFICATE = f"{identifier('Microsoft.KeyVault/vaults', 'certificates')}/secret
 IDENTITY = identifier("Microsoft.ManagedIdentity/userAssignedIdentities", "gateway")
 
 EXISTING = {
-    "existingResourceGroup": "given",
+    "existingResourceGroup": "platform",
     "existingApiManagement": identifier("Microsoft.ApiManagement/service", "central"),
     "existingIdentity": IDENTITY,
     "existingWorkspace": identifier("Microsoft.OperationalInsights/workspaces", "logs"),
@@ -39,7 +39,7 @@ ALL = {
     "containers": json.dumps([{"name": "notes", "image": "ghcr.io/example/notes:1.2.3", "port": 8080}]),
     **EXISTING,
 }
-"""A stack with the functions and a container that adopts all of them."""
+"""A stack with the functions and a container, which adopts all resources of `EXISTING`."""
 
 TYPES = {
     "existingResourceGroup": "resources:ResourceGroup",

@@ -1,4 +1,4 @@
-"""The official client of the local Functions host, in one process."""
+"""The official MCP client, connected to the local Functions host in the process of the test."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from twin.functions.host import functions_host
 
 @asynccontextmanager
 async def connected(app: FunctionsApp, subject: str | None = "ada") -> AsyncGenerator[Client]:
-    """A client that is connected to the host of an app and sends the subject like the gateway."""
+    """A client that is connected to the host of an app and sends the subject in the header of the gateway."""
     headers = {"X-Mcp-Gateway-Subject": subject} if subject is not None else {}
     transport = httpx2.ASGITransport(app=functions_host(app, check=None))
     async with (

@@ -24,10 +24,10 @@ COMMANDS = (cli, eval_command, lint_command, session, verification)
 LATER_IMPORTS = (blob_client, foundry, hosted_service, late_app, h11_impl)
 """What a twin imports while it starts."""
 
-# Shows where it waits if this takes so long that the tests time out.
+# Prints the stack of this process if the code below takes so long that the tests time out.
 faulthandler.dump_traceback_later(100)
 stack.evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=Cloud(gateway_url=LOCAL["localUrl"]))
-# An evaluation compiles no policies that were checked before.
+# The evaluation compiles no policies whose checks have a stored result, so they are compiled here.
 compiled(plan_stack({**FUNCTIONS_ONLY, **LOCAL}).service(), frozenset())
 if coverage.FOLDER in os.environ:
     # C# that counts the outcomes of its decisions is compiled separately.

@@ -1,4 +1,4 @@
-"""HTTP byte by byte: backends that send what no library sends, and clients that return the received bytes."""
+"""HTTP as bytes: backends that send exactly the given bytes, and clients that return the received bytes."""
 
 import asyncio
 import contextlib
@@ -104,7 +104,7 @@ async def connection(
 
 
 async def ask(port: int, request: bytes, *, method: str = "GET") -> Answer:
-    """Sends a request on a new connection, and reads the response while it is still sending."""
+    """Sends a request on a new connection, and reads the response while the request is still being sent."""
     async with connection(port) as (reader, writer):
         sending = asyncio.create_task(_send(writer, request))
         try:

@@ -12,7 +12,7 @@ FUNCTIONS_ONLY = {"backends": '["functions"]'}
 
 
 def planned_service(gateway_url: str, config: Mapping[str, str] = FUNCTIONS_ONLY) -> Service:
-    """The planned gateway of a stack, with values for those that only a deployment knows.
+    """The planned gateway of a stack, with fixed named values in place of those that a deployment generates.
 
     The MCP server `functions` is at `https://functions.example`, and so on.
     """

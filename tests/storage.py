@@ -22,7 +22,7 @@ def storage_account(keys: Path, *, folder: Path | None = None) -> Generator[Blob
 
 
 def azurite_process(account: BlobAccount, *, folder: Path | None = None) -> ChildProcess:
-    """Azurite for one account; without it the test is skipped, and fails in CI."""
+    """Azurite for one account. If Azurite is not installed, the test is skipped, or fails in CI."""
     try:
         return azurite([account], folder=folder)
     except NodeError as error:

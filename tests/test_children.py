@@ -1,5 +1,6 @@
 """Ports that tests reserve for the processes they start, and the time limit for their responses."""
 
+import itertools
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.pool import Pool
@@ -23,5 +24,5 @@ def reserved(reserve: Callable[[], int]) -> list[int]:
 def test_no_two_processes_get_the_same_ports_before_anything_listens(reserve: Callable[[], int]) -> None:
     with Pool(2, context=multiprocessing.get_context("spawn")) as pool:
         ports_of_workers = pool.map(reserved, [reserve] * 2, chunksize=1)
-        every = [*reserved(reserve), *(port for ports in ports_of_workers for port in ports)]
-        assert len(set(every)) == len(every) == 30
+        ports = [*reserved(reserve), *itertools.chain.from_iterable(ports_of_workers)]
+        assert len(set(ports)) == len(ports) == 30

@@ -41,8 +41,8 @@ TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 NAME = PROJECT["name"]
 
-# Commands of other programs, as their own documentation has them.
-FOREIGN = [
+# Patterns of the commands of other programs, written as in the documentation of these programs.
+EXTERNAL_COMMANDS = [
     r"az login",
     r'az account set --subscription "<name or id>"',
     r"az provider register --wait --namespace Microsoft\.\w+",
@@ -98,6 +98,7 @@ NAMESPACES = {
 }
 """Modules of azure-native whose name is not the resource provider's."""
 ALWAYS_REGISTERED = {"consumption", "costmanagement", "authorization", "resources"}
+"""Modules whose resource provider is registered in every subscription."""
 
 
 def commands(document: Path) -> Iterator[str]:
@@ -118,7 +119,7 @@ def test_there_are_documents_with_commands() -> None:
     ("document", "command"),
     sorted({(document.name, command) for document in DOCUMENTS for command in commands(document)}),
 )
-def test_a_command_can_be_given_as_it_is_written(document: str, command: str) -> None:
+def test_a_documented_command_is_valid(document: str, command: str) -> None:
     words = shlex.split(command)
     if re.fullmatch(r"[A-Z_]+=\w+", words[0]):
         words = words[1:]
@@ -136,7 +137,9 @@ def test_a_command_can_be_given_as_it_is_written(document: str, command: str) ->
         key = next(word for word in words[3:] if not word.startswith("--"))
         assert known(key, document), f"{key} is not a setting"
     else:
-        assert any(re.fullmatch(pattern, command) for pattern in FOREIGN), f"unknown command: {command}"
+        assert any(re.fullmatch(pattern, command) for pattern in EXTERNAL_COMMANDS), (
+            f"unknown command: {command}"
+        )
 
 
 def parse_group(app: Typer, words: list[str]) -> None:
@@ -153,28 +156,28 @@ def known(key: str, document: str) -> bool:
 
 
 def test_commands_in_running_text_set_keys_that_exist() -> None:
-    links = [
+    keys = [
         (document.name, key)
         for document in DOCUMENTS
         for key in re.findall(
             r"`pulumi config (?:set|rm) (?:--secret |--path )*'?([\w:.\[\]-]+)", document.read_text()
         )
     ]
-    assert links
-    assert [link for link in links if not known(link[1], link[0])] == []
+    assert keys
+    assert [(document, key) for document, key in keys if not known(key, document)] == []
 
 
 def stacks() -> dict[str, list[str]]:
     """The documented commands that configure a stack, by page and name of the stack."""
-    indexes: dict[str, list[str]] = {}
+    commands_of_stack: dict[str, list[str]] = {}
     for document in (ROOT / "README.md", DEPLOYMENT):
         current: list[str] | None = None
         for command in commands(document):
             if command.startswith("pulumi stack init "):
-                current = indexes.setdefault(f"{document.name}: {command.split()[-1]}", [])
+                current = commands_of_stack.setdefault(f"{document.name}: {command.split()[-1]}", [])
             elif command.startswith(("pulumi config ", "make pin ")) and current is not None:
                 current.append(command)
-    return indexes
+    return commands_of_stack
 
 
 @pytest.mark.parametrize("stack", stacks())
@@ -206,8 +209,8 @@ def test_commands_that_set_a_list_set_every_index(document: Path) -> None:
             assert positions == list(range(len(positions))), key
 
 
-def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> None:
-    values, secrets = {**defaults(), **SMALLEST}, set()
+def test_the_commands_that_enable_servers_work_in_a_stack_without_the_setting_backends() -> None:
+    values, secrets = {**defaults(), **REQUIRED}, set()
     del values[f"{NAME}:backends"]
     for command in commands(ROOT / "docs" / "adding-a-backend.md"):
         if command.startswith("make pin"):
@@ -217,11 +220,12 @@ def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> N
     assert load(values, secrets).backends == ("functions", "slack", "jira")
 
 
-SMALLEST = {
+REQUIRED = {
     "azure-native:location": "westeurope",
     f"{NAME}:publisherEmail": "platform@example.com",
     f"{NAME}:publisherName": "Example",
 }
+"""The settings that every stack must have."""
 
 
 def test_a_stack_without_the_documented_commands_is_refused() -> None:
@@ -254,7 +258,7 @@ def test_the_resource_providers_are_those_of_the_declared_resources() -> None:
 
 
 def test_a_pipeline_may_assign_exactly_the_roles_that_the_program_assigns() -> None:
-    """The condition on its own role, for writing and for deleting assignments."""
+    """The condition of the pipeline's role has one list for creating and one for deleting assignments."""
     sets = re.findall(r"GuidEquals \{([^}]+)\}", PIPELINE.read_text())
     assert len(sets) == 2
     assert [set(roles.split(", ")) for roles in sets] == [{str(role.value) for role in Role}] * 2
@@ -283,7 +287,7 @@ def requirements() -> list[str]:
 @pytest.mark.parametrize("requirement", requirements())
 def test_a_dependency_is_pinned_locked_and_has_a_reason(requirement: str) -> None:
     name, *_ = re.split(r"[^\w-]", requirement)
-    # The Function App's own version is chosen by its Python, which no test runs.
+    # For Python 3.13 the Function App gets a later version of azure-functions, which no test runs.
     if requirement != "azure-functions>=2,<3; python_version >= '3.13'":
         pin = re.match(r"[\w-]+==[\w.]+", requirement)
         assert pin, f"pin {requirement} with == in pyproject.toml"
@@ -295,7 +299,7 @@ def test_a_dependency_is_pinned_locked_and_has_a_reason(requirement: str) -> Non
     )
 
 
-def test_the_monthly_prices_follow_from_the_hourly_ones() -> None:
+def test_a_monthly_price_is_the_hourly_price_times_730() -> None:
     rows = re.findall(r"^\| (\w+).*? \| ([\d.]+) \| (\d+) \|$", DEPLOYMENT.read_text(), re.MULTILINE)
     assert {name for name, _hour, _month in rows} == {
         "BasicV2", "StandardV2", "PremiumV2", "Developer", "Basic", "Standard", "Premium",
@@ -305,7 +309,7 @@ def test_the_monthly_prices_follow_from_the_hourly_ones() -> None:
     }
 
 
-def test_the_cost_of_containers_is_that_of_the_declared_ones() -> None:
+def test_the_documented_cost_of_containers_is_that_of_their_declared_cpu_and_memory() -> None:
     apps = Case("servers", preview=False).stack.of_type("ContainerApp")
     assert all(app.inputs["template"]["scale"]["minReplicas"] == 1 for app in apps)
     idle = active = 0.0
@@ -325,7 +329,7 @@ def test_every_link_has_a_target(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
-def test_files_that_are_named_exist(document: Path) -> None:
+def test_every_file_that_a_document_names_exists(document: Path) -> None:
     folders = "apim|backends|benchmarks|configuration|docs|functions_app|gateway|policies|scripts|tests|twin"
     for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text()):
         assert (ROOT / name).exists(), name
@@ -394,7 +398,8 @@ def test_the_score_names_its_commit_and_its_date() -> None:
     assert re.match(r"Measured on 20\d\d-\d\d-\d\d with ", part)
 
 
-def test_the_page_of_clients_has_the_table_of_a_run_of_all_of_them() -> None:
+def test_the_page_of_clients_says_that_every_client_works() -> None:
+    # `make test-clients` writes the table from its results.
     worked = {(client.id, transport) for client in clients() for transport in client.transports}
     assert page.part("matrix", clients_page.PAGE) == clients_page.table(worked), "run `make test-clients`"
 

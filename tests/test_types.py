@@ -1,4 +1,4 @@
-"""`make lint` finds types that are missing, also those that would be an implicit Any."""
+"""`make lint` finds missing types, including generic types without arguments, which mean Any."""
 
 import subprocess
 from pathlib import Path
@@ -10,6 +10,7 @@ TOOLS = ROOT / ".venv" / "bin"
 
 
 def findings(*command: str | Path, text: str = "") -> str:
+    """The output of a linter, which gets `text` on its standard input."""
     done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
@@ -36,5 +37,5 @@ def test_a_function_without_a_type_is_found_in_every_package(package: str, funct
 def test_a_generic_type_without_its_arguments_is_found(typed: str, tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(f"from collections.abc import Callable\n\n\ndef planted({typed}) -> None:\n    ...\n")
-    findings_ = findings(TOOLS / "ty", "check", "--project", ROOT, "--output-format", "concise", planted)
-    assert "missing-type-argument" in findings_
+    output = findings(TOOLS / "ty", "check", "--project", ROOT, "--output-format", "concise", planted)
+    assert "missing-type-argument" in output

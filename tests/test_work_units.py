@@ -16,7 +16,7 @@ def test_every_named_path_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-def test_the_longest_unit_begins_first() -> None:
+def test_the_longest_unit_starts_first() -> None:
     assert work_units.position("tests/e2e/test_token.py::test_name") == 0
     assert work_units.position("tests/test_docs.py::test_name") == len(work_units._LONGEST)
 
@@ -36,7 +36,7 @@ def test_files_that_share_a_twin_or_gateways_are_one_unit(test: str, other_test:
     assert (work_units.unit_of(test) == work_units.unit_of(other_test)) is together
 
 
-def test_the_scheduler_replaces_a_method_and_a_hook_of_xdist() -> None:
+def test_xdist_has_the_method_and_the_hook_that_the_scheduler_overrides() -> None:
     """Otherwise the units would be ignored without an error."""
     assert vars(LoadScopeScheduling).keys() & vars(work_units.Scheduling).keys() >= {"_split_scope"}
     assert hasattr(newhooks, conftest.pytest_xdist_make_scheduler.__name__)

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ PULL_REQUEST = {
 
 
 def started(changed: Mapping[str, str]) -> set[str]:
-    """The jobs of the deployment that run for an event, by their conditions."""
+    """The jobs of the deployment that run for an event: `PULL_REQUEST` with these values changed."""
     contexts = {**PULL_REQUEST, **changed}
     return {
         name
@@ -45,16 +45,12 @@ def _holds(comparison: str, contexts: Mapping[str, str]) -> bool:
     return (values[0] == values[1]) == {"==": True, "!=": False}[operator]
 
 
-def steps(job: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    yield from enumerate(job["steps"])
-
-
 def position(job: Mapping[str, Any], text: str) -> int:
     """The index of the step whose command or action contains a string."""
-    (number_of_step,) = [
-        number for number, step in steps(job) if text in step.get("run", step.get("uses", ""))
+    (index,) = [
+        index for index, step in enumerate(job["steps"]) if text in step.get("run", step.get("uses", ""))
     ]
-    return number_of_step
+    return index
 
 
 def test_zizmor_has_no_findings() -> None:
@@ -110,12 +106,12 @@ def test_pre_commit_runs_the_commands_of_make_lint() -> None:
         ["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     wanted = [line.removesuffix(" .") for line in listed.stdout.splitlines() if line.startswith(".venv/bin/")]
-    variables = [
+    entries = [
         hook["entry"].replace(" --force-exclude", "") for repository in hooks for hook in repository["hooks"]
     ]
     # Nothing is downloaded: all hooks are local.
     assert {repository["repo"] for repository in hooks} == {"local"}
-    assert sorted(variables) == sorted(wanted)
+    assert sorted(entries) == sorted(wanted)
 
 
 def test_deploying_jobs_may_only_read_the_repository_and_sign_in() -> None:
@@ -139,7 +135,7 @@ def test_a_pull_request_is_previewed_and_a_commit_on_main_is_deployed() -> None:
     ],
     ids=["fork", "deleted fork", "dependabot"],
 )
-def test_no_job_runs_for_a_pull_request_from_a_fork(changed: Mapping[str, str]) -> None:
+def test_no_job_runs_for_a_pull_request_from_a_fork_or_dependabot(changed: Mapping[str, str]) -> None:
     assert started(changed) == set()
 
 
@@ -166,7 +162,7 @@ def test_one_deployment_runs_at_a_time_and_is_never_cancelled() -> None:
 def test_a_secret_reaches_only_the_steps_that_run_pulumi(name: str) -> None:
     job = JOBS[name]
     assert "secrets." not in str({key: value for key, value in job.items() if key != "steps"})
-    for _number, step in steps(job):
+    for step in job["steps"]:
         if "secrets." in str(step):
             assert step["env"] == {"PULUMI_ACCESS_TOKEN": "${{ secrets.PULUMI_ACCESS_TOKEN }}"}
             assert re.search(r"pulumi (preview|up)|make verify", step["run"])
@@ -174,7 +170,7 @@ def test_a_secret_reaches_only_the_steps_that_run_pulumi(name: str) -> None:
 
 @pytest.mark.parametrize("name", JOBS)
 def test_no_expression_is_part_of_a_command_and_no_command_prints_secrets(name: str) -> None:
-    commands = [step["run"] for _number, step in steps(JOBS[name]) if "run" in step]
+    commands = [step["run"] for step in JOBS[name]["steps"] if "run" in step]
     assert commands
     assert [
         command
@@ -184,7 +180,7 @@ def test_no_expression_is_part_of_a_command_and_no_command_prints_secrets(name: 
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_checkout_leaves_no_token_behind(name: str) -> None:
+def test_a_checkout_does_not_store_its_token(name: str) -> None:
     checkout = JOBS[name]["steps"][position(JOBS[name], "actions/checkout@")]
     assert checkout["with"]["persist-credentials"] is False
 
@@ -194,12 +190,12 @@ def test_the_program_signs_in_with_a_federated_credential(name: str) -> None:
     environment = JOBS[name]["env"]
     assert environment["ARM_USE_OIDC"] == "true"
     assert not [key for key in environment if "SECRET" in key or "PASSWORD" in key or "PASSPHRASE" in key]
-    login = next(step for _number, step in steps(JOBS[name]) if "azure/login@" in step.get("uses", ""))
+    login = next(step for step in JOBS[name]["steps"] if "azure/login@" in step.get("uses", ""))
     assert set(login["with"]) == {"client-id", "tenant-id", "subscription-id"}
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_the_cli_is_the_one_of_the_tests_with_pulumis_engine(name: str) -> None:
+def test_the_version_of_the_cli_is_that_of_the_engine_tests(name: str) -> None:
     install = JOBS[name]["steps"][position(JOBS[name], "pulumi/actions@")]
     assert install["with"] == {"pulumi-version": pinned_version()}
 
@@ -210,15 +206,15 @@ def test_a_deployment_is_checked_before_and_verified_after() -> None:
         position(job, text) for text in ("make preflight", "pulumi/actions@", "pulumi up", "make verify")
     ]
     assert order == sorted(order)
-    assert not [step for _number, step in steps(job) if "continue-on-error" in step or "if" in step]
+    assert not [step for step in job["steps"] if "continue-on-error" in step or "if" in step]
 
 
 def test_a_preview_changes_nothing() -> None:
-    commands = " ".join(step.get("run", "") for _number, step in steps(JOBS["preview"]))
+    commands = " ".join(step.get("run", "") for step in JOBS["preview"]["steps"])
     assert re.findall(r"pulumi (\w+)", commands) == ["preview"]
 
 
-def test_the_documented_subject_is_that_of_the_environment_of_the_deployment() -> None:
+def test_the_documented_subject_names_the_environment_of_the_deployment() -> None:
     page = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
     (credential,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     subject = json.loads(credential)["subject"]

@@ -20,7 +20,7 @@ def _signing_keys() -> tuple[RSAKey, RSAKey]:
 
 
 class TestIssuer:
-    """One signing key at a time, published at `/keys`; `fetched` counts the requests for it."""
+    """Publishes its current signing key at `/keys`; `fetched` counts the requests for the key."""
 
     __test__ = False
 
@@ -31,7 +31,7 @@ class TestIssuer:
         self.rotate()
 
     def rotate(self) -> None:
-        """Replaces the key."""
+        """Replaces the signing key by the other one of two keys."""
         self._key = next(self._next)
 
     def sign(self, claims: dict[str, Any], **header: object) -> str:

@@ -1,4 +1,4 @@
-"""The units of work that pytest's workers run: whole files, or files that share what takes long to create."""
+"""The units of work of pytest's workers: single files, or files that share objects that are costly."""
 
 from xdist.scheduler import LoadFileScheduling
 
@@ -40,7 +40,7 @@ def unit_of(test: str) -> str:
 
 
 def position(test: str) -> int:
-    """The rank of a test's unit: the longest units begin first, so that no worker has to wait in the end."""
+    """The rank of a test's unit. The longest units start first, so that no worker has to wait at the end."""
     unit = unit_of(test)
     return _LONGEST.index(unit) if unit in _LONGEST else len(_LONGEST)
 

@@ -171,7 +171,9 @@ def test_an_existing_environment_keeps_its_own_logs() -> None:
     assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:HttpRouteConfig")} == {
         "shared"
     }
-    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:ContainerApp")} == {"given"}
+    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:ContainerApp")} == {
+        "platform"
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
