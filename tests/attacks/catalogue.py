@@ -1,4 +1,4 @@
-"""The attacks and failures that tests try, as a page of the docs."""
+"""Reads attacks.toml, the list of attacks and failures, and renders it for docs/security-tests.md."""
 
 import ast
 import tomllib

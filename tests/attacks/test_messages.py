@@ -1,6 +1,7 @@
 """Unusual requests: repeated headers and parameters, other hosts, unusual characters, large bodies."""
 
 import asyncio
+import copy
 import json
 import re
 from urllib.parse import quote, urlencode
@@ -11,10 +12,10 @@ from apim.messages import InboundRequest
 from tests.attacks.harm import assert_harmless
 from tests.e2e.client import CALLBACK
 from tests.policies.engine.harness import Response
-from tests.policies.oauth.flow import FORM, GATEWAY, Flow
+from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow
 
 Headers = list[tuple[str, str]]
-SERVED = "functions.example"
+MCP_SERVER = "functions.example"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def send(
     query: str = "",
     host: str = "",
 ) -> Response:
-    """A request with exactly these header lines."""
+    """Sends a request with these header lines, in addition to Host and Content-Length."""
     request = InboundRequest(
         method=method,
         path=path,
@@ -46,7 +47,7 @@ def send(
 
 
 def reached_the_server(flow: Flow) -> bool:
-    return any(SERVED in sent.url for sent in flow.harness.network.sent)
+    return any(MCP_SERVER in sent.url for sent in flow.harness.network.sent)
 
 
 # Repeated headers
@@ -66,7 +67,7 @@ def test_e1_two_authorization_headers_are_answered_like_a_missing_token(flow: Fl
 
 
 @pytest.mark.parametrize("first", ["Basic eDo=", "Bearer x"])
-def test_d2_two_authorization_headers_are_refused(flow: Flow, first: str) -> None:
+def test_d2_a_token_request_with_two_authorization_headers_is_refused(flow: Flow, first: str) -> None:
     form = urlencode({"grant_type": "authorization_code", "code": flow.code(), "client_id": flow.client_id})
     lines = [("Content-Type", FORM), ("Authorization", first), ("Authorization", "Basic eDo=")]
     answer = send(flow, "POST", "/token", lines, form.encode())
@@ -74,17 +75,21 @@ def test_d2_two_authorization_headers_are_refused(flow: Flow, first: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "kinds", [["text/plain", FORM], [FORM, "text/plain"], [f"{FORM}, text/plain"]], ids=str
+    "content_types", [["text/plain", FORM], [FORM, "text/plain"], [f"{FORM}, text/plain"]], ids=str
 )
-def test_d2_two_content_types_are_refused(flow: Flow, kinds: list[str]) -> None:
+def test_d2_a_revocation_request_with_two_content_types_is_refused(
+    flow: Flow, content_types: list[str]
+) -> None:
     form = f"token={flow.refresh_token()}&client_id={flow.client_id}".encode()
-    answer = send(flow, "POST", "/revoke", [("Content-Type", kind) for kind in kinds], form)
+    headers = [("Content-Type", content_type) for content_type in content_types]
+    answer = send(flow, "POST", "/revoke", headers, form)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
     assert_harmless(answer)
     assert flow.store.one("grants")["status"] == "redeemed"
 
 
-def test_c5_a_second_cookie_header_replaces_no_cookie(flow: Flow) -> None:
-    """The first cookie of a name counts: browsers send the more specific one first."""
+def test_c5_of_several_cookies_with_the_same_name_the_first_is_used(flow: Flow) -> None:
+    """Browsers send the cookie with the more specific path first (RFC 6265, section 5.4)."""
     page = flow.page()
     ((name, value),) = flow.cookies.items()
     form = _form_of(page)
@@ -98,7 +103,7 @@ def test_c5_a_second_cookie_header_replaces_no_cookie(flow: Flow) -> None:
     assert answer.status == 303
 
 
-def test_c5_two_origins_are_not_the_gateways(flow: Flow) -> None:
+def test_c5_a_consent_needs_a_single_origin_equal_to_the_gateways(flow: Flow) -> None:
     page = flow.page()
     cookie = ("Cookie", "; ".join(f"{name}={value}" for name, value in flow.cookies.items()))
     for origins in (
@@ -167,7 +172,7 @@ def test_a3_no_forwarding_header_changes_anything_or_reaches_the_server(flow: Fl
     token = flow.token()
     flow.harness.network.sent.clear()
     assert send(flow, "POST", "/mcp", [line, ("Authorization", f"Bearer {token}")], b"{}").status == 200
-    (sent,) = [request for request in flow.harness.network.sent if SERVED in request.url]
+    (sent,) = [request for request in flow.harness.network.sent if MCP_SERVER in request.url]
     assert sent.header(name) is None
 
 
@@ -189,7 +194,7 @@ def test_b4_a_forwarding_header_does_not_bypass_a_limit(flow: Flow) -> None:
 
 # Repeated parameters
 
-ONCE = {
+NOT_REPEATABLE = {
     "/authorize": [
         "client_id",
         "redirect_uri",
@@ -203,9 +208,11 @@ ONCE = {
 }
 
 
-@pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in ONCE.items() for name in names])
+@pytest.mark.parametrize(
+    ("path", "name"), [(path, name) for path, names in NOT_REPEATABLE.items() for name in names]
+)
 def test_c2_d2_a_repeated_parameter_is_refused(flow: Flow, path: str, name: str) -> None:
-    """Also with the same value, and with the name written with an escape."""
+    """Also if the second value is the same or empty, or if the second name is percent-encoded."""
     code = flow.code() if path == "/token" else ""
     parameters = {
         "/authorize": {
@@ -224,20 +231,26 @@ def test_c2_d2_a_repeated_parameter_is_refused(flow: Flow, path: str, name: str)
         "/revoke": {"token": "x", "client_id": flow.client_id},
     }[path] | {name: "x"}
     escaped = f"%{ord(name[0]):02x}{name[1:]}"
-    for again in (f"{name}=x", f"{name}=", f"{escaped}=x"):
-        text = f"{urlencode(parameters)}&{again}"
+    for second in (f"{name}=x", f"{name}=", f"{escaped}=x"):
+        form = f"{urlencode(parameters)}&{second}"
         if path == "/authorize":
-            answer = send(flow, "GET", path, [], query=text)
+            answer = send(flow, "GET", path, [], query=form)
             assert answer.status == 400 or "error=invalid_request" in (answer.header("Location") or "")
         else:
-            answer = send(flow, "POST", path, [("Content-Type", FORM)], text.encode())
+            answer = send(flow, "POST", path, [("Content-Type", FORM)], form.encode())
             assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 
 
 # Characters and sizes
 
-ODD = ["\x00", "\r\nSet-Cookie: a=b", "\u202e", "\ud800", "\U0001f600" * 100, "%0d%0aX: y", "{{gateway-url}}"]
-ODD += [
+UNUSUAL_VALUES = [
+    "\x00",
+    "\r\nSet-Cookie: a=b",
+    "\u202e",
+    "\ud800",
+    "\U0001f600" * 100,
+    "%0d%0aX: y",
+    "{{gateway-url}}",
     "@(context.RequestId)",
     "<script>alert(1)</script>",
     "' OR 1=1 --",
@@ -245,7 +258,7 @@ ODD += [
     "x" * 100_000,
     "\ufeff",
 ]
-NAMES = {
+PARAMETERS = {
     "/authorize": [
         "client_id",
         "redirect_uri",
@@ -270,20 +283,22 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in NAMES.items() for name in names])
+@pytest.mark.parametrize(
+    ("path", "name"), [(path, name) for path, names in PARAMETERS.items() for name in names]
+)
 def test_e8_unusual_values_of_a_parameter_are_harmless(flow: Flow, path: str, name: str) -> None:
     others = {
         "/authorize": {"client_id": flow.client_id, "redirect_uri": CALLBACK, "response_type": "code"},
         "/token": {"grant_type": "authorization_code", "client_id": flow.client_id, "code": "x"},
         "/revoke": {"token": "x", "client_id": "x"},
     }.get(path, {})
-    for odd in ODD:
+    for value in UNUSUAL_VALUES:
         flow.harness.gateway.services.counters.clear()
-        text = urlencode(others | {name: odd}, errors="surrogatepass")
+        form = urlencode(others | {name: value}, errors="surrogatepass")
         if path in ("/token", "/revoke"):
-            answer = send(flow, "POST", path, [("Content-Type", FORM)], text.encode())
+            answer = send(flow, "POST", path, [("Content-Type", FORM)], form.encode())
         else:
-            answer = send(flow, "GET", path, [], query=text)
+            answer = send(flow, "GET", path, [], query=form)
         assert_harmless(answer)
         assert b"<script>" not in answer.body
         location = answer.header("Location") or ""
@@ -291,27 +306,39 @@ def test_e8_unusual_values_of_a_parameter_are_harmless(flow: Flow, path: str, na
 
 
 @pytest.mark.parametrize("size", [16_384, 16_385, 1_000_000])
-def test_b4_d2_large_bodies_are_refused_and_stored_nowhere(flow: Flow, size: int) -> None:
-    documents = dict(flow.store.documents)
-    filled = json.dumps({"redirect_uris": [CALLBACK], "x": ""})
-    body = filled[:-2].encode() + b"x" * (size - len(filled)) + b'"}'
+def test_b4_d2_a_body_of_more_than_16_kb_is_refused_and_changes_nothing_in_the_store(
+    flow: Flow, size: int
+) -> None:
+    """The only difference between the accepted and the refused requests is the size."""
+    small = size == 16_384
+    parameters = {
+        "grant_type": "authorization_code",
+        "code": flow.code(),
+        "client_id": flow.client_id,
+        "code_verifier": VERIFIER,
+        "x": "",
+    }
+    documents = copy.deepcopy(flow.store.documents)
+    metadata = json.dumps({"redirect_uris": [CALLBACK], "x": ""})
+    body = metadata[:-2].encode() + b"x" * (size - len(metadata)) + b'"}'
     answer = send(flow, "POST", "/register", [("Content-Type", "application/json")], body)
-    assert answer.status == (201 if size == 16_384 else 413)
-    form = b"grant_type=authorization_code&x=" + b"x" * size
-    assert send(flow, "POST", "/token", [("Content-Type", FORM)], form).status == 400
-    if size > 16_384:
-        assert flow.store.documents == documents
+    assert answer.status == (201 if small else 413)
+    form = urlencode(parameters).ljust(size, "x").encode()
+    assert send(flow, "POST", "/token", [("Content-Type", FORM)], form).status == (200 if small else 400)
+    assert (flow.store.documents == documents) == (not small)
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 16_000, b'{"a":' * 3_000, b'{"redirect_uris":' + b"[" * 8_000], ids=len
+    "body",
+    [b"[" * 16_000, b'{"a":' * 3_000, b'{"redirect_uris":' + b"[" * 8_000],
+    ids=["arrays", "objects", "arrays in redirect_uris"],
 )
 def test_b4_deeply_nested_json_is_refused(flow: Flow, body: bytes) -> None:
     answer = send(flow, "POST", "/register", [("Content-Type", "application/json")], body)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
-# Floods
+# Too many requests
 
 PAGES = {
     ("GET", "/authorize"): "client_id=x",

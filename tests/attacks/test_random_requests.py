@@ -28,6 +28,7 @@ def shared() -> tuple[Flow, dict[str, str]]:
 
 
 def fresh() -> tuple[Flow, dict[str, str]]:
+    """The same, after the counters and the recorded requests are cleared."""
     flow, issued = shared()
     flow.harness.gateway.services.counters.clear()
     flow.harness.network.sent.clear()
@@ -144,11 +145,11 @@ methods = st.sampled_from(
 @many
 @given(methods, paths, arbitrary.map(lambda text: quote(text, safe="/.;%")), forms, content_types)
 def test_e8_no_path_and_method_causes_a_server_error(
-    method: str, path: str, more: str, form: str, content_type: str
+    method: str, path: str, suffix: str, form: str, content_type: str
 ) -> None:
     flow, _ = fresh()
     answer = flow.harness.send(
-        method, path + more, form[:1000], body=form.encode(), Content_Type=content_type
+        method, path + suffix, form[:1000], body=form.encode(), Content_Type=content_type
     )
     assert_harmless(answer)
 

@@ -1,6 +1,6 @@
-"""Replays, and artifacts that another browser or another client presents.
+"""Each artifact of a sign-in is refused when it is used again, or by another browser or client.
 
-Each artifact is used once by its owner, or presented by another party (RFC 9700, sections 2.1 and 4).
+Artifacts are codes, tokens, forms, handles, cookies and callback URLs (RFC 9700, sections 2.1 and 4).
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ def flow() -> Flow:
 
 
 def another(flow: Flow) -> Flow:
-    """A second browser with a second client at the same gateway."""
+    """Another client, used in another browser, at the same gateway."""
     other = dataclasses.replace(flow, cookies={})
     other.register()
     return other
 
 
 def refused(answer: Response) -> bool:
-    """Whether the response is a page without a link, a code or a token."""
+    """Whether the response is an error that neither redirects nor sets a cookie."""
     location = answer.header("Location")
     cookie = answer.header("Set-Cookie")
     return answer.status in (400, 403) and location is None and cookie is None
@@ -47,10 +47,10 @@ def test_c3_an_authorization_request_that_is_sent_again_begins_another_sign_in(f
 
 def test_c5_a_form_is_accepted_once(flow: Flow) -> None:
     page = flow.page()
-    kept = dict(flow.cookies)
+    cookies = dict(flow.cookies)
     assert flow.consent(page).status == 303
     for decision in ("allow", "deny"):
-        flow.cookies = dict(kept)
+        flow.cookies = dict(cookies)
         assert refused(flow.consent(page, decision))
 
 
@@ -60,11 +60,11 @@ def test_c3_a_handle_shows_no_page_after_the_users_decision(flow: Flow) -> None:
     assert refused(flow.consent_page(handle))
 
 
-def test_c7_a_url_of_the_callback_is_accepted_once(flow: Flow) -> None:
+def test_c7_a_callback_url_is_accepted_once(flow: Flow) -> None:
     at_entra = flow.at_entra()
-    kept = dict(flow.cookies)
+    cookies = dict(flow.cookies)
     assert flow.callback(at_entra).status == 302
-    flow.cookies = kept
+    flow.cookies = cookies
     assert refused(flow.callback(at_entra))
     assert len(list(flow.store.of("grants"))) == 1
 
@@ -77,7 +77,7 @@ def test_d1_a_code_is_redeemed_once(flow: Flow) -> None:
     assert flow.refresh(response["refresh_token"]).json()["error"] == "invalid_grant"
 
 
-def test_d5_a_used_refresh_token_ends_the_family(flow: Flow) -> None:
+def test_d5_a_reused_refresh_token_revokes_the_family(flow: Flow) -> None:
     first = flow.refresh_token()
     second = flow.refresh(first).json()["refresh_token"]
     third = flow.refresh(second).json()
@@ -89,8 +89,8 @@ def test_d5_a_used_refresh_token_ends_the_family(flow: Flow) -> None:
 # Another browser, which has everything except the cookies
 
 
-def test_c5_the_form_of_another_browser_is_refused(flow: Flow) -> None:
-    """The page of the victim, or the attacker's page in the victim's browser (session fixation)."""
+def test_c5_a_form_from_another_browser_is_refused(flow: Flow) -> None:
+    """The attacker submits the victim's form, or the victim the attacker's form (session fixation)."""
     page, other = flow.page(), another(flow)
     assert refused(other.consent(page))
     other.page()
@@ -107,8 +107,9 @@ def test_c5_cookies_of_another_sign_in_do_not_confirm_a_form(flow: Flow) -> None
     assert refused(other.consent(page))
 
 
-def test_c7_the_answer_of_entra_in_another_browser_is_refused(flow: Flow) -> None:
-    """The attacker allows and the victim finishes (consent fixation), or the victim's URL is stolen."""
+def test_c7_a_callback_url_in_another_browser_is_refused(flow: Flow) -> None:
+    """The attacker consents and the victim completes the sign-in (consent fixation), or the attacker
+    opens a URL that was stolen from the victim."""
     at_entra, other = flow.at_entra(), another(flow)
     assert refused(other.callback(at_entra))
     other.at_entra()
@@ -118,10 +119,11 @@ def test_c7_the_answer_of_entra_in_another_browser_is_refused(flow: Flow) -> Non
 
 def test_c7_states_and_cookies_of_two_sign_ins_cannot_be_combined(flow: Flow) -> None:
     first, second = flow.at_entra(), flow.at_entra()
-    (a, _), (_, b) = state_of(first).split("."), state_of(second).split(".")
+    handle, secret = state_of(first).split(".")[0], state_of(second).split(".")[1]
+    # The browser's own cookies, and the value of the second sign-in's cookie under both names.
     for cookies in (flow.cookies, {name: [*flow.cookies.values()][-1] for name in flow.cookies}):
         flow.cookies = dict(cookies)
-        assert refused(flow.get("/oauth-callback", f"code=x&state={a}.{b}"))
+        assert refused(flow.get("/oauth-callback", f"code=x&state={handle}.{secret}"))
 
 
 # Another client
@@ -134,7 +136,7 @@ def test_d1_a_code_sent_by_another_client_is_refused_and_stays_valid(flow: Flow)
 
 
 def test_d1_a_code_with_another_verifier_is_refused_and_stays_valid(flow: Flow) -> None:
-    """Injection: the attacker has the victim's code, and a verifier of a sign-in of its own."""
+    """Code injection: the attacker has the victim's code, but only the verifier of its own sign-in."""
     code = flow.code()
     assert flow.redeem(code, code_verifier=OTHER_VERIFIER).json()["error"] == "invalid_grant"
     assert flow.redeem(code).status == 200
@@ -150,7 +152,7 @@ def test_d5_d6_a_client_cannot_use_the_token_of_another_client(flow: Flow, kind:
 
 
 def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
-    """For example, a code is not accepted as refresh token, or a handle as state."""
+    """For example, a code is not accepted as a refresh token, nor a handle as a state."""
     at_entra = flow.at_entra()
     issued = flow.redeem(flow.code()).json()
     artifacts = {
@@ -178,17 +180,17 @@ def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
     assert flow.store.documents == before
 
 
-# Mix-up (RFC 9700, section 4.4): the response identifies the authorization server
+# Mix-up attacks (RFC 9700, section 4.4): the response identifies the authorization server
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_c8_every_answer_names_the_issuer_once(flow: Flow, decision: str) -> None:
+def test_c8_every_authorization_response_names_the_issuer_once(flow: Flow, decision: str) -> None:
     answer = flow.consent(flow.page(), decision)
     answer = flow.callback(answer) if decision == "allow" else answer
     assert parameters_of(answer.header("Location") or "")["iss"] == "https://gateway.example"
 
 
-def test_c2_an_error_names_the_issuer(flow: Flow) -> None:
+def test_c2_an_error_response_names_the_issuer(flow: Flow) -> None:
     answer = flow.authorize(response_type="token")
     parameters = parameters_of(answer.header("Location") or "")
     assert (parameters["error"], parameters["iss"]) == (

@@ -1,7 +1,8 @@
-"""Messages whose end two servers may find at different positions (RFC 9112, section 11.2), byte by byte.
+"""Messages whose end two servers may find at different positions (RFC 9112, section 11.2).
 
-The HTTP server in these tests is the twin's; Azure's may refuse or accept other forms. The policies do not
-depend on it: they forward to fixed paths (`test_targets.py`) and pass on only listed headers.
+Each message is sent as raw bytes. The HTTP server in these tests is the twin's; Azure's server may refuse or
+accept other forms. The policies do not depend on that: they forward to fixed paths (`test_targets.py`) and
+pass on only listed headers.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from tests.policies.engine.harness import Sent
 from tests.policies.oauth.flow import Flow
 from tests.raw_http import connection
 
-SERVED = "functions.example"
+MCP_SERVER = "functions.example"
 
 Shape = Callable[[bytes], bytes]
 """Creates a message from the head of a valid call."""
@@ -30,7 +31,7 @@ def flow() -> Flow:
 
 @pytest.fixture(scope="module")
 def head(flow: Flow) -> bytes:
-    """The head of a valid call, without its length and the empty line."""
+    """The start line and the headers of a valid call, without a length and without the empty line."""
     return (
         b"POST /mcp HTTP/1.1\r\nHost: gateway.example\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer " + flow.token().encode() + b"\r\n"
@@ -42,7 +43,7 @@ class Exchange:
     """The data that a client received on a connection until the gateway closed it.
 
     Attributes:
-        statuses: the status of each response, in their order.
+        statuses: the status of each response, in order.
         answers: all received bytes.
         forwarded: the requests that the gateway sent to the MCP server.
     """
@@ -74,7 +75,7 @@ async def _exchange(flow: Flow, port: int, sent: bytes) -> Exchange:
         answers = await asyncio.wait_for(reader.read(), 10)
     statuses = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]
     return Exchange(
-        statuses, answers, [request for request in flow.harness.network.sent if SERVED in request.url]
+        statuses, answers, [request for request in flow.harness.network.sent if MCP_SERVER in request.url]
     )
 
 
@@ -109,8 +110,8 @@ REFUSED: dict[str, Shape] = {
     "a hexadecimal length": lambda head: head + b"Content-Length: 0x2\r\n\r\n{}",
     "a length with an underscore": lambda head: head + b"Content-Length: 0_2\r\n\r\n{}",
     "an empty length": lambda head: head + b"Content-Length:\r\n\r\n{}",
-    "a length without end": lambda head: head + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
-    "a length in other digits": lambda head: head + b"Content-Length: \xd9\xa2\r\n\r\n{}",
+    "a length above 64 bits": lambda head: head + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+    "a length in Arabic digits": lambda head: head + b"Content-Length: \xd9\xa2\r\n\r\n{}",
     "the coding identity": lambda head: head + b"Transfer-Encoding: identity\r\n\r\n",
     "an unknown coding": lambda head: head + b"Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     "a coding before chunked": lambda head: (
@@ -119,7 +120,7 @@ REFUSED: dict[str, Shape] = {
     "a coding after chunked": lambda head: (
         head + b"Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
     ),
-    "chunked twice": lambda head: (
+    "two codings chunked": lambda head: (
         head + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
     ),
     "a vertical tab in the coding": lambda head: (
@@ -142,15 +143,13 @@ REFUSED: dict[str, Shape] = {
     "two hosts": lambda head: head + b"Host: evil.example\r\nContent-Length: 2\r\n\r\n{}",
     "a NUL in a header": lambda head: head + b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
     "a header without a name": lambda head: head + b": a\r\nContent-Length: 2\r\n\r\n{}",
-    "another version": lambda head: head.replace(b"HTTP/1.1", b"HTTP/2.0") + b"Content-Length: 2\r\n\r\n{}",
-    "a version that does not exist": lambda head: (
-        head.replace(b"HTTP/1.1", b"HTTP/1.2") + b"Content-Length: 2\r\n\r\n{}"
-    ),
+    "version HTTP/2.0": lambda head: head.replace(b"HTTP/1.1", b"HTTP/2.0") + b"Content-Length: 2\r\n\r\n{}",
+    "version HTTP/1.2": lambda head: head.replace(b"HTTP/1.1", b"HTTP/1.2") + b"Content-Length: 2\r\n\r\n{}",
     "a tab in the request line": lambda head: (
         head.replace(b"POST /mcp", b"POST\t/mcp") + b"Content-Length: 2\r\n\r\n{}"
     ),
     "a method with a control character": lambda head: b"\x00" + head + b"Content-Length: 2\r\n\r\n{}",
-    "the authority as target": lambda head: (
+    "host and port as target": lambda head: (
         head.replace(b"/mcp", b"gateway.example:443") + b"Content-Length: 2\r\n\r\n{}"
     ),
     "an asterisk as target": lambda head: head.replace(b"/mcp", b"*") + b"Content-Length: 2\r\n\r\n{}",
@@ -183,7 +182,7 @@ def refused(flow: Flow, head: bytes) -> dict[str, Exchange]:
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_e8_a_message_that_servers_may_read_in_two_ways_is_refused_and_the_last_on_its_connection(
+def test_e8_an_ambiguous_message_is_refused_and_its_connection_is_closed(
     refused: dict[str, Exchange], shape: str
 ) -> None:
     exchange = refused[shape]
@@ -197,20 +196,20 @@ ACCEPTED: dict[str, Shape] = {
     "chunks": lambda head: chunked(head, b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
     "a tab before the coding": lambda head: head + b"Transfer-Encoding:\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     "the coding in capitals": lambda head: head + b"transfer-encoding: CHUNKED\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-    "extensions of chunks": lambda head: chunked(head, b'2;a=b;c="POST / HTTP/1.1"\r\n{}\r\n0;d\r\n\r\n'),
+    "chunk extensions": lambda head: chunked(head, b'2;a=b;c="POST / HTTP/1.1"\r\n{}\r\n0;d\r\n\r\n'),
     "trailers": lambda head: chunked(
         head, b"2\r\n{}\r\n0\r\nX-Mcp-Gateway-Subject: victim\r\nX-T: 1\r\n\r\n"
     ),
     "a token among the trailers": lambda head: chunked(
         head, b"2\r\n{}\r\n0\r\nX-T: 1\r\nAuthorization: Bearer victim\r\n\r\n"
     ),
-    "a proposal to upgrade to a web socket": lambda head: (
+    "a request to upgrade to WebSocket": lambda head: (
         head + b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\n{}"
     ),
     "an absolute target of another host": lambda head: (
         head.replace(b"/mcp", b"http://evil.example/mcp") + b"Content-Length: 2\r\n\r\n{}"
     ),
-    "an expectation": lambda head: head + b"Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}",
+    "an Expect header": lambda head: head + b"Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}",
     "empty lines first": lambda head: b"\r\n\r\n" + head + b"Content-Length: 2\r\n\r\n{}",
 }
 
@@ -222,15 +221,16 @@ def accepted(flow: Flow, head: bytes) -> dict[str, Exchange]:
 
 
 @pytest.mark.parametrize("shape", ACCEPTED)
-def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_it_ends(
+def test_e3_an_unusual_but_valid_message_is_forwarded_once_and_ends_at_the_right_byte(
     accepted: dict[str, Exchange], head: bytes, shape: str
 ) -> None:
-    """The connection ends after a chunked body, because the following bytes may be its trailers."""
+    """A second message follows on the same connection. After a chunked body the server closes the
+    connection instead of answering it, because the following bytes may be trailers."""
     exchange = accepted[shape]
     in_chunks = b"chunked" in ACCEPTED[shape](head).lower()
     assert exchange.statuses == ([200] if in_chunks else [200, 200])
     (sent,) = exchange.forwarded
-    assert (sent.method, sent.url) == ("POST", f"https://{SERVED}/runtime/webhooks/mcp")
+    assert (sent.method, sent.url) == ("POST", f"https://{MCP_SERVER}/runtime/webhooks/mcp")
     assert sent.body == b"{}"
     assert sent.header("X-T") is None
     assert "victim" not in repr(sent.headers)
@@ -241,7 +241,7 @@ def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_i
 def test_e3_the_body_of_a_get_request_is_not_a_second_request(flow: Flow, head: bytes) -> None:
     inner = smuggled(head)
     request = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
-    (exchange,) = exchanges(flow, {"": request + inner}).values()
+    (exchange,) = exchanges(flow, {"GET with a body": request + inner}).values()
     assert exchange.statuses == [200]
     assert [(sent.method, sent.body) for sent in exchange.forwarded] == [("GET", inner)]
 

@@ -48,14 +48,14 @@ def cookie(flow: Flow, step: str) -> tuple[str, str]:
     return next(entry for entry in flow.cookies.items() if entry[0].startswith(f"__Host-{step}"))
 
 
-def with_cookie(flow: Flow, step: str, ask: Callable[[], Response], status: int) -> Issued:
-    """The cookie of a step, without which the response to `ask` does not have `status`."""
+def with_cookie(flow: Flow, step: str, request: Callable[[], Response], status: int) -> Issued:
+    """The cookie of a step; the gateway accepts it if the response to `request` has this status."""
     name, issued = cookie(flow, step)
-    kept = dict(flow.cookies)
+    cookies = dict(flow.cookies)
 
     def accepts(value: str) -> bool:
-        flow.cookies = kept | {name: value}
-        return ask().status == status
+        flow.cookies = cookies | {name: value}
+        return request().status == status
 
     return Issued(flow, issued, accepts)
 
@@ -70,7 +70,8 @@ def refresh_token() -> Issued:
     return Issued(flow, flow.refresh_token(), lambda value: flow.refresh(value).status == 200)
 
 
-def revoked(kind: str) -> Issued:
+def token_to_revoke(kind: str) -> Issued:
+    """A token that is sent to the revocation endpoint; it is accepted if its grant is revoked."""
     flow = Flow.new()
 
     def accepts(value: str) -> bool:
@@ -95,7 +96,7 @@ def handle() -> Issued:
     return Issued(flow, handle_of(flow.authorize()), lambda value: flow.consent_page(value).status == 200)
 
 
-def in_the_form(field: str) -> Issued:
+def form_field(field: str) -> Issued:
     flow = Flow.new()
     page = flow.page()
     match = re.search(rf'name="{field}" value="([^"]*)"'.encode(), page.body)
@@ -133,14 +134,14 @@ def user_cookie() -> Issued:
 
 ARTIFACTS: dict[str, Callable[[], Issued]] = {
     "access token": access_token,
-    "access token that is revoked": lambda: revoked("access_token"),
+    "access token to revoke": lambda: token_to_revoke("access_token"),
     "refresh token": refresh_token,
-    "refresh token that is revoked": lambda: revoked("refresh_token"),
+    "refresh token to revoke": lambda: token_to_revoke("refresh_token"),
     "code": code,
     "client id": client_id,
     "handle of the consent page": handle,
-    "handle in the form": lambda: in_the_form("transaction"),
-    "token in the form": lambda: in_the_form("token"),
+    "handle in the form": lambda: form_field("transaction"),
+    "token in the form": lambda: form_field("token"),
     "cookie of the consent page": consent_cookie,
     "state at Entra": state_at_entra,
     "cookie of the callback": callback_cookie,
@@ -157,8 +158,8 @@ def test_each_artifact_is_accepted_in_one_encoding_only(name: str) -> None:
     assert issued.accepts(issued.value)
 
 
-def test_d3_a_token_with_other_unused_bits_is_a_bad_token_like_any_other() -> None:
-    """The last character of the tag has two unused bits, that of the initialization vector four."""
+def test_d3_a_token_with_other_unused_bits_is_answered_like_any_bad_token() -> None:
+    """The last character of the tag has two unused bits; that of the initialization vector has four."""
     flow = Flow.new()
     token = flow.token()
     refused = flow.call("x")

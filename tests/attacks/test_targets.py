@@ -1,8 +1,8 @@
 """Variants of a path with other cases, encodings, separators and segments.
 
-It is not documented how Azure's frontend normalizes a path before the policies see it. So each variant is
-sent unchanged and in the forms in which frontends may normalize it. In all forms the path that a policy
-checked is the path that is forwarded.
+It is not documented how Azure's frontend normalizes a path before the policies run. So each variant is sent
+unchanged, and after each normalization that a frontend may apply. In every case, the path that the policies
+check is the path that they forward.
 """
 
 import json
@@ -19,13 +19,13 @@ from tests.policies.access.test_tools import RULES, call, token_of
 from tests.policies.engine.harness import Response
 from tests.policies.oauth.flow import GATEWAY, Flow
 
-FRONTS: dict[str, Callable[[str], str]] = {
+NORMALIZATIONS: dict[str, Callable[[str], str]] = {
     "unchanged": lambda path: path,
     "decoded": unquote,
     "decoded twice": lambda path: unquote(unquote(path)),
     "encoded slashes decoded": lambda path: re.sub("%2f", "/", path, flags=re.IGNORECASE),
     "slashes merged": lambda path: re.sub("/+", "/", path),
-    "backslashes replaced": lambda path: re.sub(r"%5c|\\\\", "/", path, flags=re.IGNORECASE),
+    "backslashes replaced": lambda path: re.sub(r"%5c|\\", "/", path, flags=re.IGNORECASE),
     "path parameters removed": lambda path: re.sub(";[^/]*", "", path),
     "cut at NUL": lambda path: path.partition("%00")[0],
     "in lower case": str.lower,
@@ -95,17 +95,17 @@ TARGETS = [
     *(f"/mcp{suffix}" for suffix in SUFFIXES),
     *(f"/mcp/message{suffix}" for suffix in SUFFIXES),
 ]
-SERVED = {
+ALLOWED_URLS = {
     "https://functions.example/runtime/webhooks/mcp",
     "https://functions.example/runtime/webhooks/mcp/message",
     "https://functions.example/runtime/webhooks/mcp/sse",
 }
-"""All URLs of the server that a request may reach."""
+"""The URLs of the MCP server to which the gateway may forward a call."""
 
 
 @pytest.fixture(scope="module")
 def served() -> tuple[Flow, str]:
-    """A gateway whose server has rules for its tools, and a token that may call `read` and not `write`."""
+    """A gateway with rules for the tools of its MCP server, and a token that may call `read`, not `write`."""
     flow = Flow.at(harness_with(**RULES))
     return flow, token_of(flow)
 
@@ -117,27 +117,28 @@ def keeps_dots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("keeps_dots")
-@pytest.mark.parametrize("front", FRONTS)
-def test_f4_no_encoding_of_a_path_bypasses_a_check_or_reaches_another_path(
-    served: tuple[Flow, str], front: str
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_f4_no_variant_of_a_path_bypasses_a_check_or_reaches_another_path(
+    served: tuple[Flow, str], normalization: str
 ) -> None:
     flow, token = served
-    for path in dict.fromkeys(FRONTS[front](target) for target in TARGETS):
+    for path in dict.fromkeys(NORMALIZATIONS[normalization](target) for target in TARGETS):
         for tool in ("write", "read"):
             flow.harness.gateway.services.counters.clear()
             flow.harness.network.sent.clear()
             answer = post(flow, path, tool, token)
             assert_harmless(answer)
             reached = [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
-            assert set(reached) <= (SERVED if tool == "read" else set()), path
+            assert set(reached) <= (ALLOWED_URLS if tool == "read" else set()), path
             assert bool(reached) == (answer.status == 200), path
-        unknown = post(flow, path, "read", "x")
-        assert_harmless(unknown)
-        for address in re.findall('resource_metadata="([^"]*)"', unknown.header("WWW-Authenticate") or ""):
-            assert address.removeprefix(f"{GATEWAY}/.well-known/oauth-protected-resource") in DOCUMENTS, path
+        refused = post(flow, path, "read", "not a token")
+        assert_harmless(refused)
+        for url in re.findall('resource_metadata="([^"]*)"', refused.header("WWW-Authenticate") or ""):
+            assert url.removeprefix(f"{GATEWAY}/.well-known/oauth-protected-resource") in RESOURCES, path
 
 
-DOCUMENTS = {"/mcp", "/mcp/", "/mcp/sse", "/mcp/sse/"}
+RESOURCES = {"/mcp", "/mcp/", "/mcp/sse", "/mcp/sse/"}
+"""The paths that have protected resource metadata."""
 
 
 def post(flow: Flow, path: str, tool: str, token: str) -> Response:
@@ -159,9 +160,9 @@ ENDPOINTS = {
 
 
 @pytest.mark.usefixtures("keeps_dots")
-@pytest.mark.parametrize("front", FRONTS)
-def test_e8_no_variant_of_an_endpoints_path_causes_a_server_error(
-    served: tuple[Flow, str], front: str
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_e8_no_variant_of_an_endpoints_path_causes_a_server_error_or_reaches_the_mcp_server(
+    served: tuple[Flow, str], normalization: str
 ) -> None:
     flow, _ = served
     flow.harness.network.sent.clear()
@@ -169,17 +170,17 @@ def test_e8_no_variant_of_an_endpoints_path_causes_a_server_error(
     for method, paths in ENDPOINTS.items():
         for path in paths:
             first, rest = path[1], path[2:]
-            spelled = [f"{path}{suffix}" for suffix in SUFFIXES]
-            spelled += [
+            variants = [f"{path}{suffix}" for suffix in SUFFIXES]
+            variants += [
                 f"/%{ord(first):02x}{rest}",
                 f"/x/..{path}",
                 f"/{path}",
                 path.upper(),
                 f"/mcp/..{path}",
             ]
-            for target in spelled:
+            for target in variants:
                 flow.harness.gateway.services.counters.clear()
-                answer = flow.harness.send(method, FRONTS[front](target), body=b"")
+                answer = flow.harness.send(method, NORMALIZATIONS[normalization](target), body=b"")
                 assert_harmless(answer)
                 assert answer.status in (200, 302, 400, 401, 403, 404, 405, 415), target
     assert not any("functions.example" in sent.url for sent in flow.harness.network.sent)

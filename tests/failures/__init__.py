@@ -1,1 +1,1 @@
-"""The responses to a client and its user when a part of the system fails during a sign-in or a call."""
+"""What a client and its user receive when a part of the system fails during a sign-in or a call."""

@@ -1,4 +1,4 @@
-"""Fixtures of all tests of failures."""
+"""Fixtures of the tests of failures."""
 
 from tests.policies.oauth.conftest import no_waiting
 

@@ -1,4 +1,4 @@
-"""The failures of a single request from the gateway to another service."""
+"""The ways in which a single request from the gateway to another service can fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +18,15 @@ class ServiceRequest:
 
     Attributes:
         handle: processes the request and returns the response.
-        forget: deletes the document that the request names, like the expiry of its time to live.
+        expire: deletes the document that the request names, as if its time to live had ended.
     """
 
     handle: Callable[[], Reply]
-    forget: Callable[[], object]
+    expire: Callable[[], object]
 
 
 Fault = Callable[[ServiceRequest], Reply]
+"""Returns the response to a request that fails, or raises the error of the connection."""
 
 
 def answers(status: int, body: str = "{}", **headers: str) -> Fault:
@@ -33,8 +34,8 @@ def answers(status: int, body: str = "{}", **headers: str) -> Fault:
     return lambda _: reply(status, body, **headers)
 
 
-def done_but(status: int) -> Fault:
-    """The service processes the request and returns an error."""
+def processed_but_answers(status: int) -> Fault:
+    """The service processes the request, but returns an error."""
 
     def fault(request: ServiceRequest) -> Reply:
         request.handle()
@@ -49,7 +50,7 @@ def no_connection(_: ServiceRequest) -> Reply:
 
 
 def timeout(_: ServiceRequest) -> Reply:
-    """The request does not arrive."""
+    """The request does not arrive at the service."""
     raise SendError("cosmos.internal.example timed out", timed_out=True)
 
 
@@ -61,7 +62,7 @@ def lost_answer(request: ServiceRequest) -> Reply:
 
 def expired(request: ServiceRequest) -> Reply:
     """The document expires before the request arrives."""
-    request.forget()
+    request.expire()
     return request.handle()
 
 
@@ -87,14 +88,17 @@ TRANSIENT: dict[str, Fault] = {
     "503": answers(503, HTML),
     "no connection": no_connection,
     "time-out": timeout,
-    "time-out after it was done": lost_answer,
-    "408 after it was done": done_but(408),
-    "500 after it was done": done_but(500),
-    "503 after it was done": done_but(503),
+    "time-out after processing": lost_answer,
+    "408 after processing": processed_but_answers(408),
+    "500 after processing": processed_but_answers(500),
+    "503 after processing": processed_but_answers(503),
 }
 """Transient failures, for which the store's documentation recommends repeating the request."""
 
-STOPS: dict[str, Fault] = {"gateway stops before": stop_before, "gateway stops after": stop_after}
+STOPS: dict[str, Fault] = {
+    "gateway stops before the request": stop_before,
+    "gateway stops after the request": stop_after,
+}
 
 REFUSALS: dict[str, Fault] = {
     "400": answers(400),
@@ -103,10 +107,11 @@ REFUSALS: dict[str, Fault] = {
     "409": answers(409),
     "412": answers(412),
 }
-"""Failures that a repetition within the same request cannot solve."""
+"""Errors that do not disappear when the gateway repeats its request."""
 
 UNREADABLE: dict[str, Fault] = {
     "HTML with 200": answers(200, HTML),
-    "nothing with 200": answers(200, ""),
+    "an empty body with 200": answers(200, ""),
     "a list with 200": answers(200, "[]"),
 }
+"""Responses with status 200 that contain no JSON object."""

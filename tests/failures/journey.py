@@ -1,8 +1,8 @@
-"""A client and its user, from registration to revocation, who react to failures as in practice.
+"""Simulates a client and its user, from registration to revocation, including their reaction to failures.
 
-A failed step is repeated once, like a client that repeats a request or a user who reloads a page. If it fails
-again, the client starts a new sign-in. Every response of the gateway is checked: it must be the expected
-response, or an error that the client or the user can act on.
+A failed step is repeated once, as by a client that repeats a request or a user who reloads a page. If it
+fails again, the client starts a new sign-in. Every response of the gateway must be the expected response, or
+an error that the client or the user can act on.
 """
 
 import copy
@@ -36,7 +36,7 @@ class Call:
     """A request of the gateway to another service.
 
     Attributes:
-        service: which one: `store`, `Entra`, `Entra's keys`, `client's host`, `MCP server`.
+        service: `store`, `Entra`, `Entra's keys`, `client's host` or `MCP server`.
         step: the step of the journey in which it was made.
     """
 
@@ -65,9 +65,9 @@ class Journey:
     Attributes:
         flow: the gateway, the browser, and the services.
         steps: the steps, in order.
-        faults: the failures, by the number of the request from the gateway to a service.
-        calls: the requests so far.
-        before: called before each request of the client or the browser, with the name of the step.
+        faults: the failures, by the number of the call from 0.
+        calls: the calls of the gateway to services so far.
+        before: is called before each request of the client or the browser, with the name of the step.
         repeated: the steps that had to be repeated.
         restarted: the steps after which the client had to start a new sign-in.
         issued_tokens: the refresh tokens that were issued for each code.
@@ -91,23 +91,24 @@ class Journey:
     _status: int = 0
 
     def run(self, first: int = 0) -> "Journey":
-        """Runs the steps after the `first` ones; restarts from the beginning if a step fails twice."""
-        self._listen()
+        """Runs the steps from the one at this index; starts a new sign-in if a step fails twice."""
+        self._intercept_calls()
         remaining = list(self.steps[first:])
         while remaining:
             step = remaining.pop(0)
-            if not self._take(step):
+            if not self._try_twice(step):
                 self.restarted.append(step.name)
-                assert len(self.restarted) == 1, f"the second sign-in failed, too, at {step.name}"
+                assert len(self.restarted) == 1, f"the second sign-in also failed, at {step.name}"
                 self.flow.harness.clock.advance(PAUSE)
-                remaining = self._again(step)
+                remaining = self._steps_after_failure(step)
         return self
 
-    def _again(self, failed: "Step") -> list["Step"]:
-        """The steps after a step that failed twice."""
+    def _steps_after_failure(self, failed: "Step") -> list["Step"]:
+        """The steps that a client takes after a step failed twice."""
+        # A client whose session is unknown (404) starts a new session and keeps its tokens.
         if failed.name == "message" and self._status == 404:
             return [step for step in self.steps if step.name not in SIGNING_IN]
-        # According to the page for an unknown client, the client must register again.
+        # The error page for an unknown client says that the client must register again.
         registers = failed.name in ("register", "authorize")
         return [step for step in self.steps if step.name != "register" or registers]
 
@@ -120,7 +121,7 @@ class Journey:
         )
 
     def resume(self, checkpoint: "Checkpoint") -> "Journey":
-        """Continues another journey at a gateway that has just started."""
+        """Restores the state that another journey had, at this journey's newly started gateway."""
         for name, value in checkpoint.journey.items():
             setattr(self, name, value)
         self.flow.store.documents.update(copy.deepcopy(checkpoint.documents))
@@ -128,7 +129,8 @@ class Journey:
         self.flow.client_id, self.flow.nonce = checkpoint.client_id, checkpoint.nonce
         return self
 
-    def _listen(self) -> None:
+    def _intercept_calls(self) -> None:
+        """Records the calls of the gateway, and makes those fail for which there is a fault."""
         network, documents = self.flow.harness.network, self.flow.store.documents
         before = network.answer
 
@@ -141,21 +143,22 @@ class Journey:
             container, _, name = sent.url.partition("/colls/")[2].partition("/docs/")
             request = ServiceRequest(
                 handle=lambda: before(sent),  # ty: ignore[invalid-argument-type]
-                forget=lambda: documents.pop((container, name), None),
+                expire=lambda: documents.pop((container, name), None),
             )
             return fault(request)
 
         network.answer = answer
 
-    def _take(self, step: "Step") -> bool:
-        kept = dict(self.flow.cookies)
-        if self._ask(step):
+    def _try_twice(self, step: "Step") -> bool:
+        """Whether the step succeeds at the first or the second attempt, both with the same cookies."""
+        cookies = dict(self.flow.cookies)
+        if self._try(step):
             return True
         self.repeated.append(step.name)
-        self.flow.cookies = kept
-        return self._ask(step)
+        self.flow.cookies = cookies
+        return self._try(step)
 
-    def _ask(self, step: "Step") -> bool:
+    def _try(self, step: "Step") -> bool:
         self._step = step.name
         self.before(step.name)
         try:
@@ -166,7 +169,7 @@ class Journey:
         assert not INTERNAL.search(_without_entra(answer)), answer
         if step.done(self, answer):
             return True
-        assert_clear(answer)
+        assert_helpful_error(answer)
         return False
 
     def live(self) -> list[dict[str, Any]]:
@@ -191,11 +194,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Step:
-    """One step.
+    """One request of the client or the browser.
 
     Attributes:
         send: sends the request.
-        done: whether the response is the expected one; stores its values.
+        done: stores the values of the response, and returns whether it is the expected response.
     """
 
     name: str
@@ -204,15 +207,15 @@ class Step:
 
 
 def _without_entra(answer: Response) -> bytes:
-    """The content of a response, except for the URL at which the user signs in."""
+    """The content of a response, without the headers that contain URLs of Entra."""
     headers = [
         (name, value) for name, value in answer.headers if name not in {"Location", "Content-Security-Policy"}
     ]
     return answer.body + repr(headers).encode()
 
 
-def assert_clear(answer: Response) -> None:
-    """Every other response is an error with a remedy."""
+def assert_helpful_error(answer: Response) -> None:
+    """The response is an error with a code and a description, sent to the client, or shown to the user."""
     assert answer.status in (302, 303, 400, 401, 403, 404, 429, 500, 502, 503, 504), answer
     assert answer.header("Cache-Control") == "no-store"
     if answer.status in (302, 303):

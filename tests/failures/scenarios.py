@@ -1,4 +1,4 @@
-"""The scenarios of the tests: the steps of a client and its user."""
+"""The scenarios in which the tests cause failures, as sequences of steps of a client and its user."""
 
 import functools
 import json
@@ -91,7 +91,8 @@ CALL = Step("call", lambda journey: journey.flow.call(journey.access_token), _se
 REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _received_tokens)
 REVOKE = Step("revoke", lambda journey: journey.flow.revoke(journey.refresh_token), _served)
 
-# A client with a metadata document and keys. Its user consents once and signs in twice.
+# A client with a metadata document that authenticates with private_key_jwt. Its user signs in twice, and the
+# gateway remembers the first consent.
 
 
 @functools.cache
@@ -99,7 +100,8 @@ def _key() -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
 
 
-def _signed(journey: Journey) -> dict[str, str]:
+def _assertion(journey: Journey) -> dict[str, str]:
+    """The parameters with which the client authenticates (RFC 7523, section 2.2)."""
     claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": journey.flow.now + 60}
     assertion = jwt.encode({"alg": "RS256", "kid": "one"}, claims, _key())
     return {"client_assertion": assertion, "client_assertion_type": ASSERTION}
@@ -122,25 +124,28 @@ def _redirected_to_entra(journey: Journey, answer: Response) -> bool:
     return "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
 
 
-SIGNED_AUTHORIZE = Step("authorize", lambda journey: journey.flow.authorize(redirect_uri=APP), _authorized)
-SIGNED_REDEEM = Step(
+AUTHORIZE_WITH_KEYS = Step("authorize", lambda journey: journey.flow.authorize(redirect_uri=APP), _authorized)
+REDEEM_WITH_KEYS = Step(
     "token",
-    lambda journey: journey.flow.redeem(journey.code, redirect_uri=APP, **_signed(journey)),
+    lambda journey: journey.flow.redeem(journey.code, redirect_uri=APP, **_assertion(journey)),
     _redeemed,
 )
-ASK = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped)
+PAGE_IF_NEEDED = Step(
+    "consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped
+)
 ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _redirected_to_entra)
-SIGNED_REFRESH = Step(
+REFRESH_WITH_KEYS = Step(
     "refresh",
-    lambda journey: journey.flow.refresh(journey.refresh_token, **_signed(journey)),
+    lambda journey: journey.flow.refresh(journey.refresh_token, **_assertion(journey)),
     _received_tokens,
 )
-SIGNED_REVOKE = Step(
-    "revoke", lambda journey: journey.flow.revoke(journey.refresh_token, **_signed(journey)), _served
+REVOKE_WITH_KEYS = Step(
+    "revoke", lambda journey: journey.flow.revoke(journey.refresh_token, **_assertion(journey)), _served
 )
 
 
-def _verified() -> Flow:
+def _with_keys() -> Flow:
+    """A gateway that has just started, and a client whose host publishes a metadata document and keys."""
     flow = _fresh()
     metadata = document(token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
     published = {URL: metadata, JWKS: {"keys": [_key().as_dict(private=False)]}}
@@ -156,7 +161,7 @@ def _verified() -> Flow:
     return flow
 
 
-# A client that uses MCP sessions, which versions before 2026-07-28 have.
+# A client that uses MCP sessions, which exist in versions of MCP before 2026-07-28.
 
 SESSION = "0123456789abcdef"
 
@@ -190,25 +195,26 @@ class Scenario:
     """The steps of a journey, and its initial state.
 
     Attributes:
-        known: the number of first steps that it shares with another scenario, which tests them.
+        begin: creates the gateway, the store and the client.
+        shared: the number of initial steps in which no call fails, because another scenario tests them.
     """
 
     begin: Callable[[], Flow]
     steps: Sequence[Step]
-    known: int = 0
+    shared: int = 0
 
     def journey(self) -> Journey:
         return Journey(self.begin(), self.steps)
 
 
 SIGN_IN = (REGISTER, AUTHORIZE, PAGE, ALLOW, RETURN, REDEEM)
-SIGNED_SIGN_IN = (SIGNED_AUTHORIZE, ASK, ALLOW_IF_ASKED, RETURN, SIGNED_REDEEM)
+SIGN_IN_WITH_KEYS = (AUTHORIZE_WITH_KEYS, PAGE_IF_NEEDED, ALLOW_IF_ASKED, RETURN, REDEEM_WITH_KEYS)
 SCENARIOS = {
     "sign-in, calls, refresh and revocation": Scenario(_fresh, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
-    "sign-in that is denied": Scenario(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), known=3),
+    "sign-in that is denied": Scenario(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), shared=3),
     "two sign-ins of a client with keys": Scenario(
-        _verified,
-        (*SIGNED_SIGN_IN, SIGNED_REFRESH, SIGNED_REVOKE, *SIGNED_SIGN_IN, SIGNED_REVOKE),
+        _with_keys,
+        (*SIGN_IN_WITH_KEYS, REFRESH_WITH_KEYS, REVOKE_WITH_KEYS, *SIGN_IN_WITH_KEYS, REVOKE_WITH_KEYS),
     ),
-    "session of an older client": Scenario(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), known=6),
+    "session of an older client": Scenario(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), shared=6),
 }

@@ -7,8 +7,8 @@ import pytest
 from tests.e2e.client import parameters_of
 from tests.policies.oauth.flow import GATEWAY, Failing, Flow, status, unreachable
 
-ANSWERS: dict[str, tuple[Failing, str]] = {
-    "no answer": (unreachable, "temporarily_unavailable"),
+RESPONSES: dict[str, tuple[Failing, str]] = {
+    "no connection": (unreachable, "temporarily_unavailable"),
     "500": (status(500, "<html>"), "temporarily_unavailable"),
     "503": (status(503), "temporarily_unavailable"),
     "429": (status(429), "temporarily_unavailable"),
@@ -18,11 +18,11 @@ ANSWERS: dict[str, tuple[Failing, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str) -> None:
+@pytest.mark.parametrize("name", RESPONSES)
+def test_c7_a_failure_of_entras_token_endpoint_becomes_an_oauth_error(name: str) -> None:
     flow = Flow.new()
     at_entra = flow.at_entra()
-    flow.entra, error = ANSWERS[name]
+    flow.entra, error = RESPONSES[name]
     parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
     assert parameters.pop("error_description")
     assert parameters == {"error": error, "state": "s", "iss": GATEWAY}
@@ -34,14 +34,16 @@ def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str)
     [
         ({"error": "access_denied"}, "access_denied"),
         ({"error": "temporarily_unavailable"}, "temporarily_unavailable"),
-        ({"error": "unheard_of"}, "server_error"),
+        ({"error": "unknown_error"}, "server_error"),
         ({}, "server_error"),
         ({"code": ""}, "server_error"),
     ],
     ids=str,
 )
-def test_c7_an_error_of_entras_page_becomes_an_oauth_error(response: dict[str, str], error: str) -> None:
-    """No token is requested from Entra in this case."""
+def test_c7_an_authorization_response_of_entra_without_a_code_becomes_an_oauth_error(
+    response: dict[str, str], error: str
+) -> None:
+    """The gateway sends no request to Entra's token endpoint in this case."""
     flow = Flow.new()
     state = parameters_of(flow.at_entra().header("Location") or "")["state"]
     flow.entra_request = {}

@@ -1,6 +1,6 @@
 """The gateway restarts, or its cache loses its entries, before any step of a journey.
 
-The cache is a hint: API Management stores asynchronously, per region, and may drop everything at any moment.
+API Management's cache stores values asynchronously and per region, and may lose all of them at any time.
 """
 
 from collections.abc import Callable
@@ -10,24 +10,27 @@ import pytest
 from apim.cache import Cache
 from tests.failures.journey import Journey
 from tests.failures.scenarios import SCENARIOS
-from tests.failures.test_services import assert_in_order, assert_registered
+from tests.failures.test_services import assert_no_valid_grant, assert_registered
 
 
 def _cache(journey: Journey) -> Cache:
     return journey.flow.harness.gateway.services.cache
 
 
-MOMENTS: dict[str, Callable[[Journey], object]] = {
+EVENTS: dict[str, Callable[[Journey], object]] = {
     "the cache is emptied": lambda journey: _cache(journey).clear(),
     "the gateway restarts": lambda journey: journey.flow.harness.gateway.services.clear(),
-    "a minute passes": lambda journey: journey.flow.harness.clock.advance(59),
+    "59 seconds pass": lambda journey: journey.flow.harness.clock.advance(59),
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_d7_no_step_depends_on_the_gateways_cache(name: str, moment: str) -> None:
-    """Before one step of a journey, and before each."""
+def test_d7_no_step_depends_on_the_gateways_cache(name: str, event: str) -> None:
+    """The event happens before a single step of a journey, for each step, and then before every step.
+
+    Time passes only once per journey, because codes expire.
+    """
     count = len(SCENARIOS[name].steps)
     for chosen in (*range(count), None):
         journey = SCENARIOS[name].journey()
@@ -36,29 +39,29 @@ def test_d7_no_step_depends_on_the_gateways_cache(name: str, moment: str) -> Non
         def before(
             step: str, journey: Journey = journey, taken: list[str] = taken, chosen: int | None = chosen
         ) -> None:
-            if chosen in (None, len(taken)) and (moment != "a minute passes" or chosen is not None):
-                MOMENTS[moment](journey)
+            if chosen in (None, len(taken)) and (event != "59 seconds pass" or chosen is not None):
+                EVENTS[event](journey)
             taken.append(step)
 
         journey.before = before
         journey.run()
         assert (journey.repeated, journey.restarted) == ([], [])
-        assert_in_order(journey)
+        assert_no_valid_grant(journey)
         assert_registered(journey)
 
 
-BROKEN = {
-    "stores are late": ("store_delay", 20.0),
-    "stores are lost": ("fail_stores", True),
-    "lookups miss": ("fail_lookups", True),
+CACHE_FAILURES = {
+    "values are stored late": ("store_delay", 20.0),
+    "values are not stored": ("fail_stores", True),
+    "lookups find no value": ("fail_lookups", True),
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("failure", CACHE_FAILURES)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
+def test_d7_a_journey_succeeds_without_a_working_cache(name: str, failure: str) -> None:
     journey = SCENARIOS[name].journey()
-    attribute, value = BROKEN[broken]
+    attribute, value = CACHE_FAILURES[failure]
     cache = _cache(journey)
     working = getattr(cache, attribute)
     setattr(cache, attribute, value)
@@ -67,12 +70,12 @@ def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
     finally:
         setattr(cache, attribute, working)
     assert (journey.repeated, journey.restarted) == ([], [])
-    assert_in_order(journey)
+    assert_no_valid_grant(journey)
     assert_registered(journey)
 
 
-def test_d6_a_delayed_store_answer_does_not_extend_a_revoked_token_beyond_thirty_seconds() -> None:
-    """A call reads the grant before its revocation, and caches it after the revocation."""
+def test_d6_a_grant_that_is_cached_after_its_revocation_is_accepted_for_at_most_thirty_seconds() -> None:
+    """A slow call reads the grant before its revocation, and caches it after the revocation."""
     journey = SCENARIOS["session of an older client"].journey()
     journey.steps = journey.steps[:6]
     journey.run()

@@ -1,4 +1,4 @@
-"""One claim or property of Entra's ID token is wrong, at the sign-in and at a refresh."""
+"""The sign-in and the refresh when one claim or property of Entra's ID token is wrong."""
 
 import base64
 import functools
@@ -25,19 +25,23 @@ def flow() -> Flow:
 
 
 def claims_of(flow: Flow) -> dict[str, Any]:
-    """The claims of a token that belongs to the sign-in."""
+    """The claims of a valid ID token for the sign-in."""
     return json.loads(base64.urlsafe_b64decode(flow._id_token().split(".")[1] + "=="))
 
 
-def without(name: str) -> Callable[[Flow, dict[str, Any]], dict[str, Any]]:
+Change = Callable[[Flow, dict[str, Any]], dict[str, Any]]
+"""Returns wrong claims, made from a flow and valid claims."""
+
+
+def without(name: str) -> Change:
     return lambda _, claims: {key: value for key, value in claims.items() if key != name}
 
 
-def changed(**values: Any) -> Callable[[Flow, dict[str, Any]], dict[str, Any]]:
+def changed(**values: Any) -> Change:
     return lambda _, claims: claims | values
 
 
-CLAIMS: dict[str, Callable[[Flow, dict[str, Any]], dict[str, Any]]] = {
+CLAIMS: dict[str, Change] = {
     "issuer of another tenant": changed(iss=f"https://login.microsoftonline.com/{OTHER}/v2.0"),
     "issuer of version 1": changed(iss="https://sts.windows.net/11111111-1111-4111-8111-111111111111/"),
     "no issuer": without("iss"),
@@ -110,7 +114,7 @@ BODIES: dict[str, Reply] = {
 
 
 def answer_for(name: str, flow: Flow) -> Reply:
-    """Entra's response."""
+    """The response of Entra's token endpoint with the wrong claim, signature or body of this name."""
     if name in BODIES:
         return BODIES[name]
     claims = claims_of(flow)
@@ -132,7 +136,7 @@ def test_c7_a_wrong_id_token_results_in_no_code(flow: Flow, name: str) -> None:
 
 
 def test_c7_a_valid_id_token_results_in_a_code(flow: Flow) -> None:
-    """This proves that each refusal has the expected cause. The user is `oid` in `tid`; `sub` is not used."""
+    """So each refusal above is caused by the wrong claim, signature or body. `oid` identifies the user."""
     at_entra = flow.at_entra()
     right = reply(200, json.dumps({"id_token": _signed(claims_of(flow))}))
     flow.entra = lambda: right
@@ -151,7 +155,7 @@ def test_d5_an_id_token_of_another_user_revokes_the_grant(flow: Flow, name: str)
 
 
 @pytest.mark.parametrize("name", [*BODIES, "empty"])
-def test_d5_a_refresh_response_without_an_id_token_keeps_the_grant(flow: Flow, name: str) -> None:
+def test_d5_a_refresh_without_an_id_token_of_entra_keeps_the_grant(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong

@@ -1,4 +1,4 @@
-"""The report of policies that no test ran."""
+"""The coverage of policies: how it is recorded, compared with the templates, and reported."""
 
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from apim.source_map import SourceLocation
 from gateway import policy
 from tests.policies.engine.harness import Harness, document
 from tests.policy_coverage import report
-from tests.policy_coverage.verdict import Template, Verdict, judge
+from tests.policy_coverage.result import Result, Template, compare
 
 NAME = "policies/example.xml.j2"
 TEXT = """<policies>
@@ -33,13 +33,13 @@ ALL = frozenset(range(1, TEXT.count("\n") + 2))
 
 
 @pytest.fixture(autouse=True)
-def own_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decisions are counted by compiled expressions, which the gateways of a process share."""
+def compile_expressions_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled expressions count their branches, and are cached; so each test starts with an empty cache."""
     monkeypatch.setattr(compiler, "_compiled", cache(compiler._compiled.__wrapped__))
 
 
-class _Written:
-    """The source map of a document that is rendered from the template above, line by line."""
+class _LineByLine:
+    """The source map of a document whose lines and columns are those of the template."""
 
     def find(self, line: int, column: int) -> SourceLocation | None:
         return SourceLocation(NAME, line, column)
@@ -49,7 +49,7 @@ class _Written:
 
 
 def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
-    """The counts of one process that answers these requests, each a method and a header's name or none."""
+    """The coverage after a process handled these requests: each a method, and `X` to send that header."""
     methods = ("GET", "POST")
     operations = tuple(
         Operation(id=method, name=method, method=method, url_template="/thing") for method in methods
@@ -60,7 +60,7 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
         path="api",
         service_url="https://thing.example",
         operations=operations,
-        policy=document(text, source_map=_Written() if text == TEXT else None),
+        policy=document(text, source_map=_LineByLine() if text == TEXT else None),
     )
     service = Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(api,))
     harness = Harness(service)
@@ -75,36 +75,36 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
     return Coverage.load(folder)
 
 
-def verdict(coverage: Coverage, text: str = TEXT, written: frozenset[int] = ALL) -> Verdict:
-    return judge(coverage, [Template(NAME, text, written)])
+def result_of(coverage: Coverage, text: str = TEXT, written: frozenset[int] = ALL) -> Result:
+    return compare(coverage, [Template(NAME, text, written)])
 
 
 def test_uncovered_policies_are_reported_with_their_lines(tmp_path: Path) -> None:
-    judged = verdict(ran(tmp_path, ("GET", "")))
-    assert judged.missed() == [
+    result = result_of(ran(tmp_path, ("GET", "")))
+    assert result.missed() == [
         f"{NAME}:4: when never ran",
         f"{NAME}:4: `&&` at column 65 never had the outcome yes",
         f"{NAME}:5: return-response never ran",
         f"{NAME}:8: `?:` at column 67 never had the outcome no",
     ]
-    assert not judged.good
-    assert (judged.elements.done, judged.elements.total) == (2, 4)
-    assert (judged.branches.done, judged.branches.total) == (2, 4)
+    assert not result.sufficient
+    assert (result.elements.done, result.elements.total) == (2, 4)
+    assert (result.branches.done, result.branches.total) == (2, 4)
 
 
 def test_the_counts_of_several_processes_are_combined(tmp_path: Path) -> None:
     ran(tmp_path, ("GET", ""))
-    judged = verdict(ran(tmp_path, ("POST", "X"), ("POST", "")))
-    assert judged.missed() == []
-    assert judged.good
+    result = result_of(ran(tmp_path, ("POST", "X"), ("POST", "")))
+    assert result.missed() == []
+    assert result.sufficient
 
 
-def test_a_line_that_is_in_no_document_is_not_covered(tmp_path: Path) -> None:
+def test_a_line_that_no_document_contains_is_not_covered(tmp_path: Path) -> None:
     coverage = ran(tmp_path, ("GET", ""), ("POST", "X"), ("POST", ""))
-    more = TEXT + "\n<trace />"
-    judged = verdict(coverage, more, ALL | {more.count("\n") + 1})
-    assert judged.missed() == [f"{NAME}:{more.count(chr(10)) + 1}: no tested stack renders this line"]
-    assert not judged.good
+    last = len(ALL) + 1
+    result = result_of(coverage, TEXT + "\n<trace />", ALL | {last})
+    assert result.missed() == [f"{NAME}:{last}: no tested stack renders this line"]
+    assert not result.sufficient
 
 
 def test_policies_without_a_template_are_not_counted(tmp_path: Path) -> None:
@@ -112,16 +112,18 @@ def test_policies_without_a_template_are_not_counted(tmp_path: Path) -> None:
 
 
 def excluded(reason: str) -> str:
-    """The template with a reason why the branch with the response need not run."""
+    """The template, with comments that exclude the `when` and its response from coverage."""
     inner = f"<return-response /> [# not covered:{reason}#]"
     return TEXT.replace("<return-response />", inner).replace('X"))">', f'X"))"> [# not covered:{reason}#]')
 
 
 def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
-    judged = verdict(ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it "))
-    assert judged.missed() == []
-    assert judged.good
-    assert (judged.elements.done, judged.elements.total) == (2, 2)
+    result = result_of(
+        ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it ")
+    )
+    assert result.missed() == []
+    assert result.sufficient
+    assert (result.elements.done, result.elements.total) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +136,10 @@ def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
 def test_an_exclusion_without_a_reason_or_for_covered_code_is_rejected(
     tmp_path: Path, reason: str, requests: list[tuple[str, str]], expected: str
 ) -> None:
-    judged = verdict(ran(tmp_path, *requests), excluded(reason))
-    assert not judged.good
-    assert [problem.partition(": ")[0] for problem in judged.problems] == [f"{NAME}:4", f"{NAME}:5"]
-    assert all(expected in problem for problem in judged.problems)
+    result = result_of(ran(tmp_path, *requests), excluded(reason))
+    assert not result.sufficient
+    assert [problem.partition(": ")[0] for problem in result.problems] == [f"{NAME}:4", f"{NAME}:5"]
+    assert all(expected in problem for problem in result.problems)
 
 
 def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> None:
@@ -146,15 +148,15 @@ def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> No
 
 
 def test_the_report_shows_each_line_with_its_missing_coverage(tmp_path: Path) -> None:
-    judged = verdict(ran(tmp_path, ("GET", "")))
-    report.write(judged, tmp_path / "report")
+    result = result_of(ran(tmp_path, ("GET", "")))
+    report.write(result, tmp_path / "report")
     page = (tmp_path / "report" / "index.html").read_text()
     assert "<em>return-response never ran</em>" in page
     assert "&lt;return-response /&gt;" in page
     assert "2 of 4 (50.0 %)" in (tmp_path / "report" / "report.txt").read_text()
 
 
-def test_the_lines_of_every_template_that_are_in_documents_are_known() -> None:
+def test_the_written_lines_of_a_template_exclude_jinja_blocks_and_comments() -> None:
     text = (Path(policy.__file__).parents[1] / "policies" / "global.xml.j2").read_text()
     written = policy.written_lines("global.xml.j2")
     lines = text.split("\n")

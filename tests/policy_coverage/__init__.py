@@ -1,1 +1,1 @@
-"""The coverage of the project's policies in a run of all tests, and the required coverage."""
+"""Measures which of the project's policies a run of all tests covers, and requires a minimum."""

@@ -1,4 +1,4 @@
-"""The verdict as text for terminals and as a page for people."""
+"""Renders the coverage of the policies as text for the terminal, and as an HTML page."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
-from tests.policy_coverage.verdict import LEAST_BRANCHES, Verdict
+from tests.policy_coverage.result import LEAST_BRANCHES, Result
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -17,28 +17,28 @@ _ENVIRONMENT = Environment(
 )
 
 
-def text(verdict: Verdict) -> str:
+def text(result: Result) -> str:
     """A table of all templates, and the missing coverage."""
     table = Table("template", "elements", "branches", title="Policies that ran")
-    for file in verdict.files:
+    for file in result.files:
         if file.elements.total or file.branches.total:
             table.add_row(file.template.name, str(file.elements), str(file.branches))
     table.add_section()
-    table.add_row("all", str(verdict.elements), str(verdict.branches))
+    table.add_row("all", str(result.elements), str(result.branches))
     console = Console(width=110, highlight=False)
     with console.capture() as capture:
         console.print(table)
-    return "\n".join([capture.get().rstrip(), *verdict.missed(), *verdict.problems])
+    return "\n".join([capture.get().rstrip(), *result.missed(), *result.problems])
 
 
-def page(verdict: Verdict) -> str:
-    """One page with the templates' lines."""
+def page(result: Result) -> str:
+    """An HTML page that shows each line of each template, and whether it is covered."""
     template = _ENVIRONMENT.get_template("page.html.j2")
-    return template.render(verdict=verdict, least=LEAST_BRANCHES)
+    return template.render(result=result, least=LEAST_BRANCHES)
 
 
-def write(verdict: Verdict, folder: Path) -> None:
-    """Writes both into a folder: `index.html` and `report.txt`."""
+def write(result: Result, folder: Path) -> None:
+    """Writes the text as `report.txt` and the page as `index.html` into a folder."""
     folder.mkdir(exist_ok=True)
-    (folder / "report.txt").write_text(text(verdict) + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(page(verdict), encoding="utf-8")
+    (folder / "report.txt").write_text(text(result) + "\n", encoding="utf-8")
+    (folder / "index.html").write_text(page(result), encoding="utf-8")

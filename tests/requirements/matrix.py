@@ -1,4 +1,4 @@
-"""The table of requirements in docs/authorization.md: source, policies and tests of each."""
+"""Renders the table of requirements in docs/authorization.md, with the source, policies and tests of each."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ class Requirement:
     Attributes:
         id: its number, such as `D5`.
         text: the requirement in a sentence.
-        source: the specification.
+        source: the specification that requires it.
         files: the policies that implement it, below `policies/`.
         program: the files of the Pulumi program that implement it.
     """

@@ -1,4 +1,4 @@
-"""Compares the counts with the content of the templates."""
+"""Compares the recorded coverage with the content of the templates."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A number of covered items, and the total."""
+    """The number of covered elements or branches, and the total."""
 
     done: int
     total: int
@@ -63,7 +63,7 @@ class File:
     Attributes:
         missed: by line, a description of the missing coverage.
         excluded: by line, the reason for the exclusion.
-        ran: lines that ran.
+        ran: the lines of which an element or a branch ran.
     """
 
     template: Template
@@ -75,7 +75,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Result:
     """The coverage of all templates.
 
     Attributes:
@@ -96,35 +96,36 @@ class Verdict:
         return _sum(file.branches for file in self.files)
 
     @property
-    def good(self) -> bool:
-        """Whether the required coverage is reached."""
-        everything = self.elements.done == self.elements.total
-        return everything and self.branches.percent >= LEAST_BRANCHES and not self.problems
+    def sufficient(self) -> bool:
+        """Whether the required coverage is reached, and no exclusion has a problem."""
+        all_elements = self.elements.done == self.elements.total
+        return all_elements and self.branches.percent >= LEAST_BRANCHES and not self.problems
 
     def missed(self) -> list[str]:
         """The missing coverage, with its source location."""
         return [
-            f"{file.template.name}:{line}: {subject}"
+            f"{file.template.name}:{line}: {description}"
             for file in self.files
-            for line, whats in sorted(file.missed.items())
-            for subject in whats
+            for line, descriptions in sorted(file.missed.items())
+            for description in descriptions
         ]
 
 
-def judge(coverage: Coverage, templates: Iterable[Template]) -> Verdict:
-    """Compares the counts with the templates."""
+def compare(coverage: Coverage, templates: Iterable[Template]) -> Result:
+    """Compares the recorded coverage with the templates."""
     problems: list[str] = []
     files = tuple(_file(coverage, template, problems) for template in templates)
-    return Verdict(files, tuple(problems))
+    return Result(files, tuple(problems))
 
 
 def _file(coverage: Coverage, template: Template, problems: list[str]) -> File:
-    points = {point: did for point, did in coverage.points.items() if point.file == template.name}
+    """The coverage of one template; problems of its exclusions are appended to the list."""
+    points = {point: covered for point, covered in coverage.points.items() if point.file == template.name}
     excluded = template.exclusions()
     lines = template.text.split("\n")
     missed: dict[int, list[str]] = {}
-    for point in sorted(point for point, did in points.items() if not did):
-        missed.setdefault(point.line, []).append(_words(point, len(lines[point.line - 1])))
+    for point in sorted(point for point, covered in points.items() if not covered):
+        missed.setdefault(point.line, []).append(_description(point, len(lines[point.line - 1])))
     unrendered = template.written - coverage.lines.get(template.name, set())
     for line in unrendered:
         missed.setdefault(line, []).append("no tested stack renders this line")
@@ -133,27 +134,28 @@ def _file(coverage: Coverage, template: Template, problems: list[str]) -> File:
             problems.append(f"{template.name}:{line}: say why it is not covered: [# not covered: reason #]")
         if line not in missed:
             problems.append(f"{template.name}:{line}: is covered: remove [# not covered: ... #]")
-    counted = {point: did for point, did in points.items() if point.line not in excluded or did}
-    elements = [did for point, did in counted.items() if point.is_element]
-    branches = [did for point, did in counted.items() if not point.is_element]
+    counted = {point: covered for point, covered in points.items() if point.line not in excluded or covered}
+    elements = [covered for point, covered in counted.items() if point.is_element]
+    branches = [covered for point, covered in counted.items() if not point.is_element]
     return File(
         template=template,
         elements=Level(sum(elements), len(elements) + len(unrendered - excluded.keys())),
         branches=Level(sum(branches), len(branches)),
-        missed={line: tuple(whats) for line, whats in missed.items() if line not in excluded},
+        missed={line: tuple(descriptions) for line, descriptions in missed.items() if line not in excluded},
         excluded={line: reason for line, reason in excluded.items() if line in missed},
-        ran=frozenset(point.line for point, did in points.items() if did),
+        ran=frozenset(point.line for point, covered in points.items() if covered),
     )
 
 
-def _words(point: Point, width: int) -> str:
+def _description(point: Point, width: int) -> str:
+    """What a test run did not cover at a point in a line of this width."""
     if point.is_element:
         return f"{point.kind} never ran"
-    # The output of a filter has columns that the template does not have.
-    where = f"at column {point.column}" if 1 < point.column <= width else f"number {point.ordinal + 1}"
-    return f"`{point.kind}` {where} never had the outcome {YES if point.outcome == YES else NO}"
+    # If a Jinja filter wrote the line, its columns are not the template's.
+    position = f"at column {point.column}" if 1 < point.column <= width else f"number {point.ordinal + 1}"
+    return f"`{point.kind}` {position} never had the outcome {YES if point.outcome == YES else NO}"
 
 
 def _sum(levels: Iterable[Level]) -> Level:
-    both = list(levels)
-    return Level(sum(level.done for level in both), sum(level.total for level in both))
+    added = list(levels)
+    return Level(sum(level.done for level in added), sum(level.total for level in added))
