@@ -1,7 +1,7 @@
 """The dependency graph of a stack's resources, from their registrations.
 
-Pulumi creates a resource after everything that it depends on, and deletes it before. Both orders are edges of
-one graph, so `A is created only after B` also means that `A is deleted before B`.
+Pulumi creates a resource after all resources that it depends on, and deletes it before them. So
+`A depends on B` means both that A is created after B and that A is deleted before B.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from twin.stack import Declared, Stack
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """The dependencies of a stack: explicit ones, those of inputs, and parents.
+    """The dependencies of a stack's resources: explicit ones, those of their inputs, and their parents.
 
     Attributes:
         stack: an evaluated stack, for an update or a preview.
@@ -20,17 +20,17 @@ class Graph:
 
     stack: Stack
 
-    def requires(self, resource: Declared) -> dict[str, Declared]:
-        """Everything that exists before a resource is created, by URN."""
+    def dependencies(self, resource: Declared) -> dict[str, Declared]:
+        """The resources that exist before a resource is created, by URN."""
         return {required.urn: required for required in self._walk(resource)}
 
-    def require(self, earlier: Declared) -> list[Declared]:
-        """Everything that is created only after a resource."""
-        return [resource for resource in self.stack.resources if earlier.urn in self.requires(resource)]
+    def dependents(self, resource: Declared) -> list[Declared]:
+        """The resources that are created only after a resource."""
+        return [later for later in self.stack.resources if resource.urn in self.dependencies(later)]
 
     def missing(self, later: Declared, earlier: Iterable[Declared]) -> list[str]:
-        """The resources without which `later` may be created, although it should wait for them."""
-        required = self.requires(later)
+        """A message for each resource of `earlier` on which `later` does not depend."""
+        required = self.dependencies(later)
         return [
             f"{later} does not wait for {resource}" for resource in earlier if resource.urn not in required
         ]
@@ -42,7 +42,7 @@ class Graph:
         for urn in _direct(later):
             dependency = self.stack.get(urn)
             if dependency is not None and (
-                dependency.urn == earlier.urn or earlier.urn in self.requires(dependency)
+                dependency.urn == earlier.urn or earlier.urn in self.dependencies(dependency)
             ):
                 return f"{later} -> {self.path(dependency, earlier)}"
         return ""

@@ -1,7 +1,7 @@
 """Checks declared resources against the types in the providers' SDKs.
 
-Pulumi's mocks accept all inputs. The SDKs contain the classes of all type tokens, the required inputs of each
-resource, and the type of every input, including nested ones, by their names on the wire.
+Pulumi's mocks accept all inputs. An SDK contains the class of each type token, the required inputs of each
+resource, and the type of every input, including nested inputs. Inputs have the names that the engine uses.
 """
 
 import ast
@@ -26,9 +26,10 @@ PACKAGES = ("pulumi_azure_native", "pulumi_azuread", "pulumi_random")
 _WITHOUT_SCHEMA = ("mcp:", "pulumi-python:dynamic")
 
 
-# Values that the SDK does not list. azure-native hands every string on, and Azure decides: users of azurerm
-# deploy this tier (https://github.com/hashicorp/terraform-provider-azurerm/issues/31652), and samples for MCP
-# servers register them with this kind (https://learn.microsoft.com/azure/api-center/register-discover-mcp-server).
+# Values that the SDK does not list. azure-native sends every string to Azure, which accepts these: users of
+# azurerm deploy the tier (https://github.com/hashicorp/terraform-provider-azurerm/issues/31652), and
+# Microsoft registers MCP servers with the kind
+# (https://learn.microsoft.com/azure/api-center/register-discover-mcp-server).
 _UNLISTED = {"sku.name": ("PremiumV2",), "kind": ("mcp",)}
 
 
@@ -44,7 +45,7 @@ def problems(resource: Declared) -> list[str]:
 
 @functools.cache
 def classes() -> Mapping[str, tuple[str, str]]:
-    """For each type token the module and the name of its class."""
+    """The module and the name of the class of each type token."""
     table = {}
     for package in PACKAGES:
         for entry in _registrations(package):
@@ -72,7 +73,7 @@ def _arguments_class(token: str) -> type | None:
     if token not in classes():
         return None
     module, name = classes()[token]
-    # Where an object has the resource's name, as a subnet in a network, the resource's own is `InitArgs`.
+    # If a nested object has the resource's name, such as a subnet in a network, `InitArgs` is the resource.
     imported = importlib.import_module(module)
     return getattr(imported, f"{name}InitArgs", None) or getattr(imported, f"{name}Args")
 
@@ -91,7 +92,7 @@ def _check_object(values: Mapping[str, Any], arguments: type, path: str) -> Iter
 
 @functools.cache
 def _required(arguments: type) -> frozenset[str]:
-    """Names on the wire of the inputs that have no default."""
+    """The inputs that have no default, by the names that the engine uses."""
     names = input_type_py_to_pulumi_names(arguments)
     parameters = list(inspect.signature(arguments.__init__).parameters.values())[1:]
     return frozenset(
@@ -115,7 +116,7 @@ def _check_value(value: Any, hint: Any, path: str) -> Iterator[str]:
 
 
 def _choices(hint: Any) -> list[Any]:
-    """The types that a value may have on the wire, without the types in which Pulumi wraps them."""
+    """The types that the engine may receive, without Pulumi's wrappers such as `Output`."""
     if get_origin(hint) in (Union, types.UnionType):
         return [choice for argument in get_args(hint) for choice in _choices(argument)]
     wrapped = getattr(get_origin(hint) or hint, "__name__", "") in ("Awaitable", "Output", "NoneType")

@@ -24,7 +24,7 @@ DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
 
 
 DIGEST = f"sha256:{'1' * 64}"
-"""The digest of every tag."""
+"""The digest that `pin` writes for every image."""
 
 SECRETS = {
     "slackBotToken": "xoxb-123456789012-abcdefghijkl",
@@ -52,6 +52,7 @@ def changed(**values: str | None) -> dict[str, str]:
 
 
 def refused(values: Mapping[str, str], secrets: Iterable[str] = ()) -> SettingsError:
+    """The error with which these values are refused."""
     with pytest.raises(SettingsError) as caught:
         load(values, secrets)
     return caught.value
@@ -95,7 +96,7 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
     if verb == "rm":
         del node[steps[-1]]
     elif isinstance(node, list) and steps[-1] >= len(node):
-        # As the command does in a list that the stack's file does not have.
+        # The CLI also fills the list with nulls up to a later index.
         node.extend([None] * (steps[-1] - len(node)))
         node.append(value[0])
     else:
@@ -111,19 +112,19 @@ def pin(values: dict[str, str], secrets: set[str], defaults: Mapping[str, str] |
 
 
 def entry(**values: object) -> str:
-    """`containers` with one complete entry, changed as given; None removes a key."""
+    """The setting `containers` with one complete entry, with these keys changed; None removes a key."""
     merged = {"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080, **values}
     return json.dumps([{key: value for key, value in merged.items() if value is not None}])
 
 
 def agent(**values: object) -> str:
-    """`agents` with one complete entry, changed as given."""
+    """The setting `agents` with one complete entry, with these keys changed."""
     complete = {"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["functions"]}
     return json.dumps([complete | values])
 
 
 ADMITS_AGENTS = {"access": '{"functions": "users agents"}'}
-ALL = '["functions", "slack", "jira", "github"]'
+ALL_BACKENDS = '["functions", "slack", "jira", "github"]'
 JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
 SSE = {"transport": "sse", "sessionParameter": "sessionId"}
 SEPARATE = {"transport": "separate", "sessionParameter": "sessionId"}

@@ -1,4 +1,4 @@
-"""A custom host name: the identity that reads its certificate, and the values that use the name."""
+"""A custom host name: the identity that reads its certificate, and the URLs that contain the name."""
 
 import functools
 import json
@@ -41,7 +41,7 @@ def test_the_certificate_is_read_from_its_vault_by_the_gateways_identity() -> No
     ]
 
 
-def test_the_identity_may_read_that_certificate_only_and_before_the_service_does() -> None:
+def test_the_identity_may_read_only_that_certificate_and_gets_its_role_before_the_service_exists() -> None:
     access = stack().one("authorization:RoleAssignment", "gateway-service-certificate-access")
     assert access.inputs["scope"] == CERTIFICATE.example
     assert access.inputs["roleDefinitionId"].endswith("/4633458b-17de-408a-b874-0445c86b69e6")
@@ -50,7 +50,7 @@ def test_the_identity_may_read_that_certificate_only_and_before_the_service_does
 
 
 def test_a_managed_certificate_needs_no_vault() -> None:
-    of = evaluate(
+    declared = evaluate(
         {
             "backends": '["functions"]',
             "sku": "Basic",
@@ -59,43 +59,47 @@ def test_a_managed_certificate_needs_no_vault() -> None:
         },
         preview=True,
     )
-    (hostname,) = of.one("apimanagement:ApiManagementService").inputs["hostnameConfigurations"]
+    (hostname,) = declared.one("apimanagement:ApiManagementService").inputs["hostnameConfigurations"]
     assert hostname["certificateSource"] == "Managed"
     assert "keyVaultId" not in hostname
-    assert [resource for resource in of.resources if resource.name.endswith("-certificate-access")] == []
+    assert [
+        resource for resource in declared.resources if resource.name.endswith("-certificate-access")
+    ] == []
 
 
-def test_everything_that_names_the_gateway_follows_its_host_name() -> None:
-    of = stack()
+def test_every_url_of_the_gateway_contains_the_custom_host_name() -> None:
+    declared = stack()
     value = next(
         resource.inputs["value"]
-        for resource in of.of_type("apimanagement:NamedValue")
+        for resource in declared.of_type("apimanagement:NamedValue")
         if resource.inputs["displayName"] == "gateway-url"
     )
     assert value == URL
     application = next(
         resource
-        for resource in of.of_type("azuread:index/application:Application")
+        for resource in declared.of_type("azuread:index/application:Application")
         if "web" in resource.inputs
     )
     assert application.inputs["web"]["redirectUris"] == [f"{URL}/oauth-callback"]
-    assert of.outputs["gatewayUrl"] == URL
-    assert of.outputs["oauthMetadataUrl"].startswith(f"{URL}/")
-    assert of.outputs["gatewayCname"].endswith(".azure-api.net")
-    assert ".azure-api.net" not in json.dumps({**of.outputs, "gatewayCname": ""})
+    assert declared.outputs["gatewayUrl"] == URL
+    assert declared.outputs["oauthMetadataUrl"].startswith(f"{URL}/")
+    assert declared.outputs["gatewayCname"].endswith(".azure-api.net")
+    assert ".azure-api.net" not in json.dumps({**declared.outputs, "gatewayCname": ""})
 
 
 def test_a_protected_stack_refuses_another_address() -> None:
-    """Pulumi replaces the resource when its keepers change, and refuses that while it is protected."""
-    known = stack().one(
+    """Pulumi replaces the resource when its keepers change, and refuses to replace a protected resource."""
+    address = stack().one(
         "random:index/randomString:RandomString", "gateway-service-address-that-clients-registered-with"
     )
-    assert known.inputs["keepers"] == {"url": URL}
-    assert known.protect
+    assert address.inputs["keepers"] == {"url": URL}
+    assert address.protect
 
 
 @pytest.mark.parametrize("host", [HOST, ""])
-def test_an_existing_service_keeps_the_host_name_of_its_owner(host: str) -> None:
-    of = evaluate({**ALL, "gatewayHostname": host})
-    assert of.outputs["gatewayUrl"] == (URL if host else "https://central.azure-api.net")
-    assert [resource for resource in of.resources if resource.name.endswith("-certificate-access")] == []
+def test_the_stack_uses_the_host_name_of_an_existing_service_without_configuring_it(host: str) -> None:
+    declared = evaluate({**ALL, "gatewayHostname": host})
+    assert declared.outputs["gatewayUrl"] == (URL if host else "https://central.azure-api.net")
+    assert [
+        resource for resource in declared.resources if resource.name.endswith("-certificate-access")
+    ] == []

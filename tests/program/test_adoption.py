@@ -14,13 +14,12 @@ from tests.shared_results import shared
 from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack, StackError, evaluate
 
-OTHER = "00000000-0000-4000-8000-00000000bbbb"
-"""Another subscription."""
+OTHER_SUBSCRIPTION = "00000000-0000-4000-8000-00000000bbbb"
 
 
 @functools.cache
 def stack(*, preview: bool = False) -> Stack:
-    """A stack that adopts everything."""
+    """A stack that adopts all existing resources."""
     return shared(f"adopting-{preview}", lambda: evaluate(dict(ALL), preview=preview))
 
 
@@ -30,19 +29,19 @@ def own() -> Stack:
     return evaluate({key: value for key, value in ALL.items() if key not in EXISTING})
 
 
-def adopted(of: Stack, type_: str) -> list[Declared]:
-    return [resource for resource in of.of_type(type_) if resource.external]
+def adopted(declared: Stack, type_: str) -> list[Declared]:
+    return [resource for resource in declared.of_type(type_) if resource.external]
 
 
 @pytest.mark.parametrize("preview", [False, True])
 @pytest.mark.parametrize("setting", TYPES)
 def test_existing_resources_are_read_and_not_managed(setting: str, preview: bool) -> None:
-    of = stack(preview=preview)
-    resources = adopted(of, TYPES[setting])
+    declared = stack(preview=preview)
+    resources = adopted(declared, TYPES[setting])
     assert len(resources) == 1
     assert resources[0].id == resource_id(setting)
     assert resources[0].inputs == {}
-    assert len(of.of_type(TYPES[setting])) == (2 if setting == "existingIdentity" else 1)
+    assert len(declared.of_type(TYPES[setting])) == (2 if setting == "existingIdentity" else 1)
 
 
 def test_nothing_is_created_in_entra_when_all_applications_exist() -> None:
@@ -54,18 +53,18 @@ def test_every_created_resource_matches_the_schema_of_the_sdk() -> None:
     assert [problem for resource in stack().resources for problem in schema.problems(resource)] == []
 
 
-def test_no_resource_is_deleted_with_an_existing_one() -> None:
-    """Pulumi would leave such a resource behind: it does not delete what it expects to go with another."""
-    of = stack()
-    adopted_urns = {resource.urn for resource in of.resources if resource.external}
-    assert [resource for resource in of.resources if resource.deleted_with in adopted_urns] == []
+def test_no_resource_is_declared_as_deleted_with_an_existing_resource() -> None:
+    """Pulumi does not delete a resource with `deletedWith` itself, so such a resource would remain."""
+    declared = stack()
+    adopted_urns = {resource.urn for resource in declared.resources if resource.external}
+    assert [resource for resource in declared.resources if resource.deleted_with in adopted_urns] == []
 
 
 def test_the_stack_writes_only_its_own_apis_to_an_existing_service() -> None:
-    of = stack()
+    declared = stack()
     types = {
         resource.type.rpartition(":")[2]
-        for resource in of.resources
+        for resource in declared.resources
         if ":apimanagement:" in resource.type and not resource.external
     }
     assert types == {
@@ -78,16 +77,19 @@ def test_the_stack_writes_only_its_own_apis_to_an_existing_service() -> None:
         "NamedValue",
         "PolicyFragment",
     }
-    groups = {resource.inputs["resourceGroupName"] for resource in of.of_type("apimanagement:Api")}
+    groups = {resource.inputs["resourceGroupName"] for resource in declared.of_type("apimanagement:Api")}
     assert groups == {"shared"}
-    assert {resource.inputs["serviceName"] for resource in of.of_type("apimanagement:Api")} == {"central"}
+    assert {resource.inputs["serviceName"] for resource in declared.of_type("apimanagement:Api")} == {
+        "central"
+    }
 
 
-def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
-    of = stack()
-    apis = {resource.outputs["name"] for resource in of.of_type("apimanagement:Api")}
+def test_every_api_on_an_existing_service_has_its_own_diagnostic() -> None:
+    declared = stack()
+    apis = {resource.outputs["name"] for resource in declared.of_type("apimanagement:Api")}
     logged = {
-        resource.inputs["apiId"]: resource.inputs for resource in of.of_type("apimanagement:ApiDiagnostic")
+        resource.inputs["apiId"]: resource.inputs
+        for resource in declared.of_type("apimanagement:ApiDiagnostic")
     }
     assert logged.keys() == apis
     (service_wide,) = (
@@ -97,14 +99,14 @@ def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
     )
     for inputs in logged.values():
         assert inputs["frontend"] == service_wide.inputs["frontend"]
-        assert inputs["loggerId"] == of.one("apimanagement:Logger").id
+        assert inputs["loggerId"] == declared.one("apimanagement:Logger").id
 
 
-def test_errors_of_the_gateway_are_answered_without_the_policy_of_all_apis() -> None:
-    def oauth_policy(of: Stack) -> str:
+def test_on_an_existing_service_the_policy_of_an_api_answers_errors_instead_of_the_global_policy() -> None:
+    def oauth_policy(declared: Stack) -> str:
         return next(
             resource.inputs["value"]
-            for resource in of.of_type("apimanagement:ApiPolicy")
+            for resource in declared.of_type("apimanagement:ApiPolicy")
             if resource.name == "oauth-policy"
         )
 
@@ -115,69 +117,71 @@ def test_errors_of_the_gateway_are_answered_without_the_policy_of_all_apis() -> 
 
 
 def test_the_gateway_acts_as_the_existing_identity() -> None:
-    of = stack()
-    identity = adopted(of, "managedidentity:UserAssignedIdentity")[0]
-    cosmos = of.one("cosmosdb:SqlResourceSqlRoleAssignment")
+    declared = stack()
+    identity = adopted(declared, "managedidentity:UserAssignedIdentity")[0]
+    cosmos = declared.one("cosmosdb:SqlResourceSqlRoleAssignment")
     assert cosmos.inputs["principalId"] == identity.outputs["principalId"]
     value = next(
         resource
-        for resource in of.of_type("apimanagement:NamedValue")
+        for resource in declared.of_type("apimanagement:NamedValue")
         if resource.inputs["displayName"] == "gateway-identity"
     )
     assert value.inputs["value"] == identity.outputs["clientId"]
 
 
-def test_roles_on_resources_of_another_subscription_are_named_there() -> None:
-    insights = identifier("Microsoft.Insights/components", "traces", subscription=OTHER)
-    of = evaluate({**ALL, "existingApplicationInsights": insights}, preview=True)
+def test_a_role_on_a_resource_of_another_subscription_is_defined_in_that_subscription() -> None:
+    insights = identifier("Microsoft.Insights/components", "traces", subscription=OTHER_SUBSCRIPTION)
+    declared = evaluate({**ALL, "existingApplicationInsights": insights}, preview=True)
     roles = [
         resource.inputs
-        for resource in of.of_type("authorization:RoleAssignment")
+        for resource in declared.of_type("authorization:RoleAssignment")
         if resource.inputs["scope"] == insights
     ]
     assert len(roles) == 2
-    assert {role["roleDefinitionId"].split("/")[2] for role in roles} == {OTHER}
+    assert {role["roleDefinitionId"].split("/")[2] for role in roles} == {OTHER_SUBSCRIPTION}
 
 
 @pytest.mark.parametrize("setting", ["existingApiManagement", "existingEnvironment"])
-def test_the_stack_writes_only_to_its_own_subscription(setting: str) -> None:
-    elsewhere = EXISTING[setting].replace(SUBSCRIPTION, OTHER)
-    with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
+def test_a_resource_that_the_stack_writes_to_must_be_in_its_own_subscription(setting: str) -> None:
+    elsewhere = EXISTING[setting].replace(SUBSCRIPTION, OTHER_SUBSCRIPTION)
+    with pytest.raises(
+        StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER_SUBSCRIPTION}"
+    ):
         evaluate({**ALL, setting: elsewhere})
 
 
 def test_the_outputs_list_the_settings_of_an_existing_application() -> None:
-    of = stack()
-    registration = of.outputs["entraRegistration"]
-    identity = adopted(of, "managedidentity:UserAssignedIdentity")[0]
-    assert registration["redirectUri"] == f"{of.outputs['gatewayUrl']}/oauth-callback"
+    declared = stack()
+    registration = declared.outputs["entraRegistration"]
+    identity = adopted(declared, "managedidentity:UserAssignedIdentity")[0]
+    assert registration["redirectUri"] == f"{declared.outputs['gatewayUrl']}/oauth-callback"
     assert registration["federatedCredential"] == {
         "issuer": f"https://login.microsoftonline.com/{Cloud().tenant}/v2.0",
         "subject": identity.outputs["principalId"],
         "audience": "api://AzureADTokenExchange",
     }
-    assert of.outputs["entraClientId"] == EXISTING["existingApplication"]
+    assert declared.outputs["entraClientId"] == EXISTING["existingApplication"]
     assert "entraRegistration" not in own().outputs
 
 
 def test_an_existing_environment_keeps_its_own_logs() -> None:
-    of = stack()
-    environment = adopted(of, "app:ManagedEnvironment")[0]
+    declared = stack()
+    environment = adopted(declared, "app:ManagedEnvironment")[0]
     assert [
         resource
-        for resource in of.of_type("monitor:DiagnosticSetting")
+        for resource in declared.of_type("monitor:DiagnosticSetting")
         if resource.inputs["resourceUri"] == environment.id
     ] == []
-    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:HttpRouteConfig")} == {
+    assert {resource.inputs["resourceGroupName"] for resource in declared.of_type("app:HttpRouteConfig")} == {
         "shared"
     }
-    assert {resource.inputs["resourceGroupName"] for resource in of.of_type("app:ContainerApp")} == {
+    assert {resource.inputs["resourceGroupName"] for resource in declared.of_type("app:ContainerApp")} == {
         "platform"
     }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed(Cloud):
+class ChangedCloud(Cloud):
     """A subscription in which an existing resource differs from the settings.
 
     Attributes:
@@ -207,7 +211,7 @@ def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
     changes: Mapping[str, Any], message: str
 ) -> None:
     with pytest.raises(StackError, match=message):
-        evaluate(dict(ALL), cloud=Changed(changes=changes))
+        evaluate(dict(ALL), cloud=ChangedCloud(changes=changes))
 
 
 def test_two_servers_cannot_share_an_application() -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from configuration.container import Process
-from tests.program.stack_settings import ALL, JIRA, SECRETS, agent, changed, entry, load, refused
+from tests.program.stack_settings import ALL_BACKENDS, JIRA, SECRETS, agent, changed, entry, load, refused
 from twin.gateway_plan import LOCAL
 
 
 def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
-    error = refused(changed(backends=ALL))
+    error = refused(changed(backends=ALL_BACKENDS))
 
     assert {problem.key: problem.remedy for problem in error.problems} == {
         "slackBotToken": "pulumi config set --secret slackBotToken",
@@ -19,7 +19,7 @@ def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
 
 
 def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
-    stack = load(changed(backends=ALL, **LOCAL))
+    stack = load(changed(backends=ALL_BACKENDS, **LOCAL))
 
     assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": "xoxb-twin"}
     jira = stack.presets["jira"]
@@ -28,14 +28,14 @@ def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
 
 
 def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
-    error = refused(changed(backends=ALL, jiraUrl=JIRA["jiraUrl"], **LOCAL))
+    error = refused(changed(backends=ALL_BACKENDS, jiraUrl=JIRA["jiraUrl"], **LOCAL))
 
     assert {problem.key for problem in error.problems} == {"jiraUsername", "jiraApiToken"}
 
 
 def test_complete_credentials_are_accepted_and_not_shown() -> None:
     tokens = {key: SECRETS[key] for key in ("slackBotToken", "jiraApiToken")}
-    stack = load(changed(backends=ALL, **JIRA, **tokens), tokens)
+    stack = load(changed(backends=ALL_BACKENDS, **JIRA, **tokens), tokens)
 
     assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": tokens["slackBotToken"]}
     assert stack.presets["jira"].secrets == {"JIRA_API_TOKEN": tokens["jiraApiToken"]}
@@ -65,7 +65,7 @@ def test_a_token_in_the_wrong_format_is_reported_without_its_value(token: str) -
 @pytest.mark.parametrize(
     "url", ["http://a.example", "a.example", "https://", "https://u:p@a.example", "https://a.example/?x=1"]
 )
-def test_jira_is_reached_over_tls(url: str) -> None:
+def test_a_url_of_jira_without_tls_or_with_a_user_or_a_query_is_refused(url: str) -> None:
     values = changed(backends='["jira"]', **{**JIRA, "jiraUrl": url}, jiraApiToken=SECRETS["jiraApiToken"])
 
     assert [problem.key for problem in refused(values, ["jiraApiToken"]).problems] == ["jiraUrl"]

@@ -20,7 +20,7 @@ from tests.engine.stacks import CANARIES
 from tests.existing import EXISTING
 from tests.program.stack_settings import (
     ADMITS_AGENTS,
-    ALL,
+    ALL_BACKENDS,
     COMMITTED,
     DEV,
     JIRA,
@@ -92,7 +92,7 @@ def test_a_declared_setting_without_a_group_is_an_error(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("key", ["sku", "capacity", "protect", "backends", "entraAuthority"])
-def test_a_default_that_is_missing_in_the_project_file_comes_with_the_command_that_writes_it(
+def test_a_default_that_is_missing_in_the_project_file_is_reported_with_the_command_that_writes_it(
     key: str,
 ) -> None:
     (problem,) = refused(changed(**{key: None})).problems
@@ -117,8 +117,8 @@ def test_every_field_of_the_settings_is_used_by_the_program() -> None:
     assert unused == [], "use the value in gateway/, backends/ or policies/, or remove the setting"
 
 
-def test_every_secret_of_the_dev_stack_is_searched_for_in_clear_text() -> None:
-    """tests/engine/test_secrets.py deploys a stack with the secrets of `CANARIES`."""
+def test_every_secret_setting_of_the_dev_stack_has_a_canary() -> None:
+    """tests/engine/test_secrets.py deploys a stack with the secrets of `CANARIES` and searches for them."""
     disabled = {
         setting.key
         for name, preset in PRESETS.items()
@@ -140,7 +140,7 @@ def test_every_setting_is_described_with_a_command() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     local = LOCAL if setting.key == "localUrl" else {}
-    stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
+    stack, secrets = changed(backends=ALL_BACKENDS, **JIRA, **SECRETS, **local), set(SECRETS)
     if setting.key in ("existingApiManagement", "existingIdentity", "pathPrefix"):
         # These settings require each other.
         stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
@@ -177,7 +177,7 @@ def test_the_example_of_a_key_of_an_entry_is_accepted(key: str) -> None:
     load(stack)
 
 
-def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
+def test_the_setting_backends_accepts_exactly_the_servers_that_the_program_can_declare() -> None:
     assert set(settings.BACKENDS) == {*DESCRIPTIONS, *PRESETS, *HOSTED}
 
 

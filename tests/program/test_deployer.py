@@ -1,4 +1,4 @@
-"""Credentials of a publication, chosen from the same settings and variables as Azure Native's."""
+"""The credential for publishing code is chosen by the settings and variables of the provider Azure Native."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -165,7 +165,7 @@ def test_without_another_choice_the_azure_cli_signs_in(azure, sign_in, tmp_path:
 
 
 @pytest.mark.usefixtures("azure")
-def test_the_azure_cli_gives_tenant_and_subscription(sign_in, tmp_path: Path) -> None:
+def test_the_azure_cli_is_called_with_the_tenant_and_the_subscription(sign_in, tmp_path: Path) -> None:
     sign_in({"tenantId": TENANT, "subscriptionId": "my subscription"})
     arguments = (tmp_path / "bin" / "az.txt").read_text()
     assert f"--tenant {TENANT}" in arguments
@@ -173,7 +173,7 @@ def test_the_azure_cli_gives_tenant_and_subscription(sign_in, tmp_path: Path) ->
 
 
 def test_sign_in_methods_are_tried_in_the_order_of_azure_native(azure, sign_in, tmp_path: Path) -> None:
-    """A certificate, a secret, OpenID Connect, a managed identity, the Azure CLI."""
+    """A certificate, then a client secret, then OpenID Connect, then a managed identity."""
     path = certificate(tmp_path / "certificate.pem", None)
     settings = {
         **APPLICATION,
@@ -205,7 +205,7 @@ def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("settings", "expected"),
     [
         ({"clientSecret": SECRET}, ["ARM_CLIENT_ID", "ARM_TENANT_ID"]),
         ({"clientSecret": SECRET, "clientId": CLIENT}, ["ARM_TENANT_ID"]),
@@ -223,13 +223,13 @@ def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
         ),
     ],
 )
-def test_incomplete_settings_are_an_error_that_names_the_missing_ones(
-    azure, sign_in, settings, named
+def test_incomplete_settings_are_an_error_that_names_the_missing_settings(
+    azure, sign_in, settings, expected
 ) -> None:
     with pytest.raises(PublishingError) as failure:
         sign_in(settings)
     message = str(failure.value)
-    assert [name for name in named if name not in message] == []
+    assert [name for name in expected if name not in message] == []
     assert "azure-native:" in message
     assert azure.requests == []
 
@@ -262,7 +262,7 @@ def test_no_error_contains_a_secret(sign_in, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("azure")
-def test_the_error_without_a_signed_in_user_is_that_of_the_library(
+def test_the_error_without_an_azure_cli_is_that_of_the_azure_sdk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -38,7 +38,7 @@ def test_the_app_settings_are_those_that_the_app_needs(case: Case) -> None:
 
 
 @every_case
-def test_the_app_imports_its_own_packages_on_the_version_of_python_that_they_are_installed_for(
+def test_the_app_uses_its_own_packages_and_the_version_of_python_for_which_they_are_installed(
     case: Case,
 ) -> None:
     app = case.stack.one("web:WebApp").inputs

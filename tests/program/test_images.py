@@ -1,4 +1,4 @@
-"""The registry resolves tags to digests, which are written to the settings that pin the images."""
+"""Tags of images are resolved to digests at the registry, and the digests are written to the settings."""
 
 import hashlib
 import json

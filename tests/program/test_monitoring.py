@@ -12,12 +12,12 @@ from twin.stack import Stack
 DEV = Case("dev", preview=False)
 LARGE = Case("large", preview=False)
 CLASSIC = Case("classic", preview=False)
-# Categories whose rows have bodies or tokens.
+# Log categories whose rows contain bodies or tokens.
 CONTENT = {"GatewayLlmLogs", "allLogs", "audit"}
 
 
 def logged(stack: Stack) -> dict[str, tuple[set[str], str]]:
-    """The categories that are logged and the workspace, by the type of the resource or service."""
+    """The enabled log categories and the workspace of each resource or service, by its type."""
     return {
         re.sub(r".*?/providers/([^/]+)/([^/]+)/[^/]+", r"\1/\2", setting.inputs["resourceUri"]): (
             {log["category"] for log in setting.inputs["logs"] if log["enabled"]},
@@ -64,11 +64,11 @@ def diagnostics(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", UP, ids=str)
-def test_f7_audit_records_are_never_below_the_verbosity(case: Case) -> None:
+def test_f7_the_verbosity_of_the_diagnostic_includes_audit_records(case: Case) -> None:
     assert diagnostics(case.stack)["applicationinsights"]["verbosity"] == "information"
 
 
-def test_sampling_concerns_requests_only_and_errors_are_always_logged() -> None:
+def test_requests_are_sampled_as_configured_and_errors_are_always_logged() -> None:
     for stack, percentage in ((DEV.stack, 100), (LARGE.stack, 20)):
         for diagnostic in diagnostics(stack).values():
             assert diagnostic["sampling"] == {"percentage": percentage, "samplingType": "fixed"}
@@ -90,7 +90,8 @@ def test_retention_and_daily_cap_are_settings() -> None:
     assert limits(LARGE) == (90, -1)
 
 
-def test_an_alert_without_a_receiver_is_in_the_portal() -> None:
+def test_without_receivers_alerts_are_declared_without_actions() -> None:
+    """The portal shows the alerts."""
     assert not DEV.stack.of_type("monitor:ActionGroup")
     rules = DEV.stack.of_type("monitor:ScheduledQueryRule")
     assert len(rules) == 4

@@ -1,7 +1,9 @@
 """The virtual network: the private resources in each tier, and the order of creation."""
 
 import functools
+import itertools
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ def subnets(declared: Stack) -> dict[str, dict[str, Any]]:
 
 
 def endpoints(declared: Stack) -> set[str]:
-    """The services with private endpoints, such as `blob of mcpfunctions`."""
+    """The services that have private endpoints, such as `blob of mcpfunctions`."""
     names = {resource.id: resource.name for resource in declared.resources if resource.id}
     connections = [
         connection
@@ -65,7 +67,7 @@ def test_without_the_setting_there_is_no_network() -> None:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_each_subnet_is_for_one_service_and_subnets_do_not_overlap(sku: str) -> None:
+def test_each_subnet_is_delegated_to_at_most_one_service_and_subnets_do_not_overlap(sku: str) -> None:
     by_name = subnets(stack(sku))
     delegations = {
         name: [delegation["serviceName"] for delegation in subnet.get("delegations") or ()]
@@ -80,7 +82,8 @@ def test_each_subnet_is_for_one_service_and_subnets_do_not_overlap(sku: str) -> 
     if sku == "BasicV2":
         del expected["gateway"]
     assert delegations == expected
-    assert len({subnet["addressPrefix"] for subnet in by_name.values()}) == len(by_name)
+    ranges = [ip_network(subnet["addressPrefix"]) for subnet in by_name.values()]
+    assert [pair for pair in itertools.combinations(ranges, 2) if pair[0].overlaps(pair[1])] == []
 
 
 @pytest.mark.parametrize("sku", SKUS)
@@ -113,7 +116,7 @@ def test_the_units_of_a_classic_gateway_share_counters_and_cache() -> None:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_machines_of_one_environment_may_use_any_protocol_with_each_other(sku: str) -> None:
+def test_machines_of_one_environment_may_send_each_other_any_protocol(sku: str) -> None:
     prefix = subnets(stack(sku))["environment-containers"]["addressPrefix"]
     protocols = {
         rule["protocol"]
@@ -226,7 +229,7 @@ def test_an_internal_environment_can_be_resolved_before_its_routes_exist(sku: st
 @pytest.mark.parametrize("sku", PRIVATE_SKUS)
 def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: str) -> None:
     declared = stack(sku)
-    before = Graph(declared).requires(declared.one("apimanagement:ApiManagementService")).values()
+    before = Graph(declared).dependencies(declared.one("apimanagement:ApiManagementService")).values()
     types = {resource.type.rpartition(":")[2] for resource in before if resource.custom}
     assert "Subnet" in types
     assert not types & {
@@ -241,7 +244,7 @@ def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: st
 def test_subnets_are_written_one_after_the_other() -> None:
     declared = stack("StandardV2")
     graph = Graph(declared)
-    chain = sorted(declared.of_type("network:Subnet"), key=lambda resource: len(graph.requires(resource)))
+    chain = sorted(declared.of_type("network:Subnet"), key=lambda resource: len(graph.dependencies(resource)))
     for position, subnet in enumerate(chain):
         assert graph.missing(subnet, chain[:position]) == []
 

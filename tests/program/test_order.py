@@ -25,14 +25,14 @@ AUTH_TYPES = (
 )
 
 
-def siblings(stack: Stack, of: Declared, type_: str) -> list[Declared]:
+def siblings(stack: Stack, resource: Declared, type_: str) -> list[Declared]:
     """The resources of a type in the same component."""
-    return [resource for resource in stack.of_type(type_) if resource.parent == of.parent]
+    return [sibling for sibling in stack.of_type(type_) if sibling.parent == resource.parent]
 
 
-def one_sibling(stack: Stack, of: Declared, type_: str) -> Declared:
-    (resource,) = siblings(stack, of, type_)
-    return resource
+def one_sibling(stack: Stack, resource: Declared, type_: str) -> Declared:
+    (sibling,) = siblings(stack, resource, type_)
+    return sibling
 
 
 def authentication_of(stack: Stack, app: Declared) -> list[Declared]:
@@ -62,7 +62,7 @@ def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
     exceptions = re.compile(r"gateway-logs-apim|gateway-keys-(token|consent)-key-v\d+-access")
     dependents = [
         resource
-        for resource in graph.require(service)
+        for resource in graph.dependents(service)
         if resource.custom and not exceptions.fullmatch(resource.name)
     ]
     assert len(dependents) > 30
@@ -71,18 +71,18 @@ def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
 
 
 @every_case
-def test_an_app_is_created_after_everything_its_authentication_needs(case: Case) -> None:
+def test_an_app_is_created_after_the_resources_that_its_authentication_needs(case: Case) -> None:
     graph = Graph(case.stack)
     apps = [app for server_apps in servers(case.stack).values() for app in server_apps]
     assert apps
     for app in apps:
-        before = graph.requires(app)
+        before = graph.dependencies(app)
         settings = authentication_of(case.stack, app)
         assert settings
         for setting in settings:
             after_app = [
                 resource
-                for urn, resource in graph.requires(setting).items()
+                for urn, resource in graph.dependencies(setting).items()
                 if urn not in before and resource is not app
             ]
             assert after_app == [], f"{setting} waits for more than {app}"
@@ -158,8 +158,8 @@ def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> 
         parts = [
             resource for type_ in types for resource in siblings(case.stack, api, f"apimanagement:{type_}")
         ]
-        # In the order in which they may be written, each waits for all before it.
-        chain = sorted(parts, key=lambda part: sum(other.urn in graph.requires(part) for other in parts))
+        # Sorted in the order in which they may be written, each depends on all resources before it.
+        chain = sorted(parts, key=lambda part: sum(other.urn in graph.dependencies(part) for other in parts))
         for position, part in enumerate(chain):
             assert graph.missing(part, chain[:position]) == []
 

@@ -1,4 +1,4 @@
-"""The published package: the same bytes for the same files, and no files of the developer's environment."""
+"""The published package: the same bytes for the same files, and no files of a developer's environment."""
 
 import io
 import zipfile
@@ -65,7 +65,7 @@ def test_an_edit_changes_the_digest(source: Path, edit: Callable[[Path], None]) 
 
 
 @pytest.mark.parametrize("name", ["host.json", "requirements.txt", "function_app.py"])
-def test_a_folder_that_cannot_run_is_refused_before_anything_is_created(source: Path, name: str) -> None:
+def test_a_folder_without_a_required_file_is_refused(source: Path, name: str) -> None:
     (source / name).unlink()
 
     with pytest.raises(pulumi.RunError, match=name):

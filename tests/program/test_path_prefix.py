@@ -19,13 +19,13 @@ SECRETS = {"slackBotToken": "xoxb-123456789012-abcdefghijkl", "jiraApiToken": "A
 
 @functools.cache
 def stack() -> Stack:
-    """A stack with every kind of server that uses all existing resources it can."""
+    """A stack with a server of each kind, which uses existing resources wherever a setting allows it."""
     return evaluate(
         {**ALL, **JIRA, "backends": '["functions", "slack", "jira", "github"]', "pathPrefix": PREFIX}, SECRETS
     )
 
 
-def test_every_api_is_below_the_prefix_or_has_metadata_of_it() -> None:
+def test_every_api_is_below_the_prefix_or_serves_its_metadata() -> None:
     paths = [resource.inputs["path"] for resource in stack().of_type("apimanagement:Api")]
     assert sorted(paths) == sorted(
         [
@@ -56,11 +56,11 @@ def test_the_prefix_is_in_every_url_of_the_stack() -> None:
         assert endpoints.pop(name)["streamableHttp"] == f"{origin}/{PREFIX}/{path}"
     assert endpoints == {}
     servers = outputs["agentSettings"]["servers"]
-    behind = {server["url"] for server in servers if server["signIn"] == "gateway"}
-    assert all(url.startswith(f"{origin}/{PREFIX}/") for url in behind)
+    urls = {server["url"] for server in servers if server["signIn"] == "gateway"}
+    assert all(url.startswith(f"{origin}/{PREFIX}/") for url in urls)
 
 
-def test_policies_get_the_origin_as_without_a_prefix() -> None:
+def test_the_named_value_of_the_gateways_url_is_its_origin_without_the_prefix() -> None:
     values = {
         resource.inputs["displayName"]: resource.inputs.get("value")
         for resource in stack().of_type("apimanagement:NamedValue")
@@ -70,12 +70,12 @@ def test_policies_get_the_origin_as_without_a_prefix() -> None:
 
 
 def test_a_protected_stack_refuses_another_prefix() -> None:
-    """Pulumi replaces the resource when its keepers change, and refuses that while it is protected."""
-    known = stack().one(
+    """Pulumi replaces the resource when its keepers change, and refuses to replace a protected resource."""
+    address = stack().one(
         "random:index/randomString:RandomString", "gateway-service-address-that-clients-registered-with"
     )
-    assert known.inputs["keepers"] == {"url": f"{stack().outputs['gatewayUrl']}/{PREFIX}"}
-    assert known.protect
+    assert address.inputs["keepers"] == {"url": f"{stack().outputs['gatewayUrl']}/{PREFIX}"}
+    assert address.protect
 
 
 def test_jiras_event_stream_announces_a_path_below_the_prefix() -> None:

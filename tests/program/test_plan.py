@@ -1,4 +1,4 @@
-"""The plan is what the program declares, and evaluating it changes nothing else."""
+"""The plan of a stack's gateway is what the program declares."""
 
 from dataclasses import replace
 from operator import attrgetter

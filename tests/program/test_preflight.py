@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "preflight.md"
 
 
 def stack_file(folder: Path, **values: str) -> None:
-    """Creates a project with one stack, `team`. Its only required settings are those in `values`."""
+    """Creates a project with one stack, `team`, which has these values, a region and a publisher's name."""
     (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     settings = {
         "azure-native:location": "northeurope",

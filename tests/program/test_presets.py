@@ -1,4 +1,4 @@
-"""The project's own containers are presets of entries of `containers`."""
+"""The project's own container servers are presets: entries of the setting `containers` with fixed values."""
 
 import json
 from dataclasses import replace
@@ -106,7 +106,7 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
     assert isinstance(own, ContainerBackend)
 
     def described(backend: ContainerBackend) -> str:
-        """The whole description of a server, with the names of one server."""
+        """The whole backend as a string, in which the name of the preset is replaced by `chat`."""
         servers = [
             {
                 **{field: getattr(server, field) for field in server.__slots__},
@@ -169,7 +169,7 @@ def variables(**limits: str) -> dict[str, dict[str, str]]:
     }
 
 
-def test_settings_limit_what_the_servers_may_do() -> None:
+def test_settings_limit_what_the_servers_of_jira_and_slack_may_do() -> None:
     free = variables()
     limited = variables(
         jiraReadOnly="true", jiraProjects='["OPS", "SUPPORT"]', slackPostChannels='["C01234567"]'

@@ -27,12 +27,12 @@ def custom(stack: Stack) -> list[Declared]:
     return [resource for resource in stack.resources if resource.custom]
 
 
-def texts(value: Any) -> list[str]:
+def strings(value: Any) -> list[str]:
     """All strings in a value."""
     if isinstance(value, Mapping):
-        return [text for item in value.values() for text in texts(item)]
+        return [text for item in value.values() for text in strings(item)]
     if isinstance(value, list):
-        return [text for item in value for text in texts(item)]
+        return [text for item in value for text in strings(item)]
     return [value] if isinstance(value, str) else []
 
 
@@ -52,7 +52,7 @@ def test_no_two_resources_share_a_urn_or_a_logical_name_of_a_type(case: Case) ->
 
 
 @every_update
-def test_no_two_resources_are_the_same_thing_in_azure(case: Case) -> None:
+def test_no_two_resources_have_the_same_id_in_azure(case: Case) -> None:
     ids = Counter(resource.id.lower() for resource in custom(case.stack) if resource.id.startswith("/"))
     assert [identifier for identifier, count in ids.items() if count > 1] == []
 
@@ -96,7 +96,7 @@ def test_no_resource_contains_a_secret_in_clear_text(case: Case) -> None:
 @every_update
 def test_outputs_reveal_neither_a_secret_nor_a_backend(case: Case) -> None:
     stack = case.stack
-    shown = texts(stack.outputs)
+    shown = strings(stack.outputs)
     hosts = [
         stack.one("web:WebApp").outputs["defaultHostName"],
         ".documents.azure.com",
@@ -168,7 +168,7 @@ def test_cosmos_admits_only_the_gateways_identity_to_one_database_and_has_no_key
 
 
 @every_case
-def test_state_expires_and_is_found_by_its_id(case: Case) -> None:
+def test_every_container_of_the_store_is_partitioned_by_id_and_its_records_can_expire(case: Case) -> None:
     containers = {
         resource.inputs["containerName"]: resource.inputs["resource"]
         for resource in case.stack.of_type("cosmosdb:SqlResourceSqlContainer")
@@ -278,7 +278,7 @@ def test_containers_are_reachable_only_through_a_route_with_tls_at_one_port(case
 
 
 @UP_WITH_CONTAINERS
-def test_only_servers_without_state_have_replicas(case: Case) -> None:
+def test_only_servers_without_sessions_may_have_several_replicas(case: Case) -> None:
     scale = {
         name: (inputs["template"]["scale"]["minReplicas"], inputs["template"]["scale"]["maxReplicas"])
         for name, inputs in container_apps(case.stack).items()
@@ -293,7 +293,7 @@ def test_only_servers_without_state_have_replicas(case: Case) -> None:
 
 
 @UP_WITH_CONTAINERS
-def test_containers_have_the_size_that_they_need(case: Case) -> None:
+def test_containers_have_the_smallest_size_unless_their_entry_sets_another(case: Case) -> None:
     sizes = {
         name: (resources["cpu"], resources["memory"])
         for name, inputs in container_apps(case.stack).items()
@@ -304,7 +304,7 @@ def test_containers_have_the_size_that_they_need(case: Case) -> None:
 
 
 @UP_WITH_CONTAINERS
-def test_images_are_pinned(case: Case) -> None:
+def test_images_have_the_tag_and_the_digest_of_the_settings(case: Case) -> None:
     images = {
         name: inputs["template"]["containers"][0]["image"]
         for name, inputs in container_apps(case.stack).items()
@@ -409,7 +409,7 @@ def test_f2_a_subscription_key_is_a_secret_output_of_a_product_with_one_api() ->
     assert len(subscription.inputs["primaryKey"]) == 64
 
 
-def test_every_additional_server_has_the_same_few_resources() -> None:
+def test_every_additional_server_declares_the_same_resources() -> None:
     def types(count: int) -> Counter[str]:
         entries = [{**_ENTRY, "name": f"server-{number}"} for number in range(count)]
         stack = evaluate({**FUNCTIONS_ONLY, "containers": json.dumps(entries)})
@@ -540,7 +540,7 @@ def test_resources_have_the_stacks_tags(case: Case) -> None:
     assert sum("tags" in resource.inputs for resource in custom(case.stack)) > 5
 
 
-def test_with_one_audience_there_is_a_resource_document_for_the_whole_gateway() -> None:
+def test_with_one_audience_the_gateway_serves_protected_resource_metadata_at_its_root() -> None:
     def operations(variant: str) -> set[str]:
         stack = Case(variant, preview=False).stack
         return {operation.inputs["urlTemplate"] for operation in stack.of_type("apimanagement:ApiOperation")}
@@ -559,15 +559,14 @@ def test_all_variants_are_different_stacks() -> None:
 
 @every_update
 def test_f5_only_assigned_users_sign_in_where_the_stack_requires_it(case: Case) -> None:
-    """Entra refuses the others: https://learn.microsoft.com/entra/identity-platform/howto-restrict-your-app-to-a-set-of-users"""
+    """Entra refuses all other users: https://learn.microsoft.com/entra/identity-platform/howto-restrict-your-app-to-a-set-of-users"""
     required = VARIANTS[case.variant].get("assignmentRequired") == "true"
-    for principal in case.stack.of_type("ServicePrincipal"):
-        if principal.name == "gateway-application-principal":
-            assert principal.inputs["appRoleAssignmentRequired"] is required
+    principal = case.stack.one("ServicePrincipal", "gateway-application-principal")
+    assert principal.inputs["appRoleAssignmentRequired"] is required
 
 
 def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_rotation_after_a_leak_does_not() -> None:
-    """Version 1 to 2 is a rotation, 2 to 4 the rotation after a leak, as in the runbook."""
+    """As in the runbook, a rotation adds 1 to the version, and a rotation after a leak adds 2."""
 
     def keys(version: str) -> tuple[str, str | None, set[str]]:
         stack = evaluate(

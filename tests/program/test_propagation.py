@@ -9,7 +9,7 @@ import pytest
 from gateway.propagation import Propagation
 from tests.program.variants import CASES, Case
 
-EARLY = (
+NOT_EFFECTIVE_YET = (
     "400 InvalidOperation: Failed to access KeyVault Secret https://v.vault.azure.net/secrets/k",
     "400 InvalidParameterValueInContainerTemplate: Unable to get value using Managed identity /subscriptions",
     'Caller is not authorized to perform action on resource. InnerError={"code":"ForbiddenByRbac"}',
@@ -44,7 +44,7 @@ def failure(error: str, operation: str = "create") -> pulumi.ErrorHookArgs:
     )
 
 
-@pytest.mark.parametrize("error", EARLY)
+@pytest.mark.parametrize("error", NOT_EFFECTIVE_YET)
 @pytest.mark.parametrize("operation", ["create", "update"])
 def test_the_deployment_waits_for_a_secret_that_cannot_be_read_yet(error: str, operation: str) -> None:
     clock = Clock()
@@ -60,7 +60,7 @@ def test_the_deployment_waits_for_a_secret_that_cannot_be_read_yet(error: str, o
     [
         ("404 ResourceNotFound: the environment was not found.", "create"),
         ("SecretNotFound: the secret was not found in this key vault.", "create"),
-        (EARLY[0], "delete"),
+        (NOT_EFFECTIVE_YET[0], "delete"),
     ],
 )
 def test_other_errors_are_not_retried(error: str, operation: str) -> None:
@@ -73,9 +73,9 @@ def test_other_errors_are_not_retried(error: str, operation: str) -> None:
 def test_waiting_ends_after_15_minutes_with_a_message_that_lists_what_to_check() -> None:
     clock, attempts = Clock(), 0
     propagation = clock.propagation()
-    while asyncio.run(propagation.retry(failure(EARLY[0]))):
+    while asyncio.run(propagation.retry(failure(NOT_EFFECTIVE_YET[0]))):
         attempts += 1
-        # Pulumi gives up after a hundred.
+        # Pulumi stops after 100 attempts.
         assert attempts < 100
     assert clock.waits[:5] == [10, 20, 40, 60, 60]
     assert 600 < clock.seconds <= 900

@@ -54,12 +54,12 @@ def test_code_is_published_again_when_the_code_or_the_app_changes(changes, updat
     assert (result.changes, result.replaces) == (updated, [])
 
 
-def test_another_app_is_another_publication() -> None:
+def test_a_publication_is_replaced_when_it_gets_another_app() -> None:
     result = PublicationProvider().diff("id", PUBLISHED, {**PUBLISHED, "app_id": "another"})
     assert (result.changes, result.replaces) == (True, ["app_id"])
 
 
-def test_the_program_passes_what_a_publication_depends_on() -> None:
+def test_a_publication_depends_on_the_code_the_app_and_its_storage() -> None:
     stack = Case("dev", preview=False).stack
     inputs = stack.one("pulumi-python:dynamic/backends:Publication").inputs
     account = stack.one("storage:StorageAccount").outputs["name"]
@@ -80,7 +80,7 @@ def test_files_that_change_during_a_deployment_stop_it() -> None:
 
 
 def test_the_state_contains_only_the_module_of_the_provider() -> None:
-    """Another module path would change the state of every stack and could not read older states."""
+    """If its path changed, Pulumi could not load the provider from the state of existing stacks."""
     pickled = base64.b64decode(serialize_provider(PublicationProvider()))
     assert b"backends.publishing" in pickled
     assert b"PublicationProvider" in pickled
@@ -90,7 +90,7 @@ def test_the_state_contains_only_the_module_of_the_provider() -> None:
 @contextmanager
 def provider(environment: dict[str, str], output: Path) -> Generator[provider_pb2_grpc.ResourceProviderStub]:
     """Pulumi's own server for dynamic providers, as the Pulumi CLI starts it, with a configured stack."""
-    # Without the machine's sign-ins and proxies.
+    # Without the credentials of this machine.
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ARM_", "AZURE_"))}
     with output.open("w") as file:
         process = subprocess.Popen(
@@ -161,7 +161,7 @@ def test_publishing_uses_the_secret_in_the_configuration_which_no_state_contains
     assert [secret for secret in (SECRET, TOKEN) if secret in shown] == []
 
 
-def test_a_publication_is_updated_as_it_is_created(tmp_path: Path) -> None:
+def test_an_update_publishes_the_code_in_the_same_way_as_a_creation(tmp_path: Path) -> None:
     environment = {"PATH": f"{azure_cli(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"}
     with AzureStandIn(APP_ID) as azure:
         environment |= azure.environment(tmp_path)
@@ -173,7 +173,7 @@ def test_a_publication_is_updated_as_it_is_created(tmp_path: Path) -> None:
     assert azure.requests_to("/publish")[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
-def test_a_failed_publication_is_reported_in_one_sentence(tmp_path: Path) -> None:
+def test_a_failed_publication_is_reported_on_one_line(tmp_path: Path) -> None:
     log = [{"message": "ERROR: No matching distribution found for azure-functions==9"}]
     with (
         AzureStandIn(APP_ID, deployment=((200, {"status": 3}),), log=((200, log),)) as azure,
@@ -190,7 +190,7 @@ def test_a_failed_publication_is_reported_in_one_sentence(tmp_path: Path) -> Non
     )
 
 
-def test_an_incomplete_sign_in_is_reported_in_one_sentence(tmp_path: Path) -> None:
+def test_an_incomplete_sign_in_is_reported_without_a_traceback_and_without_the_secret(tmp_path: Path) -> None:
     with provider({}, tmp_path / "output") as pulumi:
         pulumi.Configure(
             provider_pb2.ConfigureRequest(args=properties({"azure-native:clientSecret": SECRET}))

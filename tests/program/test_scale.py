@@ -50,7 +50,7 @@ def test_the_gateway_is_in_every_zone_and_region() -> None:
 
 
 def test_the_store_is_in_every_region_of_the_gateway() -> None:
-    """A serverless account has one region, so throughput is provisioned."""
+    """A serverless account can have only one region, so this account has provisioned throughput."""
     account = large().one("cosmosdb:DatabaseAccount").inputs
     assert [
         (location["locationName"], location["failoverPriority"]) for location in account["locations"]
@@ -66,7 +66,7 @@ def test_the_store_is_in_every_region_of_the_gateway() -> None:
     assert options == {"autoscaleSettings": {"maxThroughput": 8000}}
 
 
-def test_a_stack_in_one_region_pays_for_requests_only() -> None:
+def test_the_store_of_a_stack_in_one_region_is_serverless() -> None:
     account = small().one("cosmosdb:DatabaseAccount").inputs
     assert account["capabilities"] == [{"name": "EnableServerless"}]
     assert "enableAutomaticFailover" not in account
@@ -75,7 +75,7 @@ def test_a_stack_in_one_region_pays_for_requests_only() -> None:
     assert not {"zones", "additionalLocations"} & service.keys()
 
 
-def test_an_external_cache_is_for_all_regions_and_its_connection_is_secret() -> None:
+def test_an_external_cache_is_used_in_all_regions_and_its_connection_string_is_secret() -> None:
     cache = large().one("apimanagement:Cache")
     assert (cache.inputs["cacheId"], cache.inputs["useFromLocation"]) == ("default", "default")
     assert cache.inputs["connectionString"] == CONNECTION

@@ -46,9 +46,9 @@ def test_an_invalid_resource_is_found(changes: dict[str, Any], problem: str) -> 
     assert problem in reported
 
 
-def test_a_number_is_not_a_boolean() -> None:
-    container = Case("dev", preview=False).stack.of_type("RandomBytes")[0]
-    (problem,) = schema.problems(replace(container, inputs={"length": True}))
+def test_a_boolean_is_not_accepted_as_a_number() -> None:
+    key = Case("dev", preview=False).stack.of_type("RandomBytes")[0]
+    (problem,) = schema.problems(replace(key, inputs={"length": True}))
     assert "length is True, not of type int" in problem
 
 

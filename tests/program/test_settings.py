@@ -452,7 +452,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
 }
 
 
-ELSEWHERE = {
+TESTED_ELSEWHERE = {
     "azure-native:location",
     *(
         setting.key
@@ -460,7 +460,7 @@ ELSEWHERE = {
         for setting in (*(credential.setting for credential in preset.credentials), preset.digest)
     ),
 }
-"""The region is tested below; credentials and digests of servers in test_presets.py."""
+"""The region is tested below, and the credentials and digests of servers in test_presets.py."""
 
 
 def wrong_values(setting: Setting) -> Iterator[tuple[str, str]]:
@@ -485,13 +485,13 @@ WRONG |= {
     f"{setting.key}: {name}": ({setting.key: value}, setting.key)
     for setting in SETTINGS
     for name, value in wrong_values(setting)
-    if setting.key not in ELSEWHERE
+    if setting.key not in TESTED_ELSEWHERE
 }
 
 
 def test_every_setting_has_a_test_with_a_wrong_value() -> None:
     tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
-    missing = {setting.key for setting in SETTINGS} - tried - ELSEWHERE
+    missing = {setting.key for setting in SETTINGS} - tried - TESTED_ELSEWHERE
     assert not missing, f"add a wrong value of {', '.join(missing)} to WRONG"
 
 
@@ -609,7 +609,7 @@ def test_a_region_may_be_written_as_the_portal_shows_it() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_a_local_stack_signs_in_on_this_machine(host: str) -> None:
+def test_a_local_stack_may_use_an_authority_on_this_machine(host: str) -> None:
     stack = load(changed(**LOCAL | {"entraAuthority": f"http://{host}:8002"}))
 
     assert stack.local

@@ -1,6 +1,6 @@
 """Snapshots of the declared resources: the whole dev stack, and the differences of other variants.
 
-Rewrite them with `make test ARGS=--snapshot-update`, and read the difference.
+Update them with `make test ARGS=--snapshot-update`, and review the difference.
 """
 
 import difflib
@@ -17,8 +17,8 @@ from tests.program.variants import VARIANTS, Case
 from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack
 
-# The same for every resource and checked elsewhere, so omitted for readability.
-_LEFT_OUT = (
+# These inputs are the same for every resource and are checked elsewhere, so they are omitted for readability.
+_OMITTED = (
     "resourceGroupName",
     "serviceName",
     "location",
@@ -42,12 +42,12 @@ def page(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(Page)
 
 
-def test_the_dev_stack(page: SnapshotAssertion) -> None:
+def test_the_dev_stack_declares_the_resources_of_its_snapshot(page: SnapshotAssertion) -> None:
     assert "\n".join(lines(Case("dev", preview=False).stack)) + "\n" == page
 
 
 @pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant != "dev"])
-def test_what_a_variant_changes(variant: str, page: SnapshotAssertion) -> None:
+def test_a_variant_changes_the_resources_of_its_snapshot(variant: str, page: SnapshotAssertion) -> None:
     before, after = (
         [
             f"{urn.rpartition('::')[2]}: {line}".rstrip()
@@ -68,7 +68,7 @@ def lines(stack: Stack) -> Iterator[str]:
 
 
 def facts(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Each input with its resource; a resource begins with an empty line.
+    """The URN and one line for each input of each resource; the first line of a resource is empty.
 
     Values that Azure would generate are replaced by the name of their resource.
     """
@@ -77,7 +77,7 @@ def facts(stack: Stack) -> Iterator[tuple[str, str]]:
         urn = resource.urn.split("::", 2)[2]
         yield urn, ""
         for key in sorted(resource.inputs):
-            if key not in _LEFT_OUT:
+            if key not in _OMITTED:
                 yield from ((urn, line) for line in _lines(resource, key, resource.inputs[key], names))
 
 
@@ -99,7 +99,7 @@ def _lines(resource: Declared, path: str, value: Any, names: Mapping[str, str]) 
 
 
 def _names(stack: Stack) -> dict[str, str]:
-    """Values that Azure would generate, with the name of their resource; the longest first."""
+    """For each value that Azure would generate, the name of its resource; the longest values first."""
     cloud = Cloud()
     names = {cloud.tenant: "<tenant>", cloud.subscription.id: "<subscription>"}
     for resource in stack.resources:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.existing import ALL, EXISTING, SUBSCRIPTION
 from tests.program.graph import Graph
-from tests.program.test_adoption import OTHER, Changed
+from tests.program.test_adoption import OTHER_SUBSCRIPTION, ChangedCloud
 from tests.program.test_adoption import stack as adopting
 from tests.program.variants import CASES, SECRETS, UP, VARIANTS, Case
 from twin.stack import UNKNOWN, Declared, Stack, StackError, evaluate
@@ -214,16 +214,16 @@ def test_identities_have_only_the_roles_that_they_need(case: Case) -> None:
 
 
 @every_update
-def test_cosmos_db_gives_one_role_for_one_database(case: Case) -> None:
+def test_one_role_of_cosmos_db_is_assigned_for_one_database(case: Case) -> None:
     (role,) = case.stack.of_type("cosmosdb:SqlResourceSqlRoleAssignment")
     assert role.inputs["scope"].endswith("/dbs/oauth")
 
 
-def test_a_stack_that_adopts_everything_has_the_same_roles_and_no_other() -> None:
+def test_a_stack_that_adopts_all_existing_resources_assigns_the_same_roles() -> None:
     assert granted(adopting()) == allowed(adopting(), reader="gateway-service-identity")
 
 
-def test_the_gateway_may_read_only_its_certificate() -> None:
+def test_the_gateway_may_also_read_its_certificate_and_no_other_secret() -> None:
     certificate = f"{EXISTING['existingKeyVault']}/secrets/mcp"
     stack = evaluate(
         {
@@ -254,15 +254,17 @@ def _logs_of(stack: Stack) -> list[Declared]:
     ]
 
 
-def test_only_the_stacks_own_vault_gets_a_setting_that_sends_its_audit_log() -> None:
+def test_the_audit_log_is_sent_only_for_a_vault_that_the_stack_created() -> None:
     assert _logs_of(adopting()) == []
     (setting,) = _logs_of(Case("dev", preview=False).stack)
     assert [log["category"] for log in setting.inputs["logs"]] == ["AuditEvent"]
 
 
 def test_an_existing_vault_must_be_in_the_stacks_subscription() -> None:
-    vault_of_other_subscription = EXISTING["existingKeyVault"].replace(SUBSCRIPTION, OTHER)
-    with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
+    vault_of_other_subscription = EXISTING["existingKeyVault"].replace(SUBSCRIPTION, OTHER_SUBSCRIPTION)
+    with pytest.raises(
+        StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER_SUBSCRIPTION}"
+    ):
         evaluate({**ALL, "existingKeyVault": vault_of_other_subscription})
 
 
@@ -277,7 +279,7 @@ def test_an_existing_vault_must_be_in_the_stacks_subscription() -> None:
 def test_an_unsuitable_vault_is_rejected_before_anything_is_written_to_it(
     properties: dict[str, Any], message: str
 ) -> None:
-    cloud = Changed(type_=":Vault", changes={"properties": properties})
+    cloud = ChangedCloud(type_=":Vault", changes={"properties": properties})
     with pytest.raises(StackError, match=message):
         evaluate(dict(ALL), cloud=cloud)
 

@@ -130,7 +130,7 @@ def test_a_dependency_on_a_component_includes_its_children(project: Project) -> 
     assert graph.missing(key, [later]) == [f"{key} does not wait for {later}"]
     path = graph.path(later, key).split(" -> ")
     assert (path[0], path[-1]) == (str(later), str(key))
-    assert later in graph.require(key)
+    assert later in graph.dependents(key)
 
 
 def test_computed_outputs_are_unknown_in_a_preview(project: Project) -> None:
