@@ -1,4 +1,4 @@
-"""Callers of an MCP server: an agent with a token of Entra, the holder of a subscription key, a user."""
+"""Callers of an MCP server: agents with tokens of Entra, callers with subscription keys, and users."""
 
 import functools
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def agent_token(flow: Flow, **changed: Any) -> str:
     return flow.signed(agent_claims(flow, **changed))
 
 
-def ask(flow: Flow, path: str = "/mcp", *, query: str = "", **headers: str) -> Response:
+def post_message(flow: Flow, path: str = "/mcp", *, query: str = "", **headers: str) -> Response:
     """Posts a message to an MCP server."""
     return flow.harness.send("POST", path, query, body=b"{}", Content_Type="application/json", **headers)
 
@@ -73,7 +73,7 @@ def bearer(token: str) -> Mapping[str, str]:
 
 
 def arrived(flow: Flow) -> list[Sent]:
-    """The requests that reached an MCP server."""
+    """The requests that the gateway forwarded to an MCP server."""
     return [
         sent
         for sent in flow.harness.network.sent
@@ -82,11 +82,11 @@ def arrived(flow: Flow) -> list[Sent]:
 
 
 def refused_like_a_bad_token(flow: Flow, answer: Response) -> bool:
-    """Whether a response is identical to the response to an invalid token."""
-    known = ask(flow, **bearer("nonsense"))
+    """Whether a response is identical to the response to a string that is not a token."""
+    bad = post_message(flow, **bearer("nonsense"))
     return (
-        known.status == 401
-        and 'error="invalid_token"' in (known.header("WWW-Authenticate") or "")
+        bad.status == 401
+        and 'error="invalid_token"' in (bad.header("WWW-Authenticate") or "")
         and (answer.status, answer.reason, sorted(answer.headers), answer.body)
-        == (known.status, known.reason, sorted(known.headers), known.body)
+        == (bad.status, bad.reason, sorted(bad.headers), bad.body)
     )

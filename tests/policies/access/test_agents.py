@@ -1,4 +1,4 @@
-"""Agents call an MCP server with app-only tokens of Entra (requirement F1), if the stack admits them."""
+"""Agents call an MCP server with app-only tokens of Entra (requirement F1), if the stack allows it."""
 
 import hashlib
 import json
@@ -18,26 +18,26 @@ from tests.policies.access.callers import (
     agent_claims,
     agent_token,
     arrived,
-    ask,
     bearer,
     harness_with,
+    post_message,
     refused_like_a_bad_token,
 )
 from tests.policies.engine.harness import reply
 from tests.policies.oauth.flow import RESOURCE, Flow, handle_of
 
 READINGS = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
-OPEN = {"access": '{"functions": "users agents"}'}
+USERS_AND_AGENTS = {"access": '{"functions": "users agents"}'}
 AGENTS_ONLY = {"access": '{"functions": "agents"}'}
 
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow.at(harness_with(**OPEN))
+    return Flow.at(harness_with(**USERS_AND_AGENTS))
 
 
-def test_f1_an_agent_with_the_role_of_a_server_calls_it(flow: Flow) -> None:
-    assert ask(flow, **bearer(agent_token(flow))).status == 200
+def test_f1_an_agent_with_the_app_role_of_a_server_can_call_it(flow: Flow) -> None:
+    assert post_message(flow, **bearer(agent_token(flow))).status == 200
     (sent,) = arrived(flow)
     assert (sent.header("Authorization") or "").startswith("Bearer token-for-")
 
@@ -60,24 +60,24 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an empty list of roles": {"roles": []},
     "the role of another server": {"roles": ["slack"]},
     "a role with another case": {"roles": ["Functions"]},
-    "a role that contains that of the server": {"roles": ["functions.reader"]},
-    "all roles in one": {"roles": ["functions slack"]},
+    "a role that begins with the name of the server's role": {"roles": ["functions.reader"]},
+    "two roles in one string": {"roles": ["functions slack"]},
     "no expiry": {"exp": None},
 }
 
 
 @pytest.mark.parametrize("claims", REFUSED.values(), ids=REFUSED)
 def test_f1_any_other_token_of_entra_is_answered_like_a_bad_token(flow: Flow, claims: dict[str, Any]) -> None:
-    assert refused_like_a_bad_token(flow, ask(flow, **bearer(agent_token(flow, **claims))))
+    assert refused_like_a_bad_token(flow, post_message(flow, **bearer(agent_token(flow, **claims))))
     assert arrived(flow) == []
 
 
-def test_f1_a_token_is_refused_outside_of_its_time(flow: Flow) -> None:
+def test_f1_a_token_is_refused_before_and_after_its_validity(flow: Flow) -> None:
     token = agent_token(flow)
     flow.harness.clock.advance(3600 + 61)
-    assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
+    assert refused_like_a_bad_token(flow, post_message(flow, **bearer(token)))
     early = agent_token(flow, nbf=flow.now + 61)
-    assert refused_like_a_bad_token(flow, ask(flow, **bearer(early)))
+    assert refused_like_a_bad_token(flow, post_message(flow, **bearer(early)))
 
 
 def test_f1_a_token_that_entra_did_not_sign_is_refused(flow: Flow) -> None:
@@ -85,7 +85,7 @@ def test_f1_a_token_that_entra_did_not_sign_is_refused(flow: Flow) -> None:
     forged = jwt.encode({"alg": "RS256", "kid": "entra"}, claims, RSAKey.generate_key(2048))
     head, payload, _ = agent_token(flow).split(".")
     for token in (forged, f"{head}.{payload}.{'A' * 342}", f"{none_header()}.{payload}.AAAA"):
-        assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
+        assert refused_like_a_bad_token(flow, post_message(flow, **bearer(token)))
     assert arrived(flow) == []
 
 
@@ -93,26 +93,26 @@ def none_header() -> str:
     return urlsafe_b64encode(json.dumps({"alg": "none", "kid": "entra"}).encode()).rstrip(b"=").decode()
 
 
-def test_f1_two_tokens_or_one_in_the_query_are_refused(flow: Flow) -> None:
+def test_f1_a_token_in_the_query_two_tokens_and_a_token_without_its_scheme_are_refused(flow: Flow) -> None:
     token = agent_token(flow)
-    assert refused_like_a_bad_token(flow, ask(flow, query=f"access_token={token}"))
-    assert refused_like_a_bad_token(flow, ask(flow, query=f"access_token={token}", **bearer(token)))
-    assert refused_like_a_bad_token(flow, ask(flow, Authorization=f"Bearer {token}, Bearer {token}"))
-    assert refused_like_a_bad_token(flow, ask(flow, Authorization=token))
+    assert refused_like_a_bad_token(flow, post_message(flow, query=f"access_token={token}"))
+    assert refused_like_a_bad_token(flow, post_message(flow, query=f"access_token={token}", **bearer(token)))
+    assert refused_like_a_bad_token(flow, post_message(flow, Authorization=f"Bearer {token}, Bearer {token}"))
+    assert refused_like_a_bad_token(flow, post_message(flow, Authorization=token))
     assert arrived(flow) == []
 
 
-def test_f1_an_agent_is_refused_where_the_server_does_not_admit_agents() -> None:
+def test_f1_an_agent_is_refused_by_a_server_that_does_not_allow_agents() -> None:
     flow = Flow.at(harness_with())
-    assert refused_like_a_bad_token(flow, ask(flow, **bearer(agent_token(flow))))
+    assert refused_like_a_bad_token(flow, post_message(flow, **bearer(agent_token(flow))))
     assert arrived(flow) == []
 
 
-def test_f1_a_user_is_refused_where_the_server_admits_agents_only() -> None:
+def test_f1_a_user_is_refused_by_a_server_that_allows_only_agents() -> None:
     token = Flow.new().token()
     flow = Flow.at(harness_with(**AGENTS_ONLY))
-    assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
-    assert ask(flow, **bearer(agent_token(flow))).status == 200
+    assert refused_like_a_bad_token(flow, post_message(flow, **bearer(token)))
+    assert post_message(flow, **bearer(agent_token(flow))).status == 200
 
 
 def test_f1_a_server_for_agents_only_names_entra_as_its_authorization_server() -> None:
@@ -121,7 +121,7 @@ def test_f1_a_server_for_agents_only_names_entra_as_its_authorization_server() -
     issuer = f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/v2.0"
     scope = f"{flow.named_value('entra-client')}/.default"
     assert (metadata["authorization_servers"], metadata["scopes_supported"]) == ([issuer], [scope])
-    assert f'scope="{scope}"' in (ask(flow).header("WWW-Authenticate") or "")
+    assert f'scope="{scope}"' in (post_message(flow).header("WWW-Authenticate") or "")
     page = flow.authorize()
     assert "invalid_target" in (page.header("Location") or page.body.decode())
 
@@ -138,38 +138,38 @@ def test_f1_a_server_for_users_and_agents_names_only_the_gateway(flow: Flow) -> 
 def test_f1_a_session_of_an_agent_belongs_to_that_agent(flow: Flow) -> None:
     flow.served = lambda: reply(200, "{}", Content_Type="application/json", Mcp_Session_Id="session-1")
     token = agent_token(flow)
-    assert ask(flow, **bearer(token)).header("Mcp-Session-Id") == "session-1"
+    assert post_message(flow, **bearer(token)).header("Mcp-Session-Id") == "session-1"
     flow.served = lambda: reply(200, "{}", Content_Type="application/json")
     session = {"Mcp_Session_Id": "session-1"}
-    assert ask(flow, **bearer(token), **session).status == 200
+    assert post_message(flow, **bearer(token), **session).status == 200
     other = agent_token(flow, oid="bbbbbbbb-0000-4000-8000-000000000001", sub="b")
-    assert ask(flow, **bearer(other), **session).status == 404
-    assert ask(flow, **bearer(agent_token(flow, azp=AGENT)), **session).status == 404
+    assert post_message(flow, **bearer(other), **session).status == 404
+    assert post_message(flow, **bearer(agent_token(flow, azp=AGENT)), **session).status == 404
     bound = flow.store.one("sessions")
     digest = urlsafe_b64encode(hashlib.sha256(APPLICATION.encode()).digest()).rstrip(b"=").decode()
     assert (bound["sub"], bound["clientDocumentId"]) == (AGENT, digest)
 
 
-def test_f1_bad_roles_are_counted_and_good_tokens_from_the_same_address_pass() -> None:
-    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="1"))
+def test_f1_the_limit_for_tokens_without_the_role_does_not_affect_good_tokens_of_the_address() -> None:
+    limited = Flow.at(harness_with(**USERS_AND_AGENTS, badTokensPerMinute="1"))
     wrong = bearer(agent_token(limited, roles=["slack"]))
-    assert [ask(limited, **wrong).status for _ in range(2)] == [401, 429]
-    assert ask(limited, **bearer(agent_token(limited))).status == 200
+    assert [post_message(limited, **wrong).status for _ in range(2)] == [401, 429]
+    assert post_message(limited, **bearer(agent_token(limited))).status == 200
 
 
 @pytest.mark.parametrize("reading", ["default", "strict", "lenient"])
 @pytest.mark.parametrize(("path", "query"), [("/mcp", ""), ("/message", "azmcpcs=abcdefgh-1234")])
-def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good_ones_pass(
+def test_f1_the_limit_for_forged_and_foreign_tokens_does_not_affect_good_tokens_of_the_address(
     reading: str, path: str, query: str
 ) -> None:
-    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="2"))
+    limited = Flow.at(harness_with(**USERS_AND_AGENTS, badTokensPerMinute="2"))
     limited.harness.gateway.use(READINGS[reading]())
-    # A minute of the clock has begun, for each unit (R16).
+    # Half a second into a minute, so that all units count in the same minute (R16).
     limited.harness.clock.advance(60.5 - limited.now % 60)
     head, payload, _ = agent_token(limited).split(".")
     forged = bearer(f"{head}.{payload}.{'A' * 342}")
     foreign = bearer(agent_token(limited, aud="99999999-2222-4222-8222-222222222222"))
-    send = partial(ask, limited, path, query=query)
+    send = partial(post_message, limited, path, query=query)
     assert [send(**token).status for token in (forged, foreign, forged)] == [401, 401, 429]
     limited.harness.clock.advance(15)
     refused = send(**foreign)
@@ -180,34 +180,34 @@ def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good
     elsewhere = limited.harness.send(
         "POST", path, query, body=b"{}", ip="203.0.113.8", Content_Type="application/json", **forged
     )
-    # Under one answer to R12 the policies see the address of a proxy, which all callers share.
+    # Under the strict reading of R12 the policies see the address of a proxy, which all callers share.
     assert elsewhere.status == (429 if reading == "strict" else 401)
     limited.harness.clock.advance(45)
     assert send(**forged).status == 401
     limited.harness.gateway.use(Readings.default())
 
 
-def test_f1_a_failing_cache_counts_nothing_and_admits_no_caller() -> None:
-    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="1"))
+def test_f1_without_a_working_cache_foreign_tokens_are_refused_but_not_counted() -> None:
+    limited = Flow.at(harness_with(**USERS_AND_AGENTS, badTokensPerMinute="1"))
     cache = limited.harness.gateway.services.cache
     foreign = bearer(agent_token(limited, aud="99999999-2222-4222-8222-222222222222"))
-    for broken in ("fail_stores", "fail_lookups"):
-        setattr(cache, broken, True)
-        assert {ask(limited, **foreign).status for _ in range(3)} == {401}
-        setattr(cache, broken, False)
+    for failure in ("fail_stores", "fail_lookups"):
+        setattr(cache, failure, True)
+        assert {post_message(limited, **foreign).status for _ in range(3)} == {401}
+        setattr(cache, failure, False)
     assert arrived(limited) == []
 
 
-def test_f1_an_agent_sends_messages_at_the_root_for_the_server_that_its_query_names(flow: Flow) -> None:
+def test_f1_an_agents_message_at_the_root_reaches_the_server_that_its_query_names(flow: Flow) -> None:
     token = bearer(agent_token(flow))
-    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **token).status == 200
+    assert post_message(flow, "/message", query="azmcpcs=abcdefgh-1234", **token).status == 200
     wrong = bearer(agent_token(flow, roles=["slack"]))
-    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **wrong).status == 401
+    assert post_message(flow, "/message", query="azmcpcs=abcdefgh-1234", **wrong).status == 401
     assert len(arrived(flow)) == 1
 
 
-def test_f1_a_message_of_a_user_at_the_root_reaches_no_server_for_agents_only() -> None:
-    """A token for the whole gateway is for the servers that users may call."""
+def test_f1_a_users_message_at_the_root_does_not_reach_a_server_for_agents_only() -> None:
+    """A token for the whole gateway gives access only to servers that users may call."""
     notes = {
         "name": "notes",
         "image": "ghcr.io/example/notes:1.0.0",
@@ -220,7 +220,7 @@ def test_f1_a_message_of_a_user_at_the_root_reaches_no_server_for_agents_only() 
     page = flow.consent_page(handle_of(flow.authorize(scope="notes functions", resource=None)))
     code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
     token = flow.redeem(code, resource=None).json()["access_token"]
-    assert ask(flow, **bearer(token)).status == 401
-    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer(token)).status == 400
+    assert post_message(flow, **bearer(token)).status == 401
+    assert post_message(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer(token)).status == 400
     assert arrived(flow) == []
-    assert ask(flow, "/message", query="sessionId=abcdefgh-1234", **bearer(token)).status == 200
+    assert post_message(flow, "/message", query="sessionId=abcdefgh-1234", **bearer(token)).status == 200

@@ -1,4 +1,4 @@
-"""With `toolLock` `refuse` the gateway admits only the reviewed tools (requirement F4)."""
+"""If the setting `toolLock` is `refuse`, callers can use only the reviewed tools (requirement F4)."""
 
 import json
 from typing import Any
@@ -28,10 +28,12 @@ def flow() -> Flow:
 
 
 def reviewed(name: str, **changed: Any) -> dict[str, Any]:
+    """A reviewed tool as a server lists it; members can be changed."""
     return {"name": name, "description": REVIEWED[name].description, "inputSchema": {}} | changed
 
 
 def listed(flow: Flow, *tools: object, token: str = "") -> list[str]:
+    """The names of the tools that the gateway lists if the server lists these tools."""
     answered = {"jsonrpc": "2.0", "id": 1, "result": {"tools": list(tools)}}
     flow.served = lambda: reply(200, json.dumps(answered), Content_Type="application/json")
     answer = send(flow, token or token_of(flow), LIST)
@@ -78,7 +80,7 @@ def test_f4_a_reviewed_tool_whose_name_has_another_case_is_not_listed(flow: Flow
     assert listed(flow, *tools) == ["hello_mcp"]
 
 
-def test_f4_a_repeated_member_is_returned_as_it_was_compared(flow: Flow) -> None:
+def test_f4_of_a_repeated_member_the_last_value_is_compared_and_returned(flow: Flow) -> None:
     good = json.dumps(REVIEWED["get_snippet"].description)
     for first, second, names in (('"bad"', good, ["get_snippet"]), (good, '"bad"', [])):
         tool = f'{{"name":"get_snippet","description":{first},"description":{second}}}'
@@ -90,13 +92,16 @@ def test_f4_a_repeated_member_is_returned_as_it_was_compared(flow: Flow) -> None
         assert b"bad" not in answer.body
 
 
-def test_f4_the_order_of_tools_and_their_schemas_do_not_matter_to_the_gateway(flow: Flow) -> None:
+def test_f4_neither_the_order_of_tools_nor_their_schemas_are_compared(flow: Flow) -> None:
     names = sorted(REVIEWED, reverse=True)
     assert listed(flow, *(reviewed(name, inputSchema={"x": name}, title=None) for name in names)) == names
 
 
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
-def test_f4_the_legacy_transport_does_not_pass_a_list_that_was_not_compared(flow: Flow, path: str) -> None:
+def test_f4_over_the_legacy_transport_reviewed_tools_can_be_called_but_not_listed(
+    flow: Flow, path: str
+) -> None:
+    """The server sends the list over the event stream, where the gateway cannot compare it."""
     query = "azmcpcs=abcdefgh-1234"
     token = token_of(flow)
     assert send(flow, token, LIST, path, query).status == 403
@@ -105,21 +110,21 @@ def test_f4_the_legacy_transport_does_not_pass_a_list_that_was_not_compared(flow
     assert send(flow, token, call("get_snippet"), path, query).status == 200
 
 
-def test_f4_rules_including_the_one_for_others_apply_to_reviewed_tools() -> None:
+def test_f4_rules_including_the_default_rule_apply_to_reviewed_tools() -> None:
     flow = Flow.at(harness_with(**RULES))
     tools = [reviewed(name) for name in REVIEWED]
     assert listed(flow, *tools, token=token_of(flow)) == []
     assert send(flow, token_of(flow), call("hello_mcp")).status == 403
-    some = token_of(flow, "functions functions.read")
-    assert set(listed(flow, *tools, token=some)) == set(REVIEWED) - {"save_snippet"}
-    assert send(flow, some, call("save_snippet")).status == 403
+    reader = token_of(flow, "functions functions.read")
+    assert set(listed(flow, *tools, token=reader)) == set(REVIEWED) - {"save_snippet"}
+    assert send(flow, reader, call("save_snippet")).status == 403
     writer = token_of(flow, "functions", ("Writer",))
     assert listed(flow, *tools, token=writer) == ["save_snippet"]
     assert send(flow, writer, call("exfiltrate")).status == 403
-    assert send(flow, some, call("*")).status == 403
+    assert send(flow, reader, call("*")).status == 403
 
 
-def test_f4_streams_are_not_read_where_tools_are_pinned(flow: Flow) -> None:
+def test_f4_event_streams_are_forwarded_unchanged_if_only_reviewed_tools_are_allowed(flow: Flow) -> None:
     assert flow.harness.send("GET", "/mcp", Authorization=f"Bearer {token_of(flow)}").status == 200
     flow.served = lambda: reply(200, "data: exfiltrate\n\n", Content_Type="text/event-stream")
     answer = send(flow, token_of(flow), call("get_snippet"))

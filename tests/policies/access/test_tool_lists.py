@@ -1,4 +1,4 @@
-"""The lists of tools of a server with rules for its tools: callers see the tools that they may call (F4)."""
+"""A caller's list of tools contains only the tools that the caller may call (requirement F4)."""
 
 import json
 
@@ -47,8 +47,8 @@ def test_f4_dates_with_escaped_characters_are_not_changed(flow: Flow) -> None:
 
 READ, WRITE = {"name": "read"}, {"name": "write"}
 HIDING_JSON: dict[str, str] = {
-    "members twice": '{"result":{"tools":[WRITE]},"result":{"tools":[READ]}}',
-    "members twice, the other way": '{"result":{"tools":[READ]},"result":{"tools":[WRITE]}}',
+    "result twice": '{"result":{"tools":[WRITE]},"result":{"tools":[READ]}}',
+    "result twice, in the opposite order": '{"result":{"tools":[READ]},"result":{"tools":[WRITE]}}',
     "tools twice": '{"result":{"tools":[WRITE],"tools":[READ]}}',
     "a name twice": '{"result":{"tools":[{"name":"write","name":"read"}]}}',
     "a name in another case": '{"result":{"tools":[{"name":"read","Name":"write"}]}}',
@@ -63,10 +63,10 @@ HIDING_JSON: dict[str, str] = {
     "an object of tools": '{"result":{"tools":{"0":WRITE}}}',
     "an error and a result": '{"error":{"code":1,"message":""},"result":{"tools":[READ,WRITE]}}',
     "a name with an invisible character": '{"result":{"tools":[{"name":"wri\u200bte"}]}}',
-    "a name with a character that is removed": '{"result":{"tools":[{"name":"wri\ufdd0te"}]}}',
+    "a name with a noncharacter": '{"result":{"tools":[{"name":"wri\ufdd0te"}]}}',
     "a byte order mark": '\ufeff{"result":{"tools":[WRITE]}}',
-    "half of a character": '{"result":{"tools":[READ,{"name":"write\\ud800"}]}}',
-    "a deep list": '{"result":{"tools":[WRITE],"x":' + "[" * 200 + "]" * 200 + "}}",
+    "an unpaired surrogate": '{"result":{"tools":[READ,{"name":"write\\ud800"}]}}',
+    "deeply nested lists": '{"result":{"tools":[WRITE],"x":' + "[" * 200 + "]" * 200 + "}}",
 }
 """Responses in which some JSON parsers find the tool `write` and others do not."""
 
@@ -90,17 +90,18 @@ EVENTS: dict[str, str] = {
     "lines that end with CR LF": "id: 7\r\nevent: message\r\ndata: {JSON}\r\n\r\n",
     "lines that end with CR": "event: message\rdata: {JSON}\r\r",
     "lines that end with LF": "event: message\ndata: {JSON}\n\n",
-    "lines that end differently": "event: message\r\ndata: {JSON}\r\n\n",
+    "lines with different ends": "event: message\r\ndata: {JSON}\r\n\n",
     "a byte order mark": "\ufeffdata: {JSON}\n\n",
-    "no space": "data:{JSON}\n\n",
-    "no end": "data: {JSON}",
+    "no space after the colon": "data:{JSON}\n\n",
+    "no empty line at the end": "data: {JSON}",
     "comments": ": ping\n\n:\ndata: {JSON}\n: data: x\n\n: end\n\n",
-    "an event without data before": "id: 1\ndata: \nretry: 1000\n\ndata: {JSON}\n\n",
-    "an event of another type before": "event: ping\ndata: now\n\ndata: {JSON}\n\n",
-    "fields that do not exist": "x: y\ndata\ndata: {JSON}\n\n",
-    "several lines of data, CR LF": "data: {LINES}\r\n\r\n".replace("{LINES}", "{CRLF}"),
-    "several lines of data": "data: {LF}\n\n",
+    "a preceding event without data": "id: 1\ndata: \nretry: 1000\n\ndata: {JSON}\n\n",
+    "a preceding event of another type": "event: ping\ndata: now\n\ndata: {JSON}\n\n",
+    "unknown fields": "x: y\ndata\ndata: {JSON}\n\n",
+    "several lines of data that end with CR LF": "data: {CRLF}\r\n\r\n",
+    "several lines of data that end with LF": "data: {LF}\n\n",
 }
+"""Event streams with one response: `JSON` in one line, or in several lines that end with `CRLF` or `LF`."""
 
 
 def test_f4_a_list_in_an_event_stream_is_filtered_in_every_valid_format(flow: Flow) -> None:
@@ -126,6 +127,7 @@ HIDING_EVENTS: dict[str, str] = {
     "data that is not JSON": "data: [JSON\n\n",
     "an event of another type": "event: tools\ndata: JSON\n\n",
 }
+"""Event streams in which some parsers find the response `JSON` and others do not."""
 
 
 def test_f4_no_event_shows_a_forbidden_tool_to_clients_that_split_lines_differently(flow: Flow) -> None:
@@ -187,7 +189,7 @@ def test_f4_a_list_larger_than_the_limit_is_an_error(flow: Flow) -> None:
     assert send(flow, token, LIST).status == 413
 
 
-def test_f4_an_error_of_the_server_keeps_its_status(flow: Flow) -> None:
+def test_f4_an_error_of_the_server_to_a_list_request_keeps_its_status(flow: Flow) -> None:
     """Clients start a new session when they receive 404."""
     token = token_of(flow)
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Session not found"}}
@@ -229,7 +231,8 @@ def test_f4_a_list_in_a_batch_is_filtered_and_tools_without_a_valid_name_are_rem
     assert answer.json() == [{"id": 1, "result": {"tools": [READ]}}, *response[1:]]
 
 
-def test_f4_names_that_no_call_can_have_are_not_listed_to_callers_of_all_other_tools(flow: Flow) -> None:
+def test_f4_the_default_rule_lists_no_tool_whose_name_no_call_may_contain(flow: Flow) -> None:
+    """The caller has the role of the rule `*`, so it may call every tool without a rule of its own."""
     token = token_of(flow, roles=("Eraser",))
     flow.served = tools_answer(*({"name": name} for name in (7, " another", "an\u00f6ther", "another")))
     assert listed(flow, token) == ["another"]

@@ -1,4 +1,4 @@
-"""The tools that a caller can call and list if a server has rules for its tools (requirement F4)."""
+"""The tools that a caller can call and list if the stack has rules for a server's tools (requirement F4)."""
 
 import asyncio
 import json
@@ -48,6 +48,7 @@ def token_of(flow: Flow, scope: str = "functions", roles: tuple[str, ...] = ()) 
 
 
 def callback_code(flow: Flow, scope: str) -> str:
+    """The authorization code of a sign-in with these scopes."""
     page = flow.authorize(scope=scope)
     handle = parameters_of(page.header("Location") or "")["transaction"]
     at_entra = flow.consent(flow.consent_page(handle))
@@ -83,14 +84,19 @@ def tools_answer(*tools: object) -> Callable[[], Reply]:
 
 
 CALLERS = {
-    "functions": (("functions",), (), ["read"]),
-    "write": (("functions", "functions.write"), (), ["read", "write"]),
-    "write alone": (("functions.write",), (), ["write"]),
-    "the role": (("functions", "functions.write"), ("Eraser",), list(TOOLS)),
-    "the group": (("functions", "functions.write"), (f"group.{GROUP}",), ["read", "write", "erase"]),
-    "the role without the scope": (("functions",), ("Eraser",), ["read", "another"]),
-    "a role in the wrong case": (("functions",), ("eraser",), ["read"]),
+    "one scope": (("functions",), (), ["read"]),
+    "both scopes": (("functions", "functions.write"), (), ["read", "write"]),
+    "only the other scope": (("functions.write",), (), ["write"]),
+    "both scopes and the role": (("functions", "functions.write"), ("Eraser",), list(TOOLS)),
+    "both scopes and the group": (
+        ("functions", "functions.write"),
+        (f"group.{GROUP}",),
+        ["read", "write", "erase"],
+    ),
+    "one scope and the role": (("functions",), ("Eraser",), ["read", "another"]),
+    "one scope and a role in another case": (("functions",), ("eraser",), ["read"]),
 }
+"""Callers with their scopes, their roles, and the tools that they may call."""
 
 
 @pytest.mark.parametrize(("scopes", "roles", "tools"), CALLERS.values(), ids=CALLERS)
@@ -119,7 +125,9 @@ def test_f4_app_roles_give_an_agent_scopes_and_roles_and_a_key_gives_all_scopes(
     assert allowed == ["read", "write"]
 
 
-def test_f4_the_challenge_for_a_missing_scope_lists_all_scopes_and_the_step_up_works(flow: Flow) -> None:
+def test_f4_the_challenge_for_a_missing_scope_lists_all_scopes_and_a_token_with_them_is_accepted(
+    flow: Flow,
+) -> None:
     answer = send(flow, token_of(flow), call("write"))
     assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})
     challenge = answer.header("WWW-Authenticate") or ""
@@ -172,13 +180,13 @@ def test_f4_a_batch_with_one_forbidden_tool_call_is_refused(flow: Flow) -> None:
 
 BYPASSES: dict[str, bytes] = {
     "a name twice": b'{"method":"tools/call","params":{"name":"read","name":"write"}}',
-    "a name twice, the other way": b'{"method":"tools/call","params":{"name":"write","name":"read"}}',
+    "a name twice, in the opposite order": b'{"method":"tools/call","params":{"name":"write","name":"read"}}',
     "a method twice": b'{"method":"ping","method":"tools/call","params":{"name":"write"}}',
     "parameters twice": b'{"method":"tools/call","params":{"name":"read"},"params":{"name":"write"}}',
     "a name in another case": b'{"method":"tools/call","params":{"name":"read","Name":"write"}}',
-    "a method in another case": b'{"method":"ping","METHOD":"tools/call","params":{"name":"write"}}',
+    "a second method in another case": b'{"method":"ping","METHOD":"tools/call","params":{"name":"write"}}',
     "parameters in another case": b'{"method":"tools/call","params":{"name":"read"},"Params":{"name":"x"}}',
-    "a name that is equal after case folding": (
+    "parameters with a name that is equal after case folding": (
         '{"method":"tools/call","params":{"name":"read"},"param\u017f":{"name":"write"}}'.encode()
     ),
     "an escaped member twice": b'{"method":"tools/call","params":{"name":"read","n\\u0061me":"write"}}',
@@ -187,9 +195,9 @@ BYPASSES: dict[str, bytes] = {
     "no quotes": b'{method:"tools/call",params:{"name":"write"}}',
     "a name with a byte that is not UTF-8": b'{"method":"tools/call","params":{"name":"wri\xffte"}}',
     "a method with a byte that is not UTF-8": b'{"method":"tools/ca\xffll","params":{"name":"write"}}',
-    "half of a character in a name": b'{"method":"tools/call","params":{"name":"write\\ud800"}}',
-    "a method in another case, ignored by the server": b'{"method":"Tools/Call","params":{"name":"write"}}',
-    "a list in another case": b'{"method":"tools/LIST"}',
+    "an unpaired surrogate in a name": b'{"method":"tools/call","params":{"name":"write\\ud800"}}',
+    "a value of method in another case": b'{"method":"Tools/Call","params":{"name":"write"}}',
+    "tools/list in another case": b'{"method":"tools/LIST"}',
     "a space after a method": b'{"method":"tools/call ","params":{"name":"write"}}',
     "an invisible character in a name": '{"method":"tools/call","params":{"name":"wri\u200bte"}}'.encode(),
     "a name in another Unicode form": '{"method":"tools/call","params":{"name":"\uff57rite"}}'.encode(),
@@ -207,12 +215,12 @@ BYPASSES: dict[str, bytes] = {
     "a batch in a batch": b'[[{"method":"tools/call","params":{"name":"write"}}]]',
     "an empty batch": b"[]",
     "a string": b'"tools/call"',
-    "too large": b'{"method":"ping","params":{"x":"' + b"x" * 1_048_576 + b'"}}',
+    "a body that is too large": b'{"method":"ping","params":{"x":"' + b"x" * 1_048_576 + b'"}}',
 }
 
 
 @pytest.mark.parametrize("body", BYPASSES.values(), ids=BYPASSES)
-def test_f4_an_ambiguous_body_is_refused(flow: Flow, body: bytes) -> None:
+def test_f4_an_ambiguous_or_invalid_body_is_refused(flow: Flow, body: bytes) -> None:
     answer = send(flow, token_of(flow), body)
     assert answer.status in (400, 415)
     assert answer.json()["error"]["code"] in (-32600, -32700, -32000)
@@ -272,8 +280,8 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
     token = token_of(flow)
 
     def answer(method: str | None, name: str | None, body: object = None) -> tuple[int, int | None]:
-        mirrored = {"Mcp_Method": method, "Mcp_Name": name, "MCP_Protocol_Version": STATELESS}
-        headers = {key: value for key, value in mirrored.items() if value is not None}
+        values = {"Mcp_Method": method, "Mcp_Name": name, "MCP_Protocol_Version": STATELESS}
+        headers = {header: value for header, value in values.items() if value is not None}
         response = send(flow, token, call("read") if body is None else body, **headers)
         return response.status, response.json().get("error", {}).get("code")
 
@@ -287,15 +295,15 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
     assert answer("tools/call", None) == (400, -32020)
     assert answer("tools/call", "read", [call("read")]) == (400, -32600)
     assert len(arrived(flow)) == 2
-    # In older versions only the body counts, and the headers do not reach the server.
+    # In older versions the gateway checks only the body, and does not forward the headers.
     for version in ({}, {"MCP_Protocol_Version": "2025-11-25"}, {"MCP_Protocol_Version": f"{STATELESS}, x"}):
-        named = {"Mcp_Method": "tools/call", "Mcp_Name": "write", **version}
-        assert send(flow, token, call("read"), **named).status == 200
+        headers = {"Mcp_Method": "tools/call", "Mcp_Name": "write", **version}
+        assert send(flow, token, call("read"), **headers).status == 200
         assert arrived(flow)[-1].header("Mcp-Method") is None
         assert arrived(flow)[-1].header("Mcp-Name") is None
 
 
-def test_f4_rules_apply_to_a_tools_name_in_any_case(flow: Flow) -> None:
+def test_f4_rules_ignore_the_case_of_tool_names(flow: Flow) -> None:
     """The MCP extension of Azure Functions ignores the case of names."""
     token = token_of(flow, roles=("Eraser",))
     assert send(flow, token, call("Write")).status == 403
@@ -308,7 +316,7 @@ def test_f4_rules_apply_to_a_tools_name_in_any_case(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
-def test_f4_only_callers_of_all_tools_can_list_them_over_http_sse(flow: Flow, path: str) -> None:
+def test_f4_only_callers_that_may_call_all_tools_can_list_them_over_http_sse(flow: Flow, path: str) -> None:
     query = "azmcpcs=abcdefgh-1234"
     without_role = send(flow, token_of(flow, "functions functions.write"), LIST, path, query)
     assert without_role.status == 403
@@ -328,7 +336,9 @@ def test_f4_only_callers_of_all_tools_can_list_them_over_http_sse(flow: Flow, pa
 
 
 @pytest.mark.parametrize(("method", "message"), [("POST", call("read")), ("GET", None)])
-def test_f4_the_body_of_any_other_response_is_not_read(flow: Flow, method: str, message: object) -> None:
+def test_f4_the_body_of_a_response_to_another_request_than_tools_list_is_not_read(
+    flow: Flow, method: str, message: object
+) -> None:
     token, stream = token_of(flow), Stream()
     body = b"" if message is None else json.dumps(message).encode()
     headers = {"Host": "gateway.example", "Content-Type": "application/json", **bearer(token)}
@@ -345,11 +355,11 @@ def test_f4_the_body_of_any_other_response_is_not_read(flow: Flow, method: str, 
     async def send_and_read() -> tuple[bool, bytes]:
         flow.served = lambda: stream
         answer = await asyncio.wait_for(flow.harness.gateway.handle(request), 5)
-        read = stream.was_read
+        was_read = stream.was_read
         assert not isinstance(answer.body, bytes)
         first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
         await answer.close()
-        return read, first
+        return was_read, first
 
     assert asyncio.run(send_and_read()) == (False, b"data: {}\n\n")
 
@@ -362,7 +372,7 @@ def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_
     assert flow.harness.send("DELETE", "/mcp", Authorization=authorization).status == 200
 
 
-def test_f4_the_body_is_not_read_if_a_server_has_no_rules() -> None:
+def test_f4_the_body_of_a_request_is_not_read_if_the_server_has_no_rules() -> None:
     flow = Flow.new()
     answer = flow.harness.send(
         "POST", "/mcp", body=b"\xff not JSON", Content_Type="text/plain", **bearer(flow.token())
@@ -374,8 +384,8 @@ def test_f4_the_body_is_not_read_if_a_server_has_no_rules() -> None:
 
 
 def test_f4_a_token_for_the_whole_gateway_allows_the_servers_of_its_scopes() -> None:
-    both = '[{"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080}]'
-    flow = Flow.at(harness_with(audience="gateway", containers=both))
+    notes = '[{"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080}]'
+    flow = Flow.at(harness_with(audience="gateway", containers=notes))
     token = flow.redeem(callback_code(flow, "notes")).json()["access_token"]
     answer = flow.call(token)
     assert answer.status == 403
@@ -392,8 +402,8 @@ def test_f6_headers_about_the_caller_are_set_only_by_the_gateway(flow: Flow) -> 
     claims = flow.claims_of(token)
     assert sent.header("X-Mcp-Gateway-Subject") == claims["sub"]
     assert sent.header("X-Mcp-Gateway-Client") == claims["client_id"]
-    dropped = send(flow, token, call("read"), Connection="X-Mcp-Gateway-Subject")
-    assert dropped.status == 400
+    removing = send(flow, token, call("read"), Connection="X-Mcp-Gateway-Subject")
+    assert removing.status == 400
 
 
 @pytest.mark.parametrize("access", ["agents", "keys", "users agents", "users agents keys"])
@@ -414,7 +424,7 @@ def test_f3_no_value_of_the_setting_access_allows_anonymous_calls(access: str) -
         ({"jsonrpc": "2.0", "id": 1, "method": "ping"}, "mcp-request", "-"),
     ],
 )
-def test_f7_an_audit_record_has_the_name_of_the_tool_in_the_body(
+def test_f7_an_audit_record_names_a_tool_only_if_its_name_is_valid(
     flow: Flow, message: object, event: str, tool: str
 ) -> None:
     token = token_of(flow)
