@@ -170,7 +170,7 @@ class Harness:
         )
         if counting is not None:
             counting.watch(self.gateway)
-        # Most gateways are cached; the collector need not examine their many objects.
+        # Most gateways are cached, so the garbage collector need not examine their many objects.
         gc.freeze()
 
     def send(
@@ -214,10 +214,10 @@ class Harness:
             host="gateway.example",
         )
 
-        async def go() -> list[Response]:
+        async def send_all() -> list[Response]:
             return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
 
-        return _run(go())
+        return _run(send_all())
 
     async def _answer(self, request: InboundRequest) -> Response:
         answer = await self.gateway.handle(request)
@@ -227,7 +227,10 @@ class Harness:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs one piece of work; a request during another request is sent from its own thread."""
+    """Runs a coroutine on the shared event loop, or on a new one if this is not the main thread.
+
+    A test uses another thread to send a request while another request is processed.
+    """
     if threading.current_thread() is threading.main_thread():
         return _runner().run(work)
     return asyncio.run(work)
@@ -235,7 +238,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 @functools.cache
 def _runner() -> asyncio.Runner:
-    """The event loop of the main thread; to create one takes as long as a simple request."""
+    """The event loop of the main thread, shared because creating one takes as long as a simple request."""
     runner = asyncio.Runner()
     atexit.register(runner.close)
     return runner
@@ -304,7 +307,7 @@ def service(
 
 
 def harness_with(operation: str | None = None, **parts: object) -> Harness:
-    """A gateway whose operation has these policies; `reading` may be one choice such as "query=raw"."""
+    """A gateway whose operation has these policies; `reading` chooses one option, such as "query=raw"."""
     reading = parts.pop("reading", None)
     readings = Readings.parse([str(reading)] if reading else [])
     return Harness(service(operation, **parts), readings=readings)  # ty: ignore[invalid-argument-type]

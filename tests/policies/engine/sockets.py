@@ -1,4 +1,4 @@
-"""A real backend and a real gateway on free ports, for behaviour that needs sockets."""
+"""A gateway and a backend that listen on free ports, for tests that need sockets."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -20,7 +20,13 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Sockets:
-    """The gateway, its network and its backend, for a test."""
+    """A gateway that listens on a socket.
+
+    Attributes:
+        url: the gateway's URL.
+        network: the gateway's connections to its backend.
+        client: sends requests to the gateway.
+    """
 
     url: str
     network: HttpNetwork
@@ -30,7 +36,7 @@ class Sockets:
 
 @asynccontextmanager
 async def listening(handler: Handler) -> AsyncGenerator[str]:
-    """A backend; yields its URL."""
+    """A backend with this handler; yields its URL."""
     runner = web.ServerRunner(
         web.Server(handler, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
     )
@@ -59,5 +65,5 @@ async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]
 
 
 async def within(work: Awaitable[object], seconds: float = 10.0) -> object:
-    """Waits with a time limit, so that a test fails instead of hanging."""
+    """Awaits with a time limit, so that a test fails instead of waiting forever."""
     return await asyncio.wait_for(work, seconds)

@@ -34,7 +34,7 @@ def test_send_request_stores_the_response_in_a_variable() -> None:
     assert sent.headers == []
 
 
-def test_a_copy_has_the_requests_headers_and_body() -> None:
+def test_a_send_request_in_mode_copy_has_the_headers_and_the_body_of_the_request() -> None:
     harness = harness_with(
         policies(
             '<send-request mode="copy" response-variable-name="r"><set-url>https://else.example/</set-url></send-request>'
@@ -46,13 +46,13 @@ def test_a_copy_has_the_requests_headers_and_body() -> None:
     assert forwarded.body == b"data"
 
 
-def test_an_ignored_failure_sets_the_variable_to_null() -> None:
+def test_an_ignored_failure_of_send_request_sets_the_variable_to_null_under_one_reading() -> None:
     harness = harness_with(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
     harness.network.fails()
     assert harness.send().body == b"null"
 
 
-def test_a_failure_that_is_not_ignored_runs_on_error() -> None:
+def test_a_failure_of_send_request_that_is_not_ignored_runs_on_error() -> None:
     harness = harness_with(
         policies(
             send(),
@@ -87,7 +87,7 @@ def test_a_one_way_request_is_sent_and_its_failure_is_ignored() -> None:
     ]
 
 
-def test_an_invalid_url_is_an_error_of_the_policy() -> None:
+def test_send_request_with_an_invalid_url_is_an_error() -> None:
     harness = harness_with(policies(send().replace("https://else.example/a?b=1", "nonsense")))
     assert harness.send().status == 500
     assert harness.network.sent == []
@@ -125,11 +125,11 @@ def test_an_identity_token_can_be_stored_in_a_variable() -> None:
     )
 
 
-def test_without_an_identity_token_the_request_fails_unless_that_is_ignored() -> None:
-    strict, lenient = (
+def test_a_request_fails_without_an_identity_token_unless_the_policy_ignores_errors() -> None:
+    reporting, ignoring = (
         harness_with(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
         for ignore in ("false", "true")
     )
-    strict.tokens.broken = lenient.tokens.broken = True
-    assert (strict.send().status, lenient.send().status) == (500, 200)
-    assert lenient.network.sent[0].header("Authorization") is None
+    reporting.tokens.broken = ignoring.tokens.broken = True
+    assert (reporting.send().status, ignoring.send().status) == (500, 200)
+    assert ignoring.network.sent[0].header("Authorization") is None

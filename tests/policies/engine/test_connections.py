@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Peer(asyncio.Protocol):
-    """The backend's end of one connection; a test decides how it handles a request."""
+    """The backend's side of one connection; a test decides how it handles a request."""
 
     def __init__(self, answer: Callable[["Peer"], object]) -> None:
         self._answer = answer
@@ -139,7 +139,7 @@ def test_a_post_request_does_not_use_a_connection_that_the_server_has_closed() -
     async def scenario() -> tuple[int, int]:
         async with backend(succeed) as (network, url, peers):
             await exchange(network, url, "GET")
-            # The end is in the socket, and the event loop has not read it yet.
+            # The gateway's socket has received the end, but the event loop has not read it yet.
             peers[0].transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
             return await exchange(network, url, "POST", b"body"), len(peers)
 

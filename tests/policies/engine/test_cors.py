@@ -1,4 +1,4 @@
-"""Cross-origin requests."""
+"""The policy cors: preflights and cross-origin requests."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_options_without_cors_or_without_an_operation_for_the_method_results_in_
     assert harness.send("OPTIONS").status == 404
 
 
-def test_with_an_options_operation_the_whole_policy_runs() -> None:
+def test_an_api_with_an_operation_for_options_runs_all_policies_for_a_preflight() -> None:
     operations = (
         Operation(id="o", name="o", method="OPTIONS", url_template="/thing"),
         Operation(id="p", name="p", method="POST", url_template="/thing"),
@@ -72,7 +72,7 @@ def test_with_an_options_operation_the_whole_policy_runs() -> None:
     assert harness.send("OPTIONS").body == b"from the backend"
 
 
-def test_every_response_to_an_actual_request_has_the_cors_headers() -> None:
+def test_a_response_of_return_response_has_the_cors_headers_under_one_reading() -> None:
     harness = harness_with(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>'),
         reading="cors-return-response=added",
@@ -93,7 +93,7 @@ def test_a_foreign_origin_gets_an_empty_response_to_get_and_no_cors_headers_to_p
     assert lenient.send("GET", Origin="https://evil.example").body == b"from the backend"
 
 
-def test_any_origin_is_allowed_with_a_star_unless_credentials_are_allowed() -> None:
+def test_a_policy_for_any_origin_sends_a_star_or_the_origin_if_credentials_are_allowed() -> None:
     star = harness_with(policies(cors("*"))).send(Origin="https://app.example")
     credentials = harness_with(policies(cors("*", "true"))).send(Origin="https://app.example")
     assert (star.header("Access-Control-Allow-Origin"), star.header("Vary")) == ("*", None)

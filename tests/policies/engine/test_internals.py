@@ -1,4 +1,4 @@
-"""The HTTP package uses internals of aiohttp that a new version may change."""
+"""The check that aiohttp has the internals that `apim.http` uses; a new version may change them."""
 
 import ast
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_the_problem_names_exactly_what_does_not_exist(internal: Internal, probl
     assert internal.problem() == problem
 
 
-def test_the_list_has_every_imported_name_that_is_not_public() -> None:
+def test_the_list_of_internals_has_every_name_that_is_imported_from_a_submodule() -> None:
     imported = {
         f"{node.module}.{alias.name}"
         for file in MODULES
@@ -76,16 +76,16 @@ def test_the_list_has_every_imported_name_that_is_not_public() -> None:
     assert len(imported) > 5
 
 
-def test_the_list_has_every_private_attribute_that_is_used() -> None:
+def test_the_list_of_internals_has_every_private_attribute_that_is_used() -> None:
     listed = {internal.path.rpartition(".")[2] for internal in INTERNALS}
     for file in MODULES:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         private = {name for name in used if name.startswith("_") and not name.startswith("__")}
-        assert private - _own(tree) - listed == set(), file.name
+        assert private - _defined_in(tree) - listed == set(), file.name
 
 
-def _own(tree: ast.Module) -> set[str]:
+def _defined_in(tree: ast.Module) -> set[str]:
     """The attributes and methods that a module defines itself."""
     stored = {
         node.attr

@@ -1,4 +1,4 @@
-"""validate-jwt and validate-azure-ad-token."""
+"""The policies validate-jwt and validate-azure-ad-token."""
 
 import base64
 import json
@@ -16,7 +16,8 @@ CONFIGURATION = f"{ISSUER}/.well-known/openid-configuration"
 SECRET = base64.b64encode(b"k" * 32).decode()
 
 
-def public(name: str) -> dict[str, str]:
+def public_key(name: str) -> dict[str, str]:
+    """The public key as a JSON Web Key."""
     return {
         **json.loads(RSAAlgorithm.to_jwk(KEYS[name].public_key())),
         "kid": name,
@@ -25,7 +26,7 @@ def public(name: str) -> dict[str, str]:
 
 
 class Authority:
-    """An OpenID provider that counts how many requests it receives."""
+    """An OpenID provider that counts the requests for its configuration."""
 
     def __init__(self, harness: Harness, *names: str) -> None:
         self.names = names or ("one",)
@@ -39,7 +40,7 @@ class Authority:
         if self.broken:
             return reply(500)
         if sent.url.endswith("/keys"):
-            return reply(200, json.dumps({"keys": [public(name) for name in self.names]}))
+            return reply(200, json.dumps({"keys": [public_key(name) for name in self.names]}))
         self.request_count += 1
         issuer = sent.url.removesuffix("/.well-known/openid-configuration")
         return reply(200, json.dumps({"issuer": issuer, "jwks_uri": ISSUER + "/keys"}))
@@ -160,12 +161,12 @@ def test_known_keys_are_used_while_the_authority_is_unreachable() -> None:
     authority.broken = True
     harness.clock.advance(3601)
     assert harness.send(Authorization="Bearer " + token(harness)).status == 200
-    fresh, broken = harness_and_authority()
-    broken.broken = True
-    assert fresh.send(Authorization="Bearer " + token(fresh)).status == 500
+    without_keys, unreachable = harness_and_authority()
+    unreachable.broken = True
+    assert without_keys.send(Authorization="Bearer " + token(without_keys)).status == 500
 
 
-def test_a_policy_can_set_message_and_status() -> None:
+def test_a_policy_can_set_the_message_and_the_status_of_a_refusal() -> None:
     policy = POLICY.replace(
         "<validate-jwt ",
         '<validate-jwt failed-validation-httpcode="403" failed-validation-error-message="Go away" ',
@@ -181,7 +182,7 @@ def test_clock_skew_accepts_a_recently_expired_token() -> None:
     assert harness.send(Authorization="Bearer " + token(harness, exp=now - 40)).status == 401
 
 
-def test_the_token_can_be_the_value_of_an_expression() -> None:
+def test_an_expression_can_return_the_token() -> None:
     harness, _ = harness_and_authority(
         POLICY.replace(
             'header-name="Authorization" require-scheme="Bearer"',

@@ -11,7 +11,7 @@ def header(action: str, *values: str, name: str = "X") -> str:
 
 
 @pytest.mark.parametrize(
-    ("policy", "there", "absent"),
+    ("policy", "if_present", "if_absent"),
     [
         (header("override", "new"), "new", "new"),
         (header("override", "a", "b"), "a,b", "a,b"),
@@ -22,20 +22,20 @@ def header(action: str, *values: str, name: str = "X") -> str:
         ('<set-header name="@("x" + "")" exists-action="@("delete")" />', None, None),
     ],
 )
-def test_set_header_applies_exists_action(policy: str, there: str | None, absent: str | None) -> None:
+def test_set_header_applies_exists_action(policy: str, if_present: str | None, if_absent: str | None) -> None:
     harness = harness_with(policies(policy))
     harness.send(x="old")
     harness.send()
-    assert [sent.header("X") for sent in harness.network.sent] == [there, absent]
+    assert [sent.header("X") for sent in harness.network.sent] == [if_present, if_absent]
 
 
-def test_values_of_headers_that_are_not_lists_are_sent_separately() -> None:
+def test_each_value_of_set_cookie_is_sent_in_its_own_header_line() -> None:
     harness = harness_with(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
     harness.network.answer = lambda _sent: reply(Set_Cookie="c=3")
     assert [value for name, value in harness.send().headers if name == "Set-Cookie"] == ["c=3", "a=1", "b=2"]
 
 
-def test_a_line_break_never_becomes_a_header() -> None:
+def test_a_header_value_with_a_line_break_results_in_500() -> None:
     harness = harness_with(
         policies('<set-header name="X"><value>@("a\\r\\nSet-Cookie: b=1")</value></set-header>')
     )
@@ -43,7 +43,7 @@ def test_a_line_break_never_becomes_a_header() -> None:
     assert harness.network.sent == []
 
 
-def test_set_body_replaces_the_request() -> None:
+def test_set_body_replaces_the_body_of_the_request() -> None:
     harness = harness_with(policies('<set-body>@(context.Request.Body.As<string>() + "!")</set-body>'))
     harness.send("POST", body=b"hello")
     assert harness.network.sent[0].body == b"hello!"
@@ -51,15 +51,17 @@ def test_set_body_replaces_the_request() -> None:
 
 def test_a_body_that_was_read_without_preserve_content_is_not_forwarded() -> None:
     lost, kept = (
-        harness_with(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
-        for how in ("", "preserveContent: true")
+        harness_with(
+            policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({argument}))" />')
+        )
+        for argument in ("", "preserveContent: true")
     )
     lost.send("POST", body=b"hello")
     kept.send("POST", body=b"hello")
     assert (lost.network.sent[0].body, kept.network.sent[0].body) == (b"", b"hello")
 
 
-def test_a_request_without_a_body_has_none() -> None:
+def test_the_body_of_a_request_without_a_body_is_null() -> None:
     harness = harness_with(
         policies(
             '<set-header name="X"><value>@(context.Request.Body == null ? "none" : "some")</value>'
@@ -71,7 +73,7 @@ def test_a_request_without_a_body_has_none() -> None:
     assert [sent.header("X") for sent in harness.network.sent] == ["none", "some"]
 
 
-def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
+def test_a_streamed_body_reaches_the_backend_whether_or_not_an_expression_reads_it() -> None:
     async def body():
         yield b"hel"
         yield b"lo"
@@ -100,7 +102,7 @@ def test_a_body_of_more_than_two_mebibytes_cannot_be_buffered() -> None:
     assert passed.send("POST", body=body()).status == 200
 
 
-def test_set_body_replaces_the_response_and_its_length() -> None:
+def test_set_body_replaces_the_body_of_the_response_and_its_content_length() -> None:
     harness = harness_with(
         policies(
             "", "", '<set-body>@(context.Response.Body.As<string>().ToUpperInvariant() + "!")</set-body>'
@@ -111,7 +113,7 @@ def test_set_body_replaces_the_response_and_its_length() -> None:
     assert (answer.body, answer.header("Content-Length")) == (b"YES!", "4")
 
 
-def test_set_status_changes_the_answer() -> None:
+def test_set_status_changes_the_status_of_the_response() -> None:
     answer = harness_with(policies("", "", '<set-status code="202" reason="Later" />')).send()
     assert (answer.status, answer.reason, answer.body) == (202, "Later", b"from the backend")
 
@@ -166,7 +168,7 @@ def test_set_backend_service_sends_the_request_elsewhere() -> None:
     assert named.network.sent[0].url == "https://other.example/base/thing"
 
 
-def test_the_clients_host_is_not_passed_on_unless_a_policy_sets_it() -> None:
+def test_the_backend_receives_its_own_host_unless_a_policy_sets_another() -> None:
     harness = harness_with()
     harness.send()
     other = harness_with(policies(header("override", "virtual.example", name="Host")))
@@ -181,14 +183,14 @@ def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> 
     def answer(sent: Sent) -> object:
         return reply(302, Location="/end") if sent.url.endswith("/thing") else reply(200, "end")
 
-    harness, follows = (
+    passing, following = (
         harness_with(),
         harness_with(policies("", '<forward-request follow-redirects="true" />')),
     )
-    for candidate in (harness, follows):
-        candidate.network.answer = answer  # ty: ignore[invalid-assignment]
-    assert (harness.send().status, follows.send().body) == (302, b"end")
-    assert follows.network.sent[1].url == "https://backend.example/end"
+    for harness in (passing, following):
+        harness.network.answer = answer  # ty: ignore[invalid-assignment]
+    assert (passing.send().status, following.send().body) == (302, b"end")
+    assert following.network.sent[1].url == "https://backend.example/end"
 
 
 def test_forward_request_uses_the_timeout_of_the_policy() -> None:

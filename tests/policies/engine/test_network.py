@@ -1,4 +1,4 @@
-"""Outbound requests of the gateway: stand-ins, injected faults, the record of requests."""
+"""Requests of the gateway to services: stand-ins, injected faults, and the record of requests."""
 
 import asyncio
 
@@ -13,7 +13,8 @@ from tests.policies.engine.sockets import listening
 HOST = "https://cosmos-x.documents.azure.com:443"
 
 
-async def host(request: web.BaseRequest) -> web.StreamResponse:
+async def echo(request: web.BaseRequest) -> web.StreamResponse:
+    """Returns the host, the path with the query, and the names of the headers."""
     names = ",".join(sorted(name.lower() for name in request.headers))
     return web.Response(
         text=f"{request.headers['Host']} {request.path_qs} {names}", headers={"Connection": "close"}
@@ -26,7 +27,7 @@ def send_all(
     """Sends requests to a stand-in, one after the other; returns responses or errors."""
 
     async def scenario() -> tuple[list[object], HttpNetwork]:
-        async with listening(host) as url:
+        async with listening(echo) as url:
             network = HttpNetwork({"cosmos-x.documents.azure.com": Upstream(service="cosmos", base_url=url)})
             if fault:
                 network.faults.add("cosmos", fault)
@@ -45,7 +46,7 @@ def send_all(
     return asyncio.run(scenario())
 
 
-def test_a_stand_in_receives_the_real_host_name() -> None:
+def test_a_stand_in_receives_the_real_host_name_and_no_headers_of_the_connection() -> None:
     ((status, text, _headers),), _ = send_all(
         ("/dbs?a=%2F", {"headers": [("Te", "x"), ("Connection", "x-a"), ("X-A", "1")]})
     )  # ty: ignore[not-iterable]

@@ -1,4 +1,4 @@
-"""Each reading in the engine: the effect of each assumption about Azure on policies."""
+"""The readings (docs/readings.md) in the engine: how each assumption about Azure changes what policies do."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from apim.rollout import in_effect
 from apim.service import NamedValue, Operation
 from tests.policies.engine.harness import Sent, harness_with, policies, reply, service
 
-ASK = InboundRequest(method="GET", path="/api/thing")
+REQUEST = InboundRequest(method="GET", path="/api/thing")
 FAILED = policies(
     on_error="<return-response><set-body>@(context.LastError.Reason)</set-body></return-response>"
 )
@@ -47,7 +47,7 @@ def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
 
 
 @pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
-def test_a_changed_query_depends_on_the_reading(reading: str) -> None:
+def test_the_value_of_a_changed_parameter_is_raw_or_decoded(reading: str) -> None:
     change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
     harness = harness_with(
         policies(change + respond_with('context.Request.Url.Query["q"][0]')), reading=reading
@@ -93,22 +93,25 @@ def test_headers_of_the_connection_are_visible_or_removed_from_responses(reading
     assert answer.header("Connection") is None
 
 
-@pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
-def test_no_header_of_the_connection_reaches_a_backend(reading: str) -> None:
+@pytest.mark.parametrize(
+    ("reading", "keep_alive"), [("hop-by-hop=visible", "timeout=5"), ("hop-by-hop=removed", None)]
+)
+def test_the_engine_removes_headers_of_the_connection_or_leaves_them_to_the_network(
+    reading: str, keep_alive: str | None
+) -> None:
+    """The network removes those that remain: see test_network.py."""
     harness = harness_with(reading=reading)
     harness.send(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
-    assert harness.network.sent[0].header("X-Other") == "2"
-    # The network removes headers that the engine passes on: see test_network.py.
-    visible = reading == "hop-by-hop=visible"
-    assert (harness.network.sent[0].header("Keep-Alive") is not None) is visible
+    (sent,) = harness.network.sent
+    assert (sent.header("X-Other"), sent.header("Keep-Alive")) == ("2", keep_alive)
 
 
 CHANGE = '<set-header name="@("{}")" exists-action="{}"><value>x</value></set-header>'
-FIXED = ("Connection", "content-length", "Keep-Alive", "TRANSFER-ENCODING")
+CONNECTION_HEADERS = ("Connection", "content-length", "Keep-Alive", "TRANSFER-ENCODING")
 
 
 @pytest.mark.parametrize("action", ["delete", "override", "append", "skip"])
-@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("name", CONNECTION_HEADERS)
 def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name: str, action: str) -> None:
     document = policies(
         CHANGE.format(name, action),
@@ -126,17 +129,17 @@ def test_changing_a_header_of_the_connection_results_in_500_without_on_error() -
     assert harness.send().status == 500
 
 
-@pytest.mark.parametrize("name", FIXED)
-def test_a_header_of_the_connection_can_be_deleted_where_policies_do_not_see_it(name: str) -> None:
+@pytest.mark.parametrize("name", CONNECTION_HEADERS)
+def test_deleting_a_header_of_the_connection_that_was_removed_has_no_effect(name: str) -> None:
     assert (
         harness_with(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").send().status
         == 200
     )
 
 
-@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("name", CONNECTION_HEADERS)
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
-def test_a_header_of_the_connection_is_refused_by_its_name_when_the_policy_is_loaded(
+def test_a_policy_with_the_literal_name_of_a_header_of_the_connection_is_refused_when_it_is_loaded(
     name: str, reading: str
 ) -> None:
     with pytest.raises(PolicyError, match="cannot be set or deleted"):
@@ -183,7 +186,7 @@ def test_a_stream_that_exceeds_the_limit_ends_and_its_backend_connection_is_clos
     harness.network.answer = lambda _sent: stream
 
     async def read() -> bytes:
-        answer = await harness.gateway.handle(ASK)
+        answer = await harness.gateway.handle(REQUEST)
         assert not isinstance(answer.body, bytes)
         pieces = aiter(answer.body)
         first = await anext(pieces)
@@ -210,15 +213,17 @@ def jwt(**claims: Any) -> str:
     )
 
 
-@pytest.mark.parametrize(("reading", "has"), [("claims-exp=absent", "False"), ("claims-exp=present", "True")])
-def test_claims_may_contain_exp_and_expiration_time_is_always_set(reading: str, has: str) -> None:
+@pytest.mark.parametrize(
+    ("reading", "has_exp"), [("claims-exp=absent", "False"), ("claims-exp=present", "True")]
+)
+def test_claims_may_contain_exp_and_expiration_time_is_always_set(reading: str, has_exp: str) -> None:
     token = 'context.Request.Headers["T"][0].AsJwt()'
     claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
     shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
     answer = harness_with(policies(respond_with(shown)), reading=reading).send(
         T=jwt(exp=1700000000, sub="ada")
     )
-    assert answer.body.decode() == f"{has} ada 2023"
+    assert answer.body.decode() == f"{has_exp} ada 2023"
 
 
 def test_a_token_that_cannot_be_read_has_no_claims_under_either_reading() -> None:
@@ -268,23 +273,23 @@ SEND = (
     '<send-request mode="new" response-variable-name="r" ignore-error="true"><set-url>https://else.example/</set-url>'
     "<set-method>GET</set-method></send-request>"
 )
-HELD = (
+STATUS_OF_R = (
     'context.Variables.ContainsKey("r") ? (context.Variables["r"] == null ? "null" : '
     '((IResponse)context.Variables["r"]).StatusCode.ToString()) : "unset"'
 )
 
 
 @pytest.mark.parametrize(
-    ("reading", "first", "after_an_answer"),
+    ("reading", "without_a_value", "after_a_response"),
     [("failed-send-request=unset", b"unset", b"200"), ("failed-send-request=null", b"null", b"null")],
 )
 def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
-    reading: str, first: bytes, after_an_answer: bytes
+    reading: str, without_a_value: bytes, after_a_response: bytes
 ) -> None:
-    harness = harness_with(policies(SEND + respond_with(HELD)), reading=reading)
+    harness = harness_with(policies(SEND + respond_with(STATUS_OF_R)), reading=reading)
     harness.network.fails()
-    assert harness.send().body == first
-    twice = harness_with(policies(SEND + SEND + respond_with(HELD)), reading=reading)
+    assert harness.send().body == without_a_value
+    twice = harness_with(policies(SEND + SEND + respond_with(STATUS_OF_R)), reading=reading)
     answers = iter([reply(200, ""), None])
 
     def answer(_sent: Sent) -> Reply:
@@ -294,15 +299,15 @@ def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
         return answer
 
     twice.network.answer = answer
-    assert twice.send().body == after_an_answer
+    assert twice.send().body == after_a_response
 
 
 @pytest.mark.parametrize(
-    ("reading", "held"),
+    ("reading", "value"),
     [("failed-managed-identity=unset", b"unset"), ("failed-managed-identity=null", b"null")],
 )
 def test_a_failed_token_request_does_not_change_its_variable_or_sets_it_to_null(
-    reading: str, held: bytes
+    reading: str, value: bytes
 ) -> None:
     identity = '<authentication-managed-identity resource="https://x" output-token-variable-name="t" {}/>'
     shown = (
@@ -312,12 +317,12 @@ def test_a_failed_token_request_does_not_change_its_variable_or_sets_it_to_null(
         policies(identity.format('ignore-error="true" ') + respond_with(shown)), reading=reading
     )
     harness.tokens.broken = True
-    assert harness.send().body == held
+    assert harness.send().body == value
     harness.tokens.broken = False
     assert harness.send().body == b"token"
-    strict = harness_with(policies(identity.format("")), reading=reading)
-    strict.tokens.broken = True
-    assert strict.send().status == 500
+    not_ignoring = harness_with(policies(identity.format("")), reading=reading)
+    not_ignoring.tokens.broken = True
+    assert not_ignoring.send().status == 500
 
 
 CORS = (
@@ -342,21 +347,21 @@ def test_responses_of_return_response_may_have_cors_headers(reading: str, origin
 
 @pytest.mark.parametrize(("reading", "wildcard"), [("preflight=not-found", 404), ("preflight=answered", 200)])
 def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, wildcard: int) -> None:
-    asking = {"Origin": "https://app.example", "Access_Control_Request_Method": "POST"}
-    own = {"inbound": CORS}
+    preflight = {"Origin": "https://app.example", "Access_Control_Request_Method": "POST"}
 
     def status(template: str, *, at_api: bool) -> int:
+        """The status if the policy cors is at the API, or at its only operation."""
         operation = Operation(
             id="o",
             name="o",
             method="POST",
             url_template=template,
-            policy=None if at_api else service(policies(**own)).apis[0].operations[0].policy,
+            policy=None if at_api else service(policies(CORS)).apis[0].operations[0].policy,
         )
         harness = harness_with(
-            operations=(operation,), reading=reading, api=policies(**own) if at_api else None
+            operations=(operation,), reading=reading, api=policies(CORS) if at_api else None
         )
-        return harness.send("OPTIONS", "/api/thing/x", **asking).status  # ty: ignore[invalid-argument-type]
+        return harness.send("OPTIONS", "/api/thing/x", **preflight).status  # ty: ignore[invalid-argument-type]
 
     assert status("/*", at_api=False) == wildcard
     assert status("/thing/{*rest}", at_api=False) == wildcard
@@ -365,20 +370,21 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
 
 
 def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
-    old = service(policies(respond_with('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
-    new = service(policies(respond_with('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
-    harness = harness_with(
-        policies(respond_with('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"}
+    before = {"changed": "1", "removed": "r"}
+    old = service(policies(respond_with('"old {{changed}} {{removed}}"')), values=before)
+    new = service(
+        policies(respond_with('"new {{changed}} {{added}}"')), values={"changed": "2", "added": "a"}
     )
-    assert harness.send().body == b"old 1 g"
+    harness = harness_with(policies(respond_with('"old {{changed}} {{removed}}"')), values=before)
+    assert harness.send().body == b"old 1 r"
     for order, answer in (
-        ("values-first", b"old 2 g"),
-        ("policies-first", b"new 1 f"),
-        ("together", b"new 2 f"),
+        ("values-first", b"old 2 r"),
+        ("policies-first", b"new 1 a"),
+        ("together", b"new 2 a"),
     ):
         harness.gateway.load(in_effect(old, new, Readings.parse([f"named-value-order={order}"])))
         assert harness.send().body == answer
-    assert NamedValue(name="gone", value="g") not in harness.gateway.service.named_values
+    assert NamedValue(name="removed", value="r") not in harness.gateway.service.named_values
 
 
 def test_an_invalid_service_is_not_loaded_and_state_is_kept() -> None:
@@ -421,7 +427,7 @@ def test_the_clocks_of_two_units_may_differ() -> None:
 
     def times(reading: str) -> list[tuple[int, int]]:
         harness = harness_with(policies(respond_with(shown)), reading=reading)
-        harness.gateway.services = replace(harness.gateway.services, clock=_Still())
+        harness.gateway.services = replace(harness.gateway.services, clock=_FixedClock())
         answers = []
         for _ in range(4):
             received, now = harness.send().body.split()
@@ -434,7 +440,7 @@ def test_the_clocks_of_two_units_may_differ() -> None:
     assert (third, fourth) == (ahead, behind)
 
 
-class _Still:
+class _FixedClock:
     def now(self) -> float:
         return 1_700_000_000.0
 
@@ -448,11 +454,11 @@ def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, sec
     harness.network.answer = lambda _sent: Stream()
 
     async def scenario() -> list[int]:
-        first = await harness.gateway.handle(ASK)
-        during = await harness.gateway.handle(ASK)
+        first = await harness.gateway.handle(REQUEST)
+        during = await harness.gateway.handle(REQUEST)
         await during.close()
         await first.close()
-        after = await harness.gateway.handle(ASK)
+        after = await harness.gateway.handle(REQUEST)
         await after.close()
         return [first.status, during.status, after.status]
 
@@ -479,7 +485,7 @@ def test_readings_under_which_the_policies_are_invalid_are_rejected() -> None:
     assert harness.send().body == b"&lt;"
 
 
-def test_a_gateway_uses_the_default_readings() -> None:
+def test_a_gateway_uses_the_readings_that_it_is_created_with() -> None:
     harness = harness_with()
     assert harness.gateway.readings == Readings.default()
     gateway = Gateway(

@@ -1,4 +1,4 @@
-"""The operation that answers a request."""
+"""How the gateway finds the API and the operation of a request."""
 
 from dataclasses import replace
 
@@ -84,14 +84,14 @@ def test_parameters_are_decoded() -> None:
 
 
 def test_a_template_can_require_query_parameters() -> None:
-    match, missing = ROUTES.match("GET", "/search", "q=a%20b&x=1"), ROUTES.match("GET", "/search", "x=1")
-    assert match is not None
-    assert missing is not None
-    assert (match.parameters, missing.operation) == ({"term": "a b"}, None)
+    complete, incomplete = (ROUTES.match("GET", "/search", query) for query in ("q=a%20b&x=1", "x=1"))
+    assert complete is not None
+    assert incomplete is not None
+    assert (complete.parameters, incomplete.operation) == ({"term": "a b"}, None)
 
 
 @pytest.mark.parametrize(
-    ("path", "plain"),
+    ("path", "resolved"),
     [
         ("/mcp/../register", "/register"),
         ("/mcp/%2e%2E/register", "/register"),
@@ -102,8 +102,8 @@ def test_a_template_can_require_query_parameters() -> None:
         ("/a/..b/c..", "/a/..b/c.."),
     ],
 )
-def test_dot_segments_are_resolved_before_routing(path: str, plain: str) -> None:
-    assert without_dot_segments(path) == plain
+def test_dot_segments_are_resolved(path: str, resolved: str) -> None:
+    assert without_dot_segments(path) == resolved
 
 
 def gateway(**parts: object) -> Harness:

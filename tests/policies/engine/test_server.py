@@ -1,4 +1,4 @@
-"""The gateway on a socket: streams, closed connections, limits."""
+"""The gateway with sockets: streams, closed connections, and limits."""
 
 import asyncio
 from io import BytesIO
@@ -42,11 +42,11 @@ class Stream:
         return response
 
 
-def test_requests_and_responses_are_passed_on() -> None:
+def test_requests_and_responses_are_forwarded() -> None:
     async def scenario() -> None:
-        async with serving(service(), echo) as at:
-            async with at.client.post(
-                at.url + "/api/thing?q=%25", data=b"12345", headers={"A": "b"}
+        async with serving(service(), echo) as sockets:
+            async with sockets.client.post(
+                sockets.url + "/api/thing?q=%25", data=b"12345", headers={"A": "b"}
             ) as answer:
                 text = await answer.text()
                 assert answer.status == 200
@@ -57,14 +57,14 @@ def test_requests_and_responses_are_passed_on() -> None:
     asyncio.run(scenario())
 
 
-def test_header_names_are_plain_strings_in_expressions() -> None:
+def test_an_expression_can_list_the_names_of_headers() -> None:
     async def scenario() -> None:
         keys = '@(string.Join(" ", context.{}.Headers.Keys))'
         names = f'<set-header name="Names"><value>{keys}</value></set-header>'
         policy = policies(names.format("Request"), "", names.format("Response"))
         async with (
-            serving(service(policy), echo) as at,
-            at.client.get(at.url + "/api/thing", headers={"X-One": "1"}) as answer,
+            serving(service(policy), echo) as sockets,
+            sockets.client.get(sockets.url + "/api/thing", headers={"X-One": "1"}) as answer,
         ):
             assert "X-One" in await answer.text()
             assert "Content-Type" in answer.headers["Names"].split()
@@ -76,8 +76,8 @@ def test_the_first_event_arrives_before_the_second_is_sent() -> None:
     async def scenario() -> None:
         stream = Stream()
         async with (
-            serving(service(STREAMING), stream.handle) as at,
-            at.client.get(at.url + "/api/thing") as answer,
+            serving(service(STREAMING), stream.handle) as sockets,
+            sockets.client.get(sockets.url + "/api/thing") as answer,
         ):
             for event in (b"data: 1\n\n", b"data: 2\n\n"):
                 stream.events.put_nowait(event)
@@ -91,8 +91,8 @@ def test_the_first_event_arrives_before_the_second_is_sent() -> None:
 def test_the_headers_arrive_before_any_event() -> None:
     async def scenario() -> None:
         stream = Stream()
-        async with serving(service(STREAMING), stream.handle) as at:
-            answer = await within(at.client.get(at.url + "/api/thing"))
+        async with serving(service(STREAMING), stream.handle) as sockets:
+            answer = await within(sockets.client.get(sockets.url + "/api/thing"))
             assert isinstance(answer, aiohttp.ClientResponse)
             assert answer.headers["Content-Type"] == "text/event-stream"
             answer.close()
@@ -103,7 +103,10 @@ def test_the_headers_arrive_before_any_event() -> None:
 def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
     async def scenario() -> None:
         stream = Stream()
-        async with serving(service(), stream.handle) as at, at.client.get(at.url + "/api/thing") as answer:
+        async with (
+            serving(service(), stream.handle) as sockets,
+            sockets.client.get(sockets.url + "/api/thing") as answer,
+        ):
             stream.events.put_nowait(b"data: 1\n\n")
             with pytest.raises(TimeoutError):
                 await within(answer.content.readany(), 0.2)
@@ -117,8 +120,8 @@ def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
 def test_the_backends_stream_is_closed_when_the_client_disconnects() -> None:
     async def scenario() -> None:
         stream = Stream()
-        async with serving(service(STREAMING), stream.handle) as at:
-            answer = await at.client.get(at.url + "/api/thing")
+        async with serving(service(STREAMING), stream.handle) as sockets:
+            answer = await sockets.client.get(sockets.url + "/api/thing")
             await within(stream.opened.wait())
             answer.close()
             await within(stream.closed.wait())
@@ -138,23 +141,23 @@ def test_the_request_is_cancelled_when_the_client_disconnects_before_the_respons
         return web.Response()
 
     async def scenario() -> None:
-        async with serving(service(), slow) as at:
-            asking = asyncio.ensure_future(at.client.get(at.url + "/api/thing"))
+        async with serving(service(), slow) as sockets:
+            request = asyncio.ensure_future(sockets.client.get(sockets.url + "/api/thing"))
             await within(started.wait())
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            request.cancel()
+            await asyncio.gather(request, return_exceptions=True)
             await within(ended.wait())
 
     asyncio.run(scenario())
 
 
-def test_the_clients_stream_is_incomplete_when_the_backends_stream_is() -> None:
+def test_the_clients_stream_ends_with_an_error_when_the_backends_stream_breaks() -> None:
     async def scenario() -> None:
         stream = Stream()
         stream.broken = True
         async with (
-            serving(service(STREAMING), stream.handle) as at,
-            at.client.get(at.url + "/api/thing") as answer,
+            serving(service(STREAMING), stream.handle) as sockets,
+            sockets.client.get(sockets.url + "/api/thing") as answer,
         ):
             stream.events.put_nowait(b"data: 1\n\n")
             assert await within(answer.content.readany()) == b"data: 1\n\n"
@@ -168,8 +171,8 @@ def test_the_clients_stream_is_incomplete_when_the_backends_stream_is() -> None:
 def test_a_large_body_is_streamed_to_the_backend() -> None:
     async def scenario() -> None:
         async with (
-            serving(service(), echo) as at,
-            at.client.post(at.url + "/api/thing", data=BytesIO(b"x" * 5_000_000)) as answer,
+            serving(service(), echo) as sockets,
+            sockets.client.post(sockets.url + "/api/thing", data=BytesIO(b"x" * 5_000_000)) as answer,
         ):
             assert (await answer.text()).startswith("POST /thing 5000000 ")
 
@@ -180,20 +183,23 @@ def test_a_large_body_that_a_policy_reads_results_in_413() -> None:
     async def scenario() -> None:
         policy = policies('<find-and-replace from="a" to="b" />')
         async with (
-            serving(service(policy), echo) as at,
-            at.client.post(at.url + "/api/thing", data=BytesIO(b"x" * 3_000_000)) as answer,
+            serving(service(policy), echo) as sockets,
+            sockets.client.post(sockets.url + "/api/thing", data=BytesIO(b"x" * 3_000_000)) as answer,
         ):
             assert answer.status == 413
 
     asyncio.run(scenario())
 
 
-def test_compressed_responses_are_passed_on_unchanged() -> None:
+def test_compressed_responses_are_forwarded_unchanged() -> None:
     async def zipped(_request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
 
     async def scenario() -> None:
-        async with serving(service(), zipped) as at, at.client.get(at.url + "/api/thing") as answer:
+        async with (
+            serving(service(), zipped) as sockets,
+            sockets.client.get(sockets.url + "/api/thing") as answer,
+        ):
             assert answer.headers["Content-Encoding"] == "gzip"
             assert await answer.read() == b"\x1f\x8b not really"
 
@@ -202,7 +208,10 @@ def test_compressed_responses_are_passed_on_unchanged() -> None:
 
 def test_a_head_request_does_not_match_a_get_operation() -> None:
     async def scenario() -> None:
-        async with serving(service(), echo) as at, at.client.head(at.url + "/api/thing") as answer:
+        async with (
+            serving(service(), echo) as sockets,
+            sockets.client.head(sockets.url + "/api/thing") as answer,
+        ):
             assert answer.status == 404
 
     asyncio.run(scenario())
@@ -220,10 +229,10 @@ def test_many_parallel_streams_receive_all_events() -> None:
         return response
 
     async def scenario() -> None:
-        async with serving(service(STREAMING), count_up) as at:
+        async with serving(service(STREAMING), count_up) as sockets:
 
             async def read() -> bytes:
-                async with at.client.get(at.url + "/api/thing") as answer:
+                async with sockets.client.get(sockets.url + "/api/thing") as answer:
                     return await answer.read()
 
             whole = b"".join(f"data: {number}\n\n".encode() for number in range(5))
