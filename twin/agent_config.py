@@ -1,4 +1,4 @@
-"""Settings of a stack in the twin that give its agents access to the servers."""
+"""Computes settings of the stack that give the twin's agents access to the MCP servers."""
 
 import json
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ def agent_config(
     """Settings that give the twin's agents the roles of all servers that admit agents.
 
     Args:
-        config: values that override those of the stack's file, with those of the twin.
-        secrets: the same for secret values.
+        config: values that override those in the stack's file, including the values that the twin sets.
+        secrets: secret values that override those in the stack's file.
         stack: the stack whose file is read.
         admit: whether the project's own servers admit agents even if the stack's setting `access` does not.
         cloud: the cloud in which the identity exists.

@@ -1,4 +1,7 @@
-"""Ages in the data of stand-ins, counted back from the start of the twin, so that the data is recent."""
+"""Parses ages.
+
+The data of stand-ins has ages instead of times, so that it is recent at every start of the twin.
+"""
 
 import re
 
@@ -7,7 +10,7 @@ _AGO = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def seconds(ago: str) -> int:
-    """The seconds in `2d3h`, `45m` or `10s`; a leading minus means the future.
+    """The number of seconds in an age such as `2d3h`, `45m` or `10s`; a leading minus sign means the future.
 
     Raises:
         ValueError: the string has another format.

@@ -1,7 +1,7 @@
-"""The audit records that policies wrote, as JSON and as a page.
+"""The audit records that policies wrote, as JSON and as a web page.
 
 GET /audit              the records, newest first; ?event=tool-call, ?outcome=refused, ?subject=, ?client=,
-                        ?server= and ?operationId= leave those with this value.
+                        ?server= and ?operationId= return only records with this value.
 GET /audit/view         the records as a web page, with the same filters.
 """
 
@@ -20,28 +20,28 @@ _FILTERS = ("event", "outcome", "server", "subject", "client", "operationId")
 
 
 def audit_routes(telemetry: Sequence[TraceTelemetry]) -> list[Route]:
-    """The calls that read audit records.
+    """The routes that return audit records.
 
     Args:
-        telemetry: the records that trace policies sent, oldest first.
+        telemetry: the telemetry that trace policies sent, oldest first.
     """
 
-    async def listed(request: Request) -> Response:
-        return JSONResponse({"records": _wanted(telemetry, request)})
+    async def show_json(request: Request) -> Response:
+        return JSONResponse({"records": _matching(telemetry, request)})
 
-    async def page(request: Request) -> Response:
+    async def show_page(request: Request) -> Response:
         return render_page(
             "audit.html",
             200,
-            records=_wanted(telemetry, request),
+            records=_matching(telemetry, request),
             filters={name: request.query_params.get(name, "") for name in _FILTERS},
             kept=len(_records(telemetry)),
         )
 
-    return [Route("/audit", listed, methods=["GET"]), Route("/audit/view", page, methods=["GET"])]
+    return [Route("/audit", show_json, methods=["GET"]), Route("/audit/view", show_page, methods=["GET"])]
 
 
-def _wanted(telemetry: Sequence[TraceTelemetry], request: Request) -> list[dict[str, str]]:
+def _matching(telemetry: Sequence[TraceTelemetry], request: Request) -> list[dict[str, str]]:
     """The records that match the filters, newest first."""
     wanted = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
     return [

@@ -1,4 +1,4 @@
-"""The output when the twin is ready."""
+"""Prints the addresses of the services when the twin is ready."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,15 +30,15 @@ def show(console: Console, running: Running, seconds: float) -> None:
         "\nThis is not Azure: it runs the declared resources of the stack on this machine, with test users.",
     )
     console.print(Panel(notice, border_style="cyan", expand=False))
-    _rows(console, "Outputs of the stack", _flat(plan.stack.outputs, plan.stack.secret_outputs))
-    _rows(
+    _print_table(console, "Outputs of the stack", _output_rows(plan.stack.outputs, plan.stack.secret_outputs))
+    _print_table(
         console,
         "Who can sign in (no password)",
         ((user.name, user.principal_name) for user in plan.directory.users),
     )
     endpoint = _endpoint(plan.stack.outputs) or f"http://localhost:{options.port}/mcp"
     inspector = f"{_python()} -m twin inspector"
-    _rows(
+    _print_table(
         console,
         "Connect MCP Inspector (from this folder)",
         (
@@ -46,7 +46,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
             ("in a terminal", f"{inspector} --cli {endpoint} --transport http --method tools/list"),
         ),
     )
-    _rows(
+    _print_table(
         console,
         "This twin",
         (
@@ -63,7 +63,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
                 else []
             ),
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
-            *(("note", note) for note in _not_read(plan.stack.encrypted)),
+            *(("note", note) for note in _encrypted_notice(plan.stack.encrypted)),
             *(("warning", warning) for warning in plan.stack.warnings),
             *(("warning", problem) for problem in _problems(running.containers)),
             *(
@@ -77,7 +77,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
 
 
 def _problems(containers: Iterable[Container]) -> Iterator[str]:
-    """The problems of servers that do not run, grouped by problem."""
+    """The problems of the servers that do not run; servers with the same problem share one line."""
     names: dict[str, list[str]] = {}
     for container in containers:
         process = container.process
@@ -88,8 +88,8 @@ def _problems(containers: Iterable[Container]) -> Iterator[str]:
         yield f"{', '.join(affected)} {problem}"
 
 
-def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
-    """The notice about encrypted settings, which were not read."""
+def _encrypted_notice(encrypted: Sequence[str]) -> Iterator[str]:
+    """The note that encrypted settings were not read, if the stack has any."""
     if encrypted:
         options = " ".join(f"--secret {name}" for name in encrypted)
         yield (
@@ -98,8 +98,8 @@ def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
-    """A title and a table. Lines are not wrapped, so that URLs and commands can be copied."""
+def _print_table(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Prints a title and a table. Lines are not wrapped, so that URLs and commands can be copied."""
     listed = list(rows)
     width = max((len(name) for name, _ in listed), default=0)
     console.print(Text(title, style="bold"))
@@ -114,21 +114,21 @@ def _python() -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _flat(outputs: Mapping[str, Any], secret: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _output_rows(outputs: Mapping[str, Any], secret: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name in sorted(outputs):
         if name in secret:
             yield name, _HIDDEN
         else:
-            yield from _lines(name, outputs[name])
+            yield from _value_rows(name, outputs[name])
 
 
-def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _value_rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key in sorted(value):
-            yield from _lines(f"{name}.{key}", value[key])
+            yield from _value_rows(f"{name}.{key}", value[key])
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _lines(f"{name}[{index}]", item)
+            yield from _value_rows(f"{name}[{index}]", item)
     else:
         yield name, str(value)
 

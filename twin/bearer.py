@@ -1,4 +1,4 @@
-"""Requires a bearer token (RFC 6750)."""
+"""ASGI middleware that requires a bearer token (RFC 6750)."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RequireBearer:
-    """ASGI middleware that answers with 401 without an accepted token.
+    """Rejects requests without an accepted token with status 401.
 
     Args:
         app: receives requests with an accepted token.
-        accepts: whether a token is accepted.
+        accepts: returns whether a token is accepted.
         challenge: value of `WWW-Authenticate`.
     """
 

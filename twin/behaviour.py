@@ -1,4 +1,4 @@
-"""The calls of the control API about readings and about changes of settings; see `twin.control`."""
+"""The operations of the control API that change readings and settings of a running twin."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from twin.shared_readings import SharedReadings
 from twin.stack import StackError
 
 
-class Follower(Protocol):
+class ReadingsConsumer(Protocol):
     """An object whose behaviour depends on readings, such as the gateway."""
 
     def use(self, readings: Readings) -> None:
@@ -28,7 +28,7 @@ class Follower(Protocol):
 
 
 class Deployer(Protocol):
-    """Deploys other settings; see `twin.rollout`."""
+    """Changes settings of the running stack; see `twin.rollout`."""
 
     @property
     def is_finished(self) -> bool:
@@ -36,11 +36,11 @@ class Deployer(Protocol):
         ...
 
     async def begin(self, config: Mapping[str, str]) -> None:
-        """Deploys the stack with other settings."""
+        """Deploys the stack with other settings. A part of the change may take effect only with `finish`."""
         ...
 
     def finish(self) -> None:
-        """Applies the rest of the change."""
+        """Applies the part of the change that has not taken effect yet."""
         ...
 
     def undo(self) -> None:
@@ -54,12 +54,12 @@ class Behaviour:
 
     Attributes:
         gateway: the gateway, which uses the readings.
-        readings: the readings of all other processes of the twin.
+        readings: the readings that all other processes of the twin use.
         initial: the readings with which the twin was started.
-        rollout: deploys other settings.
+        rollout: changes settings of the running stack.
     """
 
-    gateway: Follower
+    gateway: ReadingsConsumer
     readings: SharedReadings
     initial: Readings
     rollout: Deployer
@@ -82,16 +82,16 @@ class Behaviour:
 
 def behaviour_routes(behaviour: Behaviour) -> list[Route]:
     """The routes that show and change the behaviour."""
-    calls = _Calls(behaviour)
+    handlers = _Handlers(behaviour)
     return [
-        Route("/readings", calls.show, methods=["GET"]),
-        Route("/readings", calls.choose, methods=["PUT"]),
-        Route("/deployment", calls.deploy, methods=["POST"]),
+        Route("/readings", handlers.show, methods=["GET"]),
+        Route("/readings", handlers.choose, methods=["PUT"]),
+        Route("/deployment", handlers.deploy, methods=["POST"]),
     ]
 
 
-class _Calls:
-    """One method for each call."""
+class _Handlers:
+    """The handlers, one for each operation."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour

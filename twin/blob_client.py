@@ -1,4 +1,4 @@
-"""Creates the declared blob containers and deletes their content."""
+"""Creates the declared blob containers, and deletes their blobs."""
 
 from collections.abc import Collection
 

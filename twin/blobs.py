@@ -16,7 +16,7 @@ from twin.process import ChildProcess, base_environment, listening
 
 
 class BlobError(Exception):
-    """The declared containers cannot be created; the message has the reason."""
+    """The declared blob containers cannot be created; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +67,10 @@ def account_key(folder: Path, name: str) -> str:
 
 
 def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildProcess:
-    """The process that serves accounts, which must have the same port.
+    """Creates the Azurite process for storage accounts, all of which must have the same port.
 
     Args:
-        accounts: at least one.
+        accounts: at least one account.
         folder: the folder in which blobs are stored; None to keep them in memory.
 
     Raises:
@@ -102,7 +102,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
 
 
 def local_settings(settings: Mapping[str, str], accounts: Mapping[str, BlobAccount]) -> dict[str, str]:
-    """An app's settings, with connection strings instead of identity-based connections to storage.
+    """Replaces identity-based connections to storage in an app's settings by connection strings.
 
     `X__blobServiceUri` (and `X__clientId`, `X__credential` and so on) is replaced by `X`.
 

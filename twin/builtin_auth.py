@@ -45,7 +45,7 @@ class BuiltInAuth:
         audiences: the allowed values of `aud`.
         identities: object ids (`oid`) of the admitted principals. Never empty, because in Azure an empty list
             admits the whole tenant.
-        applications: client ids (`azp`) of the admitted applications; empty to admit all.
+        applications: client ids (`azp`) of the admitted applications; empty to admit every application.
 
     Raises:
         ValueError: a required value is empty.

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 _STARTED = time.monotonic()
 _PORT = 8000
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+_FORWARD_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 @app.callback()
@@ -113,7 +113,7 @@ def restart(
         _fail(str(error))
 
 
-@app.command(context_settings=_PASS_ON)
+@app.command(context_settings=_FORWARD_ARGUMENTS)
 def inspector(context: typer.Context) -> None:
     """Runs MCP Inspector with this project's Node.js; all arguments are passed to it."""
     from twin.node import NodeError, environment, node, script  # noqa: PLC0415 - see above
@@ -154,7 +154,7 @@ def lint(
         int, typer.Option(min=0, help="Number of bytes of each body that diagnostics log.")
     ] = 0,
 ) -> None:
-    """Checks policies. Exit status: 0 without findings, 1 with findings, 2 for unusable input."""
+    """Checks policies. Exit status: 0 without findings, 1 with findings, 2 for invalid input."""
     from twin import lint_command  # noqa: PLC0415 - see above
 
     if scope not in {"global", "api", "operation"}:
@@ -182,7 +182,7 @@ def evaluate(
     ] = None,
     *,
     context: Annotated[Path | None, typer.Option(help="A JSON file with the content of `context`.")] = None,
-    cases: Annotated[Path | None, typer.Option(help="A JSON file of cases with expected answers.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="A JSON file of cases with expected results.")] = None,
 ) -> None:
     """Evaluates a policy expression, or a file of cases.
 
@@ -194,9 +194,10 @@ def evaluate(
     a variable that is an object or an array becomes a JToken.
 
     The file of --cases: {"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}]},
-    with "throws" or "compile_error" in place of type and value.
+    with "throws" or "compile_error" instead of type and value.
 
-    Exit status: 1 if the expression is rejected or throws, or if a case differs; 2 for unusable input.
+    Exit status: 1 if the expression is rejected or throws, or if a case has another result; 2 for invalid
+    input.
     """
     from twin import eval_command  # noqa: PLC0415 - see above
 

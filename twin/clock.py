@@ -1,4 +1,4 @@
-"""The clock of the twin, which tests move instead of waiting."""
+"""The clock of the twin, which tests can advance instead of waiting."""
 
 import mmap
 import os

@@ -9,11 +9,11 @@ class Connection:
     """A connection of the project.
 
     Attributes:
-        name: unique in the project.
-        id: its resource id.
-        target: URL of the MCP server; it replaces that of the tool.
+        name: unique name in the project.
+        id: resource id.
+        target: URL of the MCP server; it replaces the `server_url` of the tool.
         headers: the headers in `CustomKeys`; secrets.
-        audience: with an agent identity, the audience of its tokens.
+        audience: audience of the access token, if the agent identity authenticates; otherwise None.
     """
 
     name: str

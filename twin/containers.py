@@ -1,4 +1,4 @@
-"""Container Apps as processes: each behind the ingress that the stack declares for it.
+"""Runs Container Apps as processes, each behind the ingress that the stack declares for it.
 
 There is no container engine: the command that replaces an image comes from `twin.local_images` or from
 the stack (`local: {command: ...}` of an entry in `containers`).
@@ -31,7 +31,7 @@ _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Container(ServerBehindIngress):
-    """One Container App: its process behind its ingress.
+    """One Container App: its process and its ingress.
 
     A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress returns
     503 with the reason.
@@ -39,18 +39,18 @@ class Container(ServerBehindIngress):
     Args:
         app: the declared app.
         port: port of the ingress on 127.0.0.1.
-        folder: working directory and home of known images.
-        clock: gives the time for the expiry of tokens.
+        folder: working directory and home directory of the programs in known images.
+        clock: the clock for the expiry of tokens.
         readings: the assumed behaviour of Azure where it is not documented.
         notify: called with notices for the user.
         pause: see `ServerProcess`.
 
     Attributes:
         name: name of the app.
-        backend: the MCP server that it is a part of.
+        backend: name of the MCP server to which the app belongs.
         app: the declared app; `restart` may replace it.
         port: port of the ingress.
-        process: the process that replaces the image.
+        process: the process that runs instead of the image.
         stand_in: name of the service whose stand-in the process uses; None if it uses none.
     """
 
@@ -85,8 +85,8 @@ class Container(ServerBehindIngress):
             notify=notify,
         )
 
-    def use(self, environment: Mapping[str, str]) -> None:
-        """Adds environment variables for the next start of the process."""
+    def set_environment(self, environment: Mapping[str, str]) -> None:
+        """Sets additional environment variables, which the process has from its next start on."""
         self._overlay = environment
 
     async def open(self) -> None:
@@ -109,7 +109,7 @@ class Container(ServerBehindIngress):
             plan: the plan with the app; a change of its ingress is ignored.
 
         Raises:
-            CannotRunError: it cannot run with its current declaration; the old process continues to run.
+            CannotRunError: the app cannot run with its current declaration; the old process continues to run.
         """
         app = next((app for app in plan.container_apps if app.name == self.name), None)
         if app is None:
@@ -129,7 +129,7 @@ class Container(ServerBehindIngress):
         )
 
     def _command(self, app: ContainerApp, port: int) -> LocalCommand:
-        """The command, with the environment variables of `use`.
+        """The command, with the environment variables of `set_environment`.
 
         Raises:
             CannotRunError: the app cannot run on this machine.
@@ -143,19 +143,20 @@ class Container(ServerBehindIngress):
 
 
 def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
-    """The command that replaces an app's container.
+    """The command that runs instead of an app's container.
 
     Raises:
-        CannotRunError: the stack has no command and the image has no replacement, or the program does not
-        exist. LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
+        CannotRunError: neither the stack nor the twin has a command for the image, or the program does not
+            exist.
+        LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
     """
     if app.local_command:
         return _own_command(app, port=port)
     known = local_command(app.image, app.command, app.args, app.env, port=port, folder=folder)
     if known is None:
         raise CannotRunError(
-            f"{app.name} cannot run on this machine: the twin has no replacement for the image {app.image}. "
-            "Add the command that it runs instead to the entry of `containers`:\n    local:\n      command: "
+            f"{app.name} cannot run on this machine: the twin has no command for the image {app.image}. "
+            "Add the command to run instead to the entry of `containers`:\n    local:\n      command: "
             "npx <package> --port {port}\nIf it is a preset of the program, set `local_command` of its "
             "container."
         )
@@ -163,7 +164,7 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
 
 
 def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
-    """The command of the stack, which runs without a shell as docs/adding-a-backend.md describes.
+    """The command in the stack's configuration. It runs without a shell; see docs/adding-a-backend.md.
 
     Raises:
         CannotRunError: the program does not exist.
@@ -196,7 +197,7 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
 
 
 def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:
-    """The environment variables that Container Apps sets for every container, if they apply here.
+    """The environment variables that Container Apps sets for every container, if they apply locally.
 
     Source:
         https://learn.microsoft.com/azure/container-apps/environment-variables#built-in-environment-variables

@@ -15,8 +15,9 @@ Bodies are JSON objects; an error lists the accepted values.
     POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
     GET /received               the requests that services received from the gateway, oldest first, with
                                 masked credentials; with ?service=functions those of one service.
-    GET /arrivals               the requests that stand-ins for external services received from MCP servers,
-                                oldest first, without header values; with ?service=jira those of one.
+    GET /stand-in-requests      the requests that stand-ins for external services received from MCP servers,
+                                oldest first, without header values; with ?service=jira those of one
+                                stand-in.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
     GET /entra/agents           principals outside the stack that have app roles, with the secrets that they
                                 authenticate with in this twin.
@@ -74,7 +75,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from apim.http.network import Fault, HttpNetwork
 from apim.services import TraceTelemetry
 from apim.trace import Trace
-from twin.arrivals import Arrivals
 from twin.audit import audit_routes
 from twin.behaviour import Behaviour, behaviour_routes
 from twin.clock import Clock
@@ -82,18 +82,19 @@ from twin.control_call import InvalidCallError, read_fields
 from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
 from twin.monitor import Declared
+from twin.request_log import RequestLog
 from twin.resource_manager import ResourceManager
 from twin.servers import Servers, server_routes
 from twin.stack import UNKNOWN, Stack
 from twin.traces import Recorder, trace_routes
 
-_LONGEST_DELAY = 3600
-_MOST_TIMES = 1_000_000
+_MAX_DELAY = 3600
+_MAX_TIMES = 1_000_000
 # RFC 9110, sections 5.1 and 5.5.
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"|[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
-_HIDDEN = "***"
+_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
+_MASK = "***"
 
 _CALLS = {
     "GET /": "this list",
@@ -102,7 +103,7 @@ _CALLS = {
     "DELETE /faults": "clear all faults, or those of ?service=",
     "POST /clock": "move the clock: advance (seconds)",
     "GET /received": "the requests that ?service= received from the gateway",
-    "GET /arrivals": "the requests that a stand-in, ?service=jira, received from its MCP server",
+    "GET /stand-in-requests": "the requests that a stand-in, ?service=jira, received from its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
     "GET /entra/agents": "principals outside the stack that have app roles, and how each authenticates",
     "POST /entra/keys/rotate": "rotate Entra's signing key: keepPrevious (true)",
@@ -123,7 +124,7 @@ _CALLS = {
     "GET /traces/view": "the traces as web pages",
     "GET /audit": "audit records: ?event=, ?outcome=, ?subject=, ?client=, ?server=, ?operationId=",
     "GET /audit/view": "the audit records as a web page",
-    "POST /reset": "clear traces, audit, cache, faults, recorded requests, clock, changes; state (true): all",
+    "POST /reset": "undo all changes and clear all records; state (true) also deletes the stored data",
 }
 
 
@@ -131,7 +132,7 @@ class Clearable(Protocol):
     """A collection that can be cleared."""
 
     def clear(self) -> None:
-        """Empties it."""
+        """Removes all entries."""
         ...
 
 
@@ -161,15 +162,16 @@ class AgentAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Controlled:
+class ControlContext:
     """The parts of the twin that the control API reads and changes.
 
     Attributes:
         cache: the gateway's cache.
         gateway: the gateway, with its traces.
-        behaviour: the readings of all processes, and changes of settings.
-        memories: other state of the gateway that a reset clears: counters of rate limits, tokens, keys.
-        arrivals: the requests to stand-ins for external services, by the name of the service.
+        behaviour: changes readings and settings of the running twin.
+        gateway_state: other collections of the gateway that a reset clears: counters of rate limits, tokens,
+            keys.
+        request_logs: the requests to stand-ins for external services, by the name of the service.
         telemetry: the telemetry of trace policies, oldest first.
         network: the gateway's network, with faults and recorded requests.
         clock: the clock of all services.
@@ -180,17 +182,17 @@ class Controlled:
         stack: the evaluated stack.
         overrides: the settings that the twin changed; no secrets.
         delete_state: deletes documents and blobs.
-        resource_manager: serves the reads of Azure Resource Manager; None to omit these calls.
+        resource_manager: serves read requests to Azure Resource Manager; None to omit these operations.
         identity: returns a token of the gateway's identity for a resource, or raises `InvalidCallError`;
-            None to omit the call.
-        agent: the credentials of the demo agent; None to omit the call.
+            None to omit the operation.
+        agent: the credentials of the demo agent; None to omit the operation.
     """
 
     cache: Clearable
     gateway: Tracing
     behaviour: Behaviour
-    memories: tuple[Clearable, ...] = ()
-    arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
+    gateway_state: tuple[Clearable, ...] = ()
+    request_logs: Mapping[str, RequestLog] = field(default_factory=dict)
     telemetry: deque[TraceTelemetry] = field(default_factory=deque)
     network: HttpNetwork
     clock: Clock
@@ -206,48 +208,48 @@ class Controlled:
     agent: AgentAccess | None = None
 
 
-def create_control(controlled: Controlled) -> ASGIApp:
+def create_control(context: ControlContext) -> ASGIApp:
     """The control API as an ASGI application."""
-    calls = _Calls(controlled)
+    handlers = _Handlers(context)
     app = Starlette(
         routes=[
-            Route("/", calls.index, methods=["GET"]),
-            Route("/cache/clear", calls.clear_cache, methods=["POST"]),
-            Route("/faults", calls.add_fault, methods=["POST"]),
-            Route("/faults", calls.clear_faults, methods=["DELETE"]),
-            Route("/clock", calls.move_clock, methods=["POST"]),
-            Route("/received", calls.received, methods=["GET"]),
-            Route("/arrivals", calls.arrivals, methods=["GET"]),
-            Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
-            Route("/entra/agents", calls.agents, methods=["GET"]),
-            Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
-            *server_routes(controlled.servers),
-            Route("/stack", calls.stack, methods=["GET"]),
-            *behaviour_routes(controlled.behaviour),
-            Route("/hosts", calls.hosts, methods=["GET"]),
-            *(controlled.resource_manager.routes() if controlled.resource_manager else ()),
-            Route("/settings", calls.settings, methods=["GET"]),
-            *([Route("/agent", calls.agent, methods=["GET"])] if controlled.agent else ()),
+            Route("/", handlers.index, methods=["GET"]),
+            Route("/cache/clear", handlers.clear_cache, methods=["POST"]),
+            Route("/faults", handlers.add_fault, methods=["POST"]),
+            Route("/faults", handlers.clear_faults, methods=["DELETE"]),
+            Route("/clock", handlers.move_clock, methods=["POST"]),
+            Route("/received", handlers.received, methods=["GET"]),
+            Route("/stand-in-requests", handlers.stand_in_requests, methods=["GET"]),
+            Route("/entra/users/{name}", handlers.switch_user, methods=["POST"]),
+            Route("/entra/agents", handlers.agents, methods=["GET"]),
+            Route("/entra/keys/rotate", handlers.rotate_keys, methods=["POST"]),
+            *server_routes(context.servers),
+            Route("/stack", handlers.stack, methods=["GET"]),
+            *behaviour_routes(context.behaviour),
+            Route("/hosts", handlers.hosts, methods=["GET"]),
+            *(context.resource_manager.routes() if context.resource_manager else ()),
+            Route("/settings", handlers.settings, methods=["GET"]),
+            *([Route("/agent", handlers.agent, methods=["GET"])] if context.agent else ()),
             *(
-                [Route("/identity/token", calls.identity_token, methods=["POST"])]
-                if controlled.identity
+                [Route("/identity/token", handlers.identity_token, methods=["POST"])]
+                if context.identity
                 else ()
             ),
-            Route("/tracing", calls.switch_tracing, methods=["POST"]),
-            *trace_routes(controlled.gateway),
-            *audit_routes(controlled.telemetry),
-            Route("/reset", calls.reset, methods=["POST"]),
+            Route("/tracing", handlers.switch_tracing, methods=["POST"]),
+            *trace_routes(context.gateway),
+            *audit_routes(context.telemetry),
+            Route("/reset", handlers.reset, methods=["POST"]),
         ],
         exception_handlers={
             InvalidCallError: _invalid_call,
-            HTTPException: _no_such_call,
+            HTTPException: _unknown_call,
         },
     )
     return LoopbackOnly(app)
 
 
 class LoopbackOnly:
-    """Rejects requests from web pages: any site that is open in a browser on this machine could send them.
+    """Rejects requests from web pages, because any page in a browser on this machine could send them.
 
     Args:
         app: the application to protect.
@@ -277,11 +279,11 @@ class LoopbackOnly:
         await self._app(scope, receive, send)
 
 
-class _Calls:
-    """One method for each call."""
+class _Handlers:
+    """The handlers, one for each operation."""
 
-    def __init__(self, controlled: Controlled) -> None:
-        self._controlled = controlled
+    def __init__(self, context: ControlContext) -> None:
+        self._context = context
 
     async def index(self, _request: Request) -> Response:
         return JSONResponse(
@@ -289,13 +291,13 @@ class _Calls:
                 "twin": "control API",
                 "calls": _CALLS,
                 "services": self._services(),
-                "readings": self._controlled.behaviour.readings.current.changed(),
+                "readings": self._context.behaviour.readings.current.changed(),
             }
         )
 
     async def clear_cache(self, _request: Request) -> Response:
-        self._controlled.cache.clear()
-        return _done()
+        self._context.cache.clear()
+        return _ok()
 
     async def add_fault(self, request: Request) -> Response:
         fields = await read_fields(
@@ -303,92 +305,92 @@ class _Calls:
         )
         service = self._service(fields["service"])
         fault = _fault(fields)
-        self._controlled.network.faults.add(service, fault)
-        return _done()
+        self._context.network.faults.add(service, fault)
+        return _ok()
 
     async def clear_faults(self, request: Request) -> Response:
         name = request.query_params.get("service")
-        self._controlled.network.faults.clear(self._service(name) if name else None)
-        return _done()
+        self._context.network.faults.clear(self._service(name) if name else None)
+        return _ok()
 
     async def move_clock(self, request: Request) -> Response:
         fields = await read_fields(request, {"advance"}, required={"advance"})
         seconds = _number(fields, "advance", "seconds, such as 3600 (or -3600 to go back)")
-        if abs(self._controlled.clock.offset + seconds) > _CENTURY:
+        if abs(self._context.clock.offset + seconds) > _CENTURY:
             raise InvalidCallError("The clock may be moved by a hundred years at most.")
-        self._controlled.clock.advance(seconds)
-        now = datetime.fromtimestamp(self._controlled.clock.now(), UTC)
-        return JSONResponse({"now": now.isoformat(), "offset": self._controlled.clock.offset})
+        self._context.clock.advance(seconds)
+        now = datetime.fromtimestamp(self._context.clock.now(), UTC)
+        return JSONResponse({"now": now.isoformat(), "offset": self._context.clock.offset})
 
     async def received(self, request: Request) -> Response:
         name = request.query_params.get("service")
         service = self._service(name) if name else None
         requests = [
-            asdict(call) for call in self._controlled.network.received if service in (None, call.service)
+            asdict(call) for call in self._context.network.received if service in (None, call.service)
         ]
-        return _Ascii({"received": requests})
+        return _AsciiJsonResponse({"received": requests})
 
-    async def arrivals(self, request: Request) -> Response:
+    async def stand_in_requests(self, request: Request) -> Response:
         name = request.query_params.get("service")
-        known = self._controlled.arrivals
+        known = self._context.request_logs
         if name is not None and name not in known:
             hint = f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack uses none."
             raise InvalidCallError(f"There is no stand-in {name!r}. {hint}")
-        arrived = [
-            {"service": service, **asdict(arrival)}
-            for service, arrivals in known.items()
+        requests = [
+            {"service": service, **asdict(received)}
+            for service, request_log in known.items()
             if name in {None, service}
-            for arrival in arrivals.all()
+            for received in request_log.requests()
         ]
-        return _Ascii({"arrivals": arrived})
+        return _AsciiJsonResponse({"requests": requests})
 
     async def switch_user(self, request: Request) -> Response:
         fields = await read_fields(request, {"enabled"}, required={"enabled"})
         if not isinstance(fields["enabled"], bool):
             raise InvalidCallError("enabled must be true or false.")
-        switch = self._controlled.accounts.enable if fields["enabled"] else self._controlled.accounts.disable
+        switch = self._context.accounts.enable if fields["enabled"] else self._context.accounts.disable
         try:
             switch(request.path_params["name"])
         except KeyError as error:
             return _error(404, f"{error.args[0]}.")
-        return _done()
+        return _ok()
 
     async def agents(self, _request: Request) -> Response:
-        return _Ascii({"agents": [dict(agent) for agent in self._controlled.agents]})
+        return _AsciiJsonResponse({"agents": [dict(agent) for agent in self._context.agents]})
 
     async def rotate_keys(self, request: Request) -> Response:
         fields = await read_fields(request, {"keepPrevious"})
         keep = fields.get("keepPrevious", True)
         if not isinstance(keep, bool):
             raise InvalidCallError("keepPrevious must be true (a normal rotation) or false (an emergency).")
-        self._controlled.keys.rotate(keep_previous=keep)
-        return _done()
+        self._context.keys.rotate(keep_previous=keep)
+        return _ok()
 
     async def stack(self, _request: Request) -> Response:
-        stack = self._controlled.stack
+        stack = self._context.stack
         return JSONResponse(
             {
                 "resources": [describe(resource) for resource in stack.resources],
                 "outputs": {
-                    name: _HIDDEN if name in stack.secret_outputs else _plain(value)
+                    name: _MASK if name in stack.secret_outputs else _plain(value)
                     for name, value in stack.outputs.items()
                 },
             }
         )
 
     async def hosts(self, _request: Request) -> Response:
-        hosts = self._controlled.network.hosts.items()
+        hosts = self._context.network.hosts.items()
         return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
 
     async def settings(self, _: Request) -> Response:
-        return JSONResponse({"settings": dict(self._controlled.overrides)})
+        return JSONResponse({"settings": dict(self._context.overrides)})
 
     async def agent(self, _: Request) -> Response:
-        access = self._controlled.agent
+        access = self._context.agent
         assert access is not None  # noqa: S101 -- the route exists only with it
         return JSONResponse(
             {
-                "settings": self._controlled.stack.outputs.get("agentSettings"),
+                "settings": self._context.stack.outputs.get("agentSettings"),
                 "environment": dict(access.environment),
                 "tokens": dict(access.tokens),
             }
@@ -398,7 +400,7 @@ class _Calls:
         fields = await read_fields(request, {"resource"}, required={"resource"})
         if not isinstance(fields["resource"], str):
             raise InvalidCallError('resource must be a string, such as "https://cosmos.azure.com".')
-        identity = self._controlled.identity
+        identity = self._context.identity
         token = await identity(fields["resource"]) if identity else ""
         return JSONResponse({"token": token}, headers={"Cache-Control": "no-store"})
 
@@ -406,8 +408,8 @@ class _Calls:
         fields = await read_fields(request, {"on"}, required={"on"})
         if not isinstance(fields["on"], bool):
             raise InvalidCallError("on must be true or false.")
-        self._controlled.gateway.tracing = fields["on"]
-        return _done()
+        self._context.gateway.tracing = fields["on"]
+        return _ok()
 
     async def reset(self, request: Request) -> Response:
         fields = await read_fields(request, {"state"})
@@ -416,24 +418,24 @@ class _Calls:
             raise InvalidCallError(
                 "state must be true (also delete registrations, sign-ins, snippets) or false."
             )
-        controlled = self._controlled
-        for memory in (controlled.cache, *controlled.memories):
-            memory.clear()
-        controlled.network.faults.clear()
-        controlled.network.received.clear()
-        for arrivals in controlled.arrivals.values():
-            arrivals.clear()
-        controlled.gateway.traces.clear()
-        controlled.telemetry.clear()
-        controlled.clock.reset()
-        controlled.accounts.reset()
-        controlled.behaviour.reset()
+        context = self._context
+        for collection in (context.cache, *context.gateway_state):
+            collection.clear()
+        context.network.faults.clear()
+        context.network.received.clear()
+        for request_log in context.request_logs.values():
+            request_log.clear()
+        context.gateway.traces.clear()
+        context.telemetry.clear()
+        context.clock.reset()
+        context.accounts.reset()
+        context.behaviour.reset()
         if state:
-            await controlled.delete_state()
-        return _done()
+            await context.delete_state()
+        return _ok()
 
     def _services(self) -> list[str]:
-        return sorted({upstream.service for upstream in self._controlled.network.hosts.values()})
+        return sorted({upstream.service for upstream in self._context.network.hosts.values()})
 
     def _service(self, name: object) -> str:
         known = self._services()
@@ -455,7 +457,7 @@ def describe(resource: Declared) -> dict[str, Any]:
         "parent": resource.parent,
         "inputs": {key: _masked(resource, key, value) for key, value in resource.inputs.items()},
         "outputs": {
-            key: _HIDDEN if key in resource.secret_outputs else _masked(resource, key, value)
+            key: _MASK if key in resource.secret_outputs else _masked(resource, key, value)
             for key, value in resource.outputs.items()
         },
         "dependencies": sorted(resource.dependencies),
@@ -465,7 +467,7 @@ def describe(resource: Declared) -> dict[str, Any]:
 
 def _masked(resource: Declared, path: str, value: Any) -> Any:
     if resource.is_secret(path):
-        return _HIDDEN
+        return _MASK
     if isinstance(value, Mapping):
         return {key: _masked(resource, f"{path}.{key}", item) for key, item in value.items()}
     if isinstance(value, list):
@@ -478,13 +480,13 @@ def _plain(value: Any) -> Any:
 
 
 def _fault(fields: Mapping[str, Any]) -> Fault:
-    """The fault that a call describes.
+    """Reads a fault from the fields of a request.
 
     Raises:
-        InvalidCallError: the call describes no fault, or an invalid one.
+        InvalidCallError: the fields describe no fault, or an invalid fault.
     """
     if not {"status", "error", "delay"} & fields.keys():
-        raise InvalidCallError("A fault needs one of status (400 to 599), error (true) or delay (seconds).")
+        raise InvalidCallError("A fault needs one of status (200 to 599), error (true) or delay (seconds).")
     status = fields.get("status")
     if status is not None and (not _is_integer(status) or not 200 <= status <= 599):  # noqa: PLR2004 - final statuses
         raise InvalidCallError("status must be an HTTP status from 200 to 599.")
@@ -498,13 +500,13 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
     if not isinstance(body, str) or not _is_unicode(body):
         raise InvalidCallError("body must be a string.")
     times = fields.get("times")
-    if times is not None and (not _is_integer(times) or not 1 <= times <= _MOST_TIMES):
+    if times is not None and (not _is_integer(times) or not 1 <= times <= _MAX_TIMES):
         raise InvalidCallError(
-            f"times must be a number of requests from 1 to {_MOST_TIMES}; omit it for all requests."
+            f"times must be a number of requests from 1 to {_MAX_TIMES}; omit it for all requests."
         )
     delay = _number(fields, "delay", "seconds to wait before the response") if "delay" in fields else 0.0
-    if not 0 <= delay <= _LONGEST_DELAY:
-        raise InvalidCallError(f"delay must be from 0 to {_LONGEST_DELAY} seconds.")
+    if not 0 <= delay <= _MAX_DELAY:
+        raise InvalidCallError(f"delay must be from 0 to {_MAX_DELAY} seconds.")
     return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
 
 
@@ -527,7 +529,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
                 f"The header {name} has line breaks or other control characters, leading or trailing "
                 "spaces, or characters beyond ASCII, which a response cannot contain."
             )
-        if name.lower() in _FRAMING:
+        if name.lower() in _FRAMING_HEADERS:
             raise InvalidCallError(f"{name} is derived from the body; omit it.")
     return headers
 
@@ -563,12 +565,12 @@ async def _invalid_call(_request: Request, error: Exception) -> Response:
     return _error(400, str(error))
 
 
-async def _no_such_call(request: Request, error: Exception) -> Response:
+async def _unknown_call(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _error(status, f"There is no {request.method} {request.url.path}. GET / lists the calls.")
 
 
-class _Ascii(JSONResponse):
+class _AsciiJsonResponse(JSONResponse):
     """JSON in which all characters beyond ASCII are escaped.
 
     Bytes of a header that are not UTF-8 are surrogates in Python's strings (0xff is U+DCFF), which can be
@@ -579,7 +581,7 @@ class _Ascii(JSONResponse):
         return json.dumps(content).encode("ascii")
 
 
-def _done() -> Response:
+def _ok() -> Response:
     return JSONResponse({"ok": True})
 
 

@@ -1,4 +1,4 @@
-"""Reads the body of a call of the control API."""
+"""Reads the body of a request to the control API."""
 
 import json
 from collections.abc import Set
@@ -10,7 +10,7 @@ _LARGEST_BODY = 64 * 1024
 
 
 class InvalidCallError(Exception):
-    """An invalid call; the message lists the accepted values."""
+    """An invalid request; the message lists the accepted values."""
 
 
 async def read_fields(
@@ -19,7 +19,8 @@ async def read_fields(
     """The members of a JSON body; empty without a body.
 
     Raises:
-        InvalidCallError: it is not a JSON object, or has other members.
+        InvalidCallError: the body is too large or not a JSON object, has unknown members, or lacks required
+            ones.
     """
     accepted = f"Accepted: {', '.join(sorted(known))}."
     body = bytearray()

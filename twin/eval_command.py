@@ -20,14 +20,14 @@ _MEMBERS = {
 
 
 class UnusableError(Exception):
-    """A file that cannot be used; the message contains the reason."""
+    """A file cannot be used; the message contains the reason."""
 
 
 def evaluate(text: str, context_file: Path | None) -> bool:
-    """Prints the value of an expression and its type; returns whether it has a value.
+    """Prints the value of an expression and its type, or the error; returns whether the evaluation succeeded.
 
     Raises:
-        UnusableError: the context's file cannot be read or has another format.
+        UnusableError: the context file cannot be read or has another format.
     """
     console = Console(soft_wrap=True, highlight=False)
     properties = _read(context_file) if context_file else {}
@@ -56,27 +56,27 @@ def evaluate(text: str, context_file: Path | None) -> bool:
 
 
 def compare_file(file: Path) -> bool:
-    """Prints the cases that differ or are rejected, and a summary; returns whether all cases passed.
+    """Prints the cases with another result or a rejection, and a summary; returns whether no result differs.
 
     Raises:
         UnusableError: the file cannot be read or has another format.
     """
     try:
-        verdicts = golden.compare_file(file)
+        results = golden.compare_file(file)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableError(f"{file} cannot be used: {type(error).__name__}: {error}") from None
     console = Console(soft_wrap=True, highlight=False)
-    for verdict in verdicts:
-        if verdict.outcome != "equal":
-            console.print(f"{verdict.outcome}: {escape(verdict.form)}")
-            console.print(f"  expected {escape(json.dumps(verdict.expected, ensure_ascii=False))}")
-            console.print(f"  answered {escape(json.dumps(verdict.answer, ensure_ascii=False))}")
+    for result in results:
+        if result.outcome != "equal":
+            console.print(f"{result.outcome}: {escape(result.form)}")
+            console.print(f"  expected {escape(json.dumps(result.expected, ensure_ascii=False))}")
+            console.print(f"  actual   {escape(json.dumps(result.answer, ensure_ascii=False))}")
     count = {
-        outcome: sum(verdict.outcome == outcome for verdict in verdicts)
+        outcome: sum(result.outcome == outcome for result in results)
         for outcome in ("equal", "refused", "different")
     }
     console.print(
-        f"{len(verdicts)} cases: {count['equal']} equal, {count['refused']} refused, "
+        f"{len(results)} cases: {count['equal']} equal, {count['refused']} refused, "
         f"{count['different']} different"
     )
     return not count["different"]

@@ -1,7 +1,8 @@
-"""Prepares the first start on an installed checkout: `python -m twin.first_start`, which make runs once.
+"""Prepares the first start of the twin: `python -m twin.first_start`.
 
-It imports the modules of a start and evaluates the dev stack as `make up` does, so that Python's compiled
-modules, the compiled templates and the record of the checked policies exist. It starts no service.
+make runs it once, after the installation. It imports the modules that `make up` needs and evaluates the dev
+stack. Afterwards, Python's bytecode, the compiled templates and the record of the checked policies exist, so
+that the first start is fast. It starts no service.
 """
 
 import importlib
@@ -16,7 +17,7 @@ _MODULES = ("twin.cli", "twin.session", "twin.blob_client", "twin.functions.comm
 
 
 def prepare() -> None:
-    """Imports and evaluates.
+    """Imports the modules and evaluates the dev stack.
 
     Raises:
         StackError: the stack cannot be evaluated.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp
 
-from twin.arrivals import Arrivals, RecordArrivals
 from twin.bearer import RequireBearer
 from twin.late_app import LateApp
+from twin.request_log import LogRequests, RequestLog
 from twin.serving import AsgiServer
 
 
@@ -22,7 +22,7 @@ class HostedService(AsgiServer):
 
     Attributes:
         name: its name in messages.
-        arrivals: the requests that it received.
+        request_log: the requests that the stand-in received.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class HostedService(AsgiServer):
         challenge: str,
         port: int,
     ) -> None:
-        self.arrivals = Arrivals()
+        self.request_log = RequestLog()
         self._app = LateApp(create)
         guarded = RequireBearer(self._app, accepts=accepts, challenge=challenge)
-        super().__init__(name, RecordArrivals(guarded, self.arrivals), port)
+        super().__init__(name, LogRequests(guarded, self.request_log), port)
 
     async def stop(self) -> None:
         """Stops the server and ends the application's lifespan."""

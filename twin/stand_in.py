@@ -15,10 +15,10 @@ from typing import Protocol
 from configuration.presets import PRESETS
 from configuration.reader import NOT_READ
 from configuration.setting import Secret
-from twin.arrivals import Arrivals
 from twin.azure.identifiers import Seed
 from twin.clock import Clock
 from twin.connection import Connection
+from twin.request_log import RequestLog
 
 PLACEHOLDERS = frozenset(
     {
@@ -110,11 +110,11 @@ class HostedStandIn(Protocol):
 
     Attributes:
         name: its name in messages.
-        arrivals: the requests that it received.
+        request_log: the requests that it received.
     """
 
     name: str
-    arrivals: Arrivals
+    request_log: RequestLog
 
     def reset(self) -> None:
         """Discards changes and recorded requests."""

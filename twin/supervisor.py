@@ -18,7 +18,7 @@ from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
 from twin.containers import Container
-from twin.control import AgentAccess, Controlled, create_control
+from twin.control import AgentAccess, ControlContext, create_control
 from twin.control_call import InvalidCallError
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
@@ -361,7 +361,7 @@ class _Builder:
             args = StandInArgs(ports=ports, folder=self._state.containers, clock=self._clock)
             stand_in = created[registration.service] = registration.create(args)
             for container in users:
-                container.use(stand_in.environment())
+                container.set_environment(stand_in.environment())
         return created
 
     def children(self) -> list[Service]:
@@ -405,15 +405,16 @@ class _Builder:
             lambda config: plan.changed_service(self._options, self._state, config),
             (lambda: counting.watch(gateway)) if counting is not None else (lambda: None),
         )
-        controlled = Controlled(
+        context = ControlContext(
             cache=gateway.services.cache,
             gateway=gateway,
             behaviour=Behaviour(
                 gateway=gateway, readings=self._readings, initial=self._options.readings, rollout=rollout
             ),
-            memories=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
-            arrivals={
-                service: stand_in.arrivals for service, stand_in in {**self.stand_ins, **self.hosted}.items()
+            gateway_state=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
+            request_logs={
+                service: stand_in.request_log
+                for service, stand_in in {**self.stand_ins, **self.hosted}.items()
             },
             telemetry=gateway.services.telemetry,
             network=self._network,
@@ -435,7 +436,7 @@ class _Builder:
                 tokens=self._plan.tokens,
             ),
         )
-        return AsgiServer("the control API", create_control(controlled), self.ports.control)
+        return AsgiServer("the control API", create_control(context), self.ports.control)
 
     def _agents(self) -> tuple[Mapping[str, str], ...]:
         """The values with which each agent requests a token, as an application or as a managed identity."""

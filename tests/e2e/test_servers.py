@@ -494,9 +494,9 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
 def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada: Person) -> None:
     """With its defaults the server would pass on any bearer token, including the gateway's."""
     anyio.run(use, f"{twin.gateway}/jira-mcp", ada, ("jira_get_issue", {"issue_key": "BUOY-1"}))
-    arrivals = twin.control.get("/arrivals", params={"service": "jira"}).json()["arrivals"]
-    assert {arrival["scheme"] for arrival in arrivals} == {"Basic"}
-    names = {name for arrival in arrivals for name in arrival["header_names"]}
+    requests = twin.control.get("/stand-in-requests", params={"service": "jira"}).json()["requests"]
+    assert {request["scheme"] for request in requests} == {"Basic"}
+    names = {name for request in requests for name in request["header_names"]}
     assert [name for name in names if name.startswith(("x-ms-", "mcp-"))] == []
 
 

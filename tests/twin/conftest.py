@@ -174,7 +174,7 @@ def cosmos(_cosmos: Cosmos) -> Iterator[Cosmos]:
     """A running stand-in for Cosmos DB, empty for each test."""
     yield _cosmos
     _cosmos.clock.advance(time.time() - _cosmos.clock.now())
-    _cosmos.app.state.throttle.refuse(0)
+    _cosmos.app.state.throttle.reject_next(0)
     _cosmos.store.clear()
 
 

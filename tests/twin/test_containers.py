@@ -330,7 +330,7 @@ def test_an_unknown_image_results_in_503_with_the_setting_to_add(app, issuer, tm
         unknown = replace(app, local_command=())
         async with running(unknown, tmp_path) as (container, client):
             problem = container.process.problem
-            assert "has no replacement for the image example.com/echo:1" in problem
+            assert "has no command for the image example.com/echo:1" in problem
             assert "local:" in problem
             answer = await client.get("/", headers=token(issuer))
             assert (answer.status_code, answer.json()["error_description"]) == (503, problem)

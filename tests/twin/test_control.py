@@ -15,13 +15,13 @@ from apim.findings import Finding, PolicyError
 from apim.http.network import Fault, HttpNetwork, Upstream
 from apim.readings import TABLE, Readings
 from tests.stacks import FUNCTIONS_ONLY
-from twin.arrivals import Arrival, Arrivals
 from twin.behaviour import Behaviour
 from twin.clock import Clock
-from twin.control import Controlled, create_control
+from twin.control import ControlContext, create_control
 from twin.entra.accounts import Accounts
 from twin.entra.directory import Directory
 from twin.entra.keys import SigningKeys
+from twin.request_log import LoggedRequest, RequestLog
 from twin.shared_readings import SharedReadings
 from twin.stack import Stack, StackError, evaluate
 
@@ -76,9 +76,9 @@ class Twin:
         self.keys = SigningKeys()
         self.gateway = Untraced()
         self.deleted = 0
-        self.arrivals = Arrivals()
+        self.request_log = RequestLog()
         self.readings, self.rollout = SharedReadings(), Changes()
-        controlled = Controlled(
+        context = ControlContext(
             cache=self.cache,
             gateway=self.gateway,
             behaviour=Behaviour(
@@ -90,9 +90,9 @@ class Twin:
             keys=self.keys,
             stack=stack,
             delete_state=self.delete_state,
-            arrivals={"jira": self.arrivals},
+            request_logs={"jira": self.request_log},
         )
-        self.control = TestClient(create_control(controlled), base_url="http://localhost:8001")
+        self.control = TestClient(create_control(context), base_url="http://localhost:8001")
 
     async def delete_state(self) -> None:
         self.deleted += 1
@@ -248,7 +248,7 @@ def test_headers_that_are_not_utf_8_do_not_hide_received_requests(twin: Twin) ->
 
 
 def test_requests_to_a_stand_in_can_be_read(twin: Twin) -> None:
-    arrival = Arrival(
+    request = LoggedRequest(
         method="GET",
         path="/rest/api/2/myself",
         header_names=("host", "authorization"),
@@ -256,14 +256,16 @@ def test_requests_to_a_stand_in_can_be_read(twin: Twin) -> None:
         status=200,
         unknown=False,
     )
-    twin.arrivals.add(arrival)
-    expected = json.loads(json.dumps(asdict(arrival)))
+    twin.request_log.add(request)
+    expected = json.loads(json.dumps(asdict(request)))
     for query in ("", "?service=jira"):
-        assert twin.control.get(f"/arrivals{query}").json() == {"arrivals": [{"service": "jira", **expected}]}
-    refused = twin.control.get("/arrivals?service=mail")
+        assert twin.control.get(f"/stand-in-requests{query}").json() == {
+            "requests": [{"service": "jira", **expected}]
+        }
+    refused = twin.control.get("/stand-in-requests?service=mail")
     assert (refused.status_code, "The stand-ins are: jira" in refused.text) == (400, True)
     twin.control.post("/reset")
-    assert twin.control.get("/arrivals").json() == {"arrivals": []}
+    assert twin.control.get("/stand-in-requests").json() == {"requests": []}
 
 
 def test_a_user_can_be_disabled_and_enabled(twin: Twin) -> None:

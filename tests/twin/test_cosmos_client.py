@@ -99,7 +99,7 @@ def test_metadata_is_what_was_declared(tls_cosmos: Cosmos, clients: ContainerPro
 
 def test_the_client_retries_after_throttling(tls_cosmos: Cosmos, clients: ContainerProxy):
     clients.create_item({"id": "a"})
-    tls_cosmos.app.state.throttle.refuse(2, retry_after_ms=1)
+    tls_cosmos.app.state.throttle.reject_next(2, retry_after_ms=1)
     assert clients.read_item("a", "a")["id"] == "a"
 
 

@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from twin.arrivals import Arrivals
 from twin.jira.app import create_app
 from twin.jira.store import Site
+from twin.request_log import RequestLog
 
 NOW = 1_790_000_000.0
 ACCOUNT = ("gateway@fairlight-buoys.example", "secret")
@@ -14,13 +14,13 @@ ACCOUNT = ("gateway@fairlight-buoys.example", "secret")
 class Jira:
     def __init__(self):
         self.site = Site(lambda: NOW)
-        self.arrivals = Arrivals()
+        self.request_log = RequestLog()
         app = create_app(
             self.site,
             username=ACCOUNT[0],
             token=ACCOUNT[1],
             base_url="http://jira.example",
-            arrivals=self.arrivals,
+            request_log=self.request_log,
         )
         self.http = TestClient(app)
 
@@ -56,7 +56,7 @@ def test_the_account_is_the_user_of_the_credentials(jira):
 def test_an_unknown_path_results_in_404_and_recorded(jira):
     assert jira("GET", "api/2/dashboard").status_code == 404
     assert jira("GET", "api/2/issue/BUOY-99").json()["errorMessages"] == ["Issue Does Not Exist"]
-    assert jira.arrivals.unknown() == ("GET /rest/api/2/dashboard",)
+    assert jira.request_log.unknown() == ("GET /rest/api/2/dashboard",)
 
 
 def test_a_new_issue_has_the_next_number_and_the_default_values(jira):
@@ -95,7 +95,7 @@ def test_an_invalid_field_is_named_and_no_issue_is_created(jira, fields, wrong):
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [wrong]
     assert "TIDE-8" not in jira.site.issues
-    assert jira.site.projects["TIDE"].last == 7
+    assert jira.site.projects["TIDE"].last_number == 7
 
 
 def test_a_transition_changes_status_and_resolution(jira):

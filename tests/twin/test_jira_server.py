@@ -107,7 +107,7 @@ def test_wrong_jql_is_an_error(session):
 
 def test_jira_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("jira_get_issue", {"issue_key": "BUOY-9"}))
-    arrivals = stand_in.arrivals.all()
-    assert arrivals
-    assert {arrival.scheme for arrival in arrivals} == {"Basic"}
-    assert stand_in.arrivals.unknown() == ()
+    requests = stand_in.request_log.requests()
+    assert requests
+    assert {request.scheme for request in requests} == {"Basic"}
+    assert stand_in.request_log.unknown() == ()

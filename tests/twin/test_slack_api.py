@@ -9,8 +9,8 @@ import uvloop
 from starlette.testclient import TestClient
 
 from tests.children import free_port
-from twin.arrivals import Arrivals
 from twin.clock import Clock
+from twin.request_log import RequestLog
 from twin.slack.app import create_app
 from twin.slack.service import SlackStandIn
 from twin.slack.store import Workspace
@@ -21,8 +21,8 @@ NOW = 1_790_000_000.0
 
 
 @pytest.fixture
-def arrivals():
-    return Arrivals()
+def request_log():
+    return RequestLog()
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def workspace():
 
 
 class Slack:
-    def __init__(self, workspace, arrivals):
-        self.client = TestClient(create_app(workspace, token=TOKEN, arrivals=arrivals))
+    def __init__(self, workspace, request_log):
+        self.client = TestClient(create_app(workspace, token=TOKEN, request_log=request_log))
 
     def __call__(self, method, **params):
         return self.client.post(f"/api/{method}", data={"token": TOKEN} | params).json()
 
 
 @pytest.fixture
-def slack(workspace, arrivals):
-    return Slack(workspace, arrivals)
+def slack(workspace, request_log):
+    return Slack(workspace, request_log)
 
 
 def test_a_token_can_be_a_form_field_or_a_bearer_token(slack):
@@ -56,21 +56,21 @@ def test_calls_without_the_right_token_are_refused(slack, token, error):
     assert slack("users.list", token=token) == {"ok": False, "error": error}
 
 
-def test_an_unknown_method_is_rejected_and_recorded(slack, arrivals):
+def test_an_unknown_method_is_rejected_and_recorded(slack, request_log):
     assert slack("chat.scheduleMessage") == {
         "ok": False,
         "error": "unknown_method",
         "req_method": "chat.scheduleMessage",
     }
     assert slack.client.get("/elsewhere").status_code == 404
-    assert arrivals.unknown() == ("POST /api/chat.scheduleMessage", "GET /elsewhere")
+    assert request_log.unknown() == ("POST /api/chat.scheduleMessage", "GET /elsewhere")
 
 
-def test_no_secret_is_recorded(slack, arrivals):
+def test_no_secret_is_recorded(slack, request_log):
     slack.client.get("/api/auth.test", headers={"Authorization": f"Bearer {TOKEN}"})
     slack.client.get("/api/auth.test", headers={"Authorization": TOKEN})
-    assert [arrival.scheme for arrival in arrivals.all()] == ["Bearer", "(none)"]
-    assert TOKEN not in repr(arrivals.all())
+    assert [request.scheme for request in request_log.requests()] == ["Bearer", "(none)"]
+    assert TOKEN not in repr(request_log.requests())
 
 
 def test_every_page_is_returned_once(slack):
@@ -84,6 +84,16 @@ def test_every_page_is_returned_once(slack):
             break
     assert len(seen) == len(set(seen)) == 4
     assert seen == sorted(seen, reverse=True)
+
+
+def test_a_reply_names_the_author_of_the_first_message_of_its_thread(slack):
+    first = slack("chat.postMessage", channel="C04GENERAL0", text="first")["message"]
+    assert "parent_user_id" not in first
+    thread = {"channel": "C04GENERAL0", "thread_ts": first["ts"]}
+    assert slack("chat.postMessage", **thread, text="reply")["message"]["parent_user_id"] == first["user"]
+    (written, *_) = slack("conversations.history", channel="C04TIDEAPP2", limit="100")["messages"][-1:]
+    _, reply, *_ = slack("conversations.replies", channel="C04TIDEAPP2", ts=written["ts"])["messages"]
+    assert reply["parent_user_id"] == written["user"]
 
 
 def test_bounds_are_exclusive_by_default(slack):

@@ -82,7 +82,7 @@ def test_an_error_response_of_slack_is_an_error(session):
 
 def test_slack_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("conversations_history", {"channel_id": "#random"}))
-    arrivals = stand_in.arrivals.all()
-    assert arrivals
-    assert {arrival.scheme for arrival in arrivals} == {None}
-    assert stand_in.arrivals.unknown() == ()
+    requests = stand_in.request_log.requests()
+    assert requests
+    assert {request.scheme for request in requests} == {None}
+    assert stand_in.request_log.unknown() == ()

@@ -220,11 +220,11 @@ def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
         ),
         (
             "from pulumi_azure_native import storage\nstorage.StorageAccount.get('a', 'b')",
-            "The local twin has no existing azure-native:storage:StorageAccount",
+            "The local twin does not support existing resources of type azure-native:storage:StorageAccount",
         ),
         (
             "import pulumi_random as r\nr.RandomUuid.get('a', 'b')",
-            "The local twin has no existing random:index/randomUuid:RandomUuid",
+            "The local twin does not support existing resources of type random:index/randomUuid:RandomUuid",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from twin.stack import PROJECT
 from twin.stand_in import HostedRegistration, Image, LocalCommand, Registration
 from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
 
-FILES = {"__init__", "api", "app", "errors", "image", "records", "service", "shapes", "store"}
+FILES = {"__init__", "api", "app", "errors", "image", "records", "service", "serializer", "store"}
 HOSTED_FILES = {"__init__", "errors", "records", "service"}
 
 

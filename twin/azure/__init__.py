@@ -1,1 +1,1 @@
-"""Computes the outputs that Azure gives to declared resources."""
+"""Computes the outputs that Azure returns for declared resources."""

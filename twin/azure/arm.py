@@ -88,12 +88,13 @@ def user_assigned(seed: Seed, resource_id: str) -> UserAssigned:
 def create(
     subscription: Subscription, type_: str, name: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, dict[str, Any]]:
-    """Id and outputs of an `azure-native` resource.
+    """Computes the id and outputs of an `azure-native` resource.
 
-    For a type without an entry, the id has the usual form, and the outputs are its name and inputs.
+    For a type without an entry, the id is derived from the name of the type, and the outputs are the
+    resource's name, type and inputs.
 
     Raises:
-        RejectedError: Azure would reject it.
+        RejectedError: Azure would reject the resource.
     """
     path, entry = _path(type_, inputs)
     if entry and entry.rejection and (message := entry.rejection(inputs)):
@@ -112,12 +113,12 @@ def create(
 
 
 def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequence[str]) -> dict[str, Any]:
-    """The outputs of an `azure-native` resource that exists already.
+    """Computes the outputs of an `azure-native` resource that the stack refers to but does not create.
 
     Args:
         subscription: the subscription of the stack.
         type_: type token.
-        identifier: its id.
+        identifier: id of the resource.
         assigned: ids of its user-assigned identities, if its type can have any.
     """
     _, entry = _path(type_, {})
@@ -139,7 +140,7 @@ def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequ
 
 
 def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The inputs that make up the id of an `azure-native` resource, each with its default.
+    """The inputs in the id of an `azure-native` resource, as pairs of name and default.
 
     They have the order of the id; the last one is the name of the resource.
     """
@@ -147,7 +148,7 @@ def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str],
 
 
 def arm_type(identifier: str) -> str:
-    """The resource type in an id: `Microsoft.ApiManagement/service/apis`."""
+    """The resource type in an id, such as `Microsoft.ApiManagement/service/apis`."""
     provider = identifier.rpartition("/providers/")[2].split("/")
     if "/providers/" not in identifier:
         return "Microsoft.Resources/resourceGroups"
@@ -157,13 +158,13 @@ def arm_type(identifier: str) -> str:
 def _path(type_: str, inputs: Mapping[str, Any]) -> tuple[str, "_Entry | None"]:
     module, _, class_name = type_.removeprefix("azure-native:").partition(":")
     entry = _ENTRIES.get(f"{module.partition('/')[0]}:{class_name}")
-    return (entry.path if entry else _usual_path(module, class_name, inputs)), entry
+    return (entry.path if entry else _default_path(module, class_name, inputs)), entry
 
 
 def _identify(
     subscription: Subscription, path: str, name: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, str]:
-    """Fills the placeholders of a path from the inputs; the last one is the name of the resource."""
+    """The name and the id of a resource: fills the placeholders of a path, whose last one is the name."""
     placeholders = re.findall(_PLACEHOLDER, path)
     values = {key: str(inputs.get(key) or default) for key, default in placeholders}
     own, default = placeholders[-1]
@@ -184,7 +185,7 @@ def _identify(
     return values[own], f"{root}/providers/{filled}"
 
 
-def _usual_path(module: str, class_name: str, inputs: Mapping[str, Any]) -> str:
+def _default_path(module: str, class_name: str, inputs: Mapping[str, Any]) -> str:
     own = class_name[0].lower() + class_name[1:]
     candidates = [f"{own}Name", "resourceName", "name", *(key for key in inputs if key.endswith("Name"))]
     name = next((key for key in candidates if key in inputs and key != "resourceGroupName"), f"{own}Name")
@@ -320,12 +321,12 @@ def _web_app(resource: Resource) -> dict[str, Any]:
 
 
 def _managed_environment(resource: Resource) -> dict[str, Any]:
-    # An address of the default network, to which no request is sent.
+    # An address in the default virtual network of the program. The twin sends no requests to it.
     return {"defaultDomain": _domain(resource, resource.id), "staticIp": "10.80.0.200"}
 
 
 def _domain(resource: Resource, environment_id: str) -> str:
-    """The domain of a Container Apps environment, derived from its id, which its apps declare."""
+    """The domain of a Container Apps environment, derived from its id."""
     suffix = resource.subscription.seed.hexadecimal(environment_id.lower(), 8)
     return f"{environment_id.rpartition('/')[2]}-{suffix}.westeurope.azurecontainerapps.io"
 

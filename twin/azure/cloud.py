@@ -1,4 +1,4 @@
-"""Azure for a Pulumi program: ids and computed properties of declared resources, and look-ups."""
+"""Replaces Azure for a Pulumi program: computes ids and outputs of resources, and results of functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +24,12 @@ _ADOPTED = frozenset(
         "Workspace",
     }
 )
-"""The types of resources that settings of the program adopt."""
+"""The types of existing resources that settings of the program can refer to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """One subscription in one tenant, both derived from a seed.
+    """One Azure subscription in one Entra tenant; the ids of both are derived from a seed.
 
     Attributes:
         seed: the same seed gives the same ids, keys and random values.
@@ -57,7 +57,7 @@ class Cloud:
     def create(
         self, type_: str, name: str, inputs: Mapping[str, Any], *, urn: str
     ) -> tuple[str, dict[str, Any]]:
-        """Id and outputs of a resource.
+        """Computes the id and outputs of a resource.
 
         Raises:
             pulumi.RunError: the twin does not support this type, or Azure would reject the resource.
@@ -74,25 +74,25 @@ class Cloud:
                 except LookupError as error:
                     raise pulumi.RunError(f"{name}: {error.args[0]}") from None
             case _:
-                # The code of a dynamic provider is for deployments; it is neither run nor kept here.
+                # A dynamic provider. Its code (`__provider`) works only with Azure, so it is not run.
                 return f"{name}-{self.seed.hexadecimal(urn, 8)}", {
                     key: value for key, value in inputs.items() if key != "__provider"
                 }
 
     def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
-        """The outputs of a resource that the stack adopts: as if it had been created with this id.
+        """Computes the outputs of an existing resource, as if the stack had created it with this id.
 
         Args:
             type_: type token.
-            identifier: its id.
-            assigned: ids of the managed identities that it has.
+            identifier: id of the resource.
+            assigned: ids of the user-assigned identities of the resource.
 
         Raises:
             pulumi.RunError: the twin does not support resources of this type.
         """
         namespace, _, kind = type_.partition(":")
         if namespace != "azure-native" or kind.rpartition(":")[2] not in _ADOPTED:
-            raise pulumi.RunError(f"The local twin has no existing {type_}.")
+            raise pulumi.RunError(f"The local twin does not support existing resources of type {type_}.")
         return arm.read(self.subscription, type_, identifier, assigned)
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

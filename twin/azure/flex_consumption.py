@@ -1,6 +1,6 @@
 """Properties of a Function App that Flex Consumption rejects (error 51021).
 
-Azure names the rejected properties; whether it does depends on the region, and newer regions are stricter.
+Azure's error names the rejected properties. Regions differ in what they reject: newer regions are stricter.
 The twin is as strict as the strictest region. It accepts the site properties that Microsoft's guide for the
 migration to Flex Consumption or the `azurerm_function_app_flex_consumption` resource sets, and rejects all
 others. It also rejects the app settings that, according to the guide, must not be migrated.
@@ -74,7 +74,8 @@ def rejection(site: Mapping[str, Any]) -> str | None:
     """The error with which Azure rejects a `Microsoft.Web/sites` resource, or None if it accepts it.
 
     Args:
-        site: the inputs, by wire name. Only sites of Flex Consumption have `functionAppConfig`.
+        site: the inputs of the resource by their names in Azure's REST API. Only sites in a Flex Consumption
+            plan have `functionAppConfig`.
     """
     if not site.get("functionAppConfig"):
         return None
@@ -85,7 +86,7 @@ def rejection(site: Mapping[str, Any]) -> str | None:
     if properties:
         return _message("site configuration property", "site configuration properties", properties)
     declared = config.get("appSettings")
-    # In a preview the whole list may be unknown.
+    # In a preview, the whole list may be a value that Pulumi does not know yet.
     names = [str(setting.get("name")) for setting in declared] if isinstance(declared, list) else []
     settings = [
         f"Site.SiteConfig.AppSettings.{name}" for name in names if name.upper() in _REJECTED_APP_SETTINGS

@@ -13,7 +13,10 @@ from twin.azure.identifiers import Seed
 def create(
     seed: Seed, tenant: str, type_: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, dict[str, Any]]:
-    """Id and outputs of an `azuread` resource; of an unknown type, an object id and its inputs."""
+    """Computes the id and outputs of an `azuread` resource.
+
+    For a type without an entry, these are an object id and the inputs.
+    """
     object_id = seed.guid(f"{urn}#object")
     make = _MAKERS.get(type_.rpartition(":")[2])
     identifier, outputs = (

@@ -1,4 +1,4 @@
-"""Values that Azure would generate: GUIDs, keys and random suffixes, derived from a seed."""
+"""Derives from a seed the values that Azure would generate: GUIDs, keys and random suffixes."""
 
 import base64
 import hmac
@@ -25,7 +25,7 @@ class Seed:
         )[:length]
 
     def guid(self, purpose: str) -> str:
-        """A GUID in the form of a random (version 4) one."""
+        """A GUID in the format of a random (version 4) GUID."""
         return str(UUID(bytes=self.octets(purpose, 16), version=4))
 
     def key(self, purpose: str, length: int = 32) -> str:

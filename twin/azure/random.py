@@ -1,7 +1,7 @@
 """Resources of Pulumi's random provider.
 
-A value is derived from the seed, the resource's URN and its `keepers`, so it survives a restart of the
-twin and changes if a deployment would replace the resource.
+A value is derived from the seed, the resource's URN and its `keepers`. It therefore stays the same after a
+restart of the twin, and changes when a deployment would replace the resource.
 
 Source: https://www.pulumi.com/registry/packages/random/api-docs/
 """
@@ -19,7 +19,7 @@ _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 
 
 def create(seed: Seed, type_: str, inputs: Mapping[str, Any], urn: str) -> tuple[str, dict[str, Any]]:
-    """Id and outputs of a random resource.
+    """Computes the id and outputs of a resource of the random provider.
 
     Raises:
         LookupError: the twin does not support the type.

@@ -1,4 +1,4 @@
-"""A stand-in for Azure Cosmos DB for NoSQL: its REST API over SQLite."""
+"""A stand-in for Azure Cosmos DB for NoSQL: its REST API, with SQLite as storage."""
 
 from twin.cosmos.account import Container, CosmosAccount, Database, SqlRoleAssignment
 from twin.cosmos.app import create_app

@@ -50,7 +50,7 @@ class SqlRoleAssignment:
     Attributes:
         principal_id: object id of the identity.
         scope: `/` for the account, `/dbs/<database>`, or `/dbs/<database>/colls/<container>`.
-        read_only: the built-in Data Reader (...0001) rather than the Data Contributor (...0002).
+        read_only: True for the built-in role Data Reader (...0001), False for Data Contributor (...0002).
     """
 
     principal_id: str
@@ -73,12 +73,13 @@ class CosmosAccount:
 
     Attributes:
         name: the account's name.
-        base_url: its endpoint for clients of the twin, e.g. `http://localhost:8003`; `GET /` returns it.
+        base_url: the address of the stand-in, e.g. `http://localhost:8003`; `GET /` returns it as the
+            endpoint.
         location: the region's display name.
         databases: its databases.
-        role_assignments: the principals that may use the data; keys are not accepted.
-        local_auth_disabled: whether the account declares `disableLocalAuth`. The stand-in never accepts keys;
-            this only selects the error message.
+        role_assignments: the principals that may use the data. Account keys are never accepted.
+        local_auth_disabled: whether the account declares `disableLocalAuth`, which selects the error message
+            for requests with a key.
     """
 
     name: str
@@ -89,11 +90,11 @@ class CosmosAccount:
     local_auth_disabled: bool = True
 
     def database(self, name: str) -> Database | None:
-        """The database with a name, which is case-sensitive."""
+        """The database with this name (case-sensitive), or None."""
         return next((database for database in self.databases if database.name == name), None)
 
     def container(self, database: str, name: str) -> Container | None:
-        """The container with a name."""
+        """The container with this name (case-sensitive), or None."""
         parent = self.database(database)
         return (
             next((container for container in parent.containers if container.name == name), None)

@@ -22,25 +22,25 @@ from twin.cosmos.metadata import account_body, container_body, database_body, do
 from twin.cosmos.protocol import Answer, check_headers, page_size, page_start, read_body, respond
 from twin.cosmos.query import Query, read_query
 from twin.cosmos.resource_ids import container_rid
-from twin.cosmos.store import Document, Place, SqliteStore
+from twin.cosmos.store import Document, DocumentAddress, SqliteStore
 from twin.cosmos.throttle import Throttle
 
 _WRITE_CHARGE, _READ_CHARGE, _QUERY_CHARGE = 6.67, 1.0, 2.82
 
 _Operation = Callable[[Request, str], Awaitable[Answer]]
-"""Serves a request of an authenticated principal."""
+"""Serves a request; the second argument is the object id of the authenticated principal."""
 
 
 def create_app(account: CosmosAccount, store: SqliteStore, clock: Clock, verifier: Verifier) -> Starlette:
-    """Creates the stand-in for one account.
+    """Creates the web application for one account.
 
-    `app.state.throttle` makes the next requests fail with 429.
+    `app.state.throttle` can make the next requests fail with status 429.
 
     Args:
-        account: its databases and role assignments.
+        account: the databases and role assignments.
         store: the store of the documents; the caller closes it.
-        clock: gives the time for timestamps and for the expiry of documents.
-        verifier: checks bearer tokens; `twin.entra.TokenVerifier` is one.
+        clock: the clock for timestamps and for the expiry of documents.
+        verifier: checks access tokens, such as `twin.entra.TokenVerifier`.
     """
     throttle = Throttle()
     service = _Service(account, store, clock, verifier, throttle)
@@ -67,13 +67,13 @@ def create_app(account: CosmosAccount, store: SqliteStore, clock: Clock, verifie
             _route("/{path:path}", {}, service),
         ]
     )
-    app.add_middleware(_TrailingSlash)
+    app.add_middleware(_RemoveTrailingSlash)
     app.state.throttle = throttle
     return app
 
 
-class _TrailingSlash:
-    """Accepts paths with a trailing slash, which the official clients send."""
+class _RemoveTrailingSlash:
+    """Removes a trailing slash from paths, because the official clients send one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -116,7 +116,7 @@ class _Service:
         return respond(http, answer, last_write=self._store.last_write)
 
     async def read_account(self, _http: Request, principal: str) -> Answer:
-        """`GET /`: the account with its endpoints, which clients read first."""
+        """`GET /`: the account with its endpoints; the first request of every client."""
         self._allow(principal, auth.READ_METADATA, "/")
         return Answer(body=account_body(self._account))
 
@@ -165,7 +165,7 @@ class _Service:
         return Answer(body=ranges, etag=ranges["PartitionKeyRanges"][0]["_etag"])
 
     async def list_documents(self, http: Request, principal: str) -> Answer:
-        """`GET .../docs`: a page of the container, or of one partition of it."""
+        """`GET .../docs`: a page of the documents in the container or in one of its partitions."""
         path, _ = self._container(http, principal, auth.READ_FEED)
         if "a-im" in http.headers:
             raise bad_request("The stand-in does not support the change feed.")
@@ -199,7 +199,7 @@ class _Service:
     async def read_document(self, http: Request, principal: str) -> Answer:
         """`GET .../docs/z`, conditional with If-None-Match."""
         path, _ = self._container(http, principal, auth.READ)
-        document = self._store.read(self._place(http, path))
+        document = self._store.read(self._address(http, path))
         if http.headers.get("if-none-match") == document.etag:
             return Answer.not_modified(document.etag)
         return self._answer(http, document, _READ_CHARGE)
@@ -207,18 +207,18 @@ class _Service:
     async def replace_document(self, http: Request, principal: str) -> Answer:
         """`PUT .../docs/z`, conditional with If-Match."""
         path, container = self._container(http, principal, auth.REPLACE)
-        place = self._place(http, path)
+        address = self._address(http, path)
         content = read_document(await read_body(http))
-        check_same_key(place.key, key_of(content, container))
-        if content["id"] != place.id:
+        check_same_key(address.key, key_of(content, container))
+        if content["id"] != address.id:
             raise bad_request("The document's id does not match the id in the request's path.")
-        document = self._store.replace(place, content, container, if_match=http.headers.get("if-match"))
+        document = self._store.replace(address, content, container, if_match=http.headers.get("if-match"))
         return self._answer(http, document, _WRITE_CHARGE)
 
     async def delete_document(self, http: Request, principal: str) -> Answer:
         """`DELETE .../docs/z`, conditional with If-Match."""
         path, _ = self._container(http, principal, auth.DELETE)
-        self._store.delete(self._place(http, path), if_match=http.headers.get("if-match"))
+        self._store.delete(self._address(http, path), if_match=http.headers.get("if-match"))
         return Answer(status=204, charge=_WRITE_CHARGE)
 
     async def _write(self, http: Request, principal: str) -> Answer:
@@ -227,12 +227,12 @@ class _Service:
         key = read_key(http.headers.get("x-ms-documentdb-partitionkey"))
         content = read_document(await read_body(http))
         check_same_key(key, key_of(content, container))
-        place = Place(container=path, key=key, id=content["id"])
+        address = DocumentAddress(container=path, key=key, id=content["id"])
         if not upsert:
-            document = self._store.create(place, content, container)
+            document = self._store.create(address, content, container)
             return self._answer(http, document, _WRITE_CHARGE, status=201)
         if_match = http.headers.get("if-match")
-        document, created = self._store.upsert(place, content, container, if_match=if_match)
+        document, created = self._store.upsert(address, content, container, if_match=if_match)
         return self._answer(http, document, _WRITE_CHARGE, status=201 if created else 200)
 
     def _page(self, http: Request, path: str, query: Query) -> Answer:
@@ -243,7 +243,7 @@ class _Service:
         more = False
         for document in self._store.feed(path, key=key, after=start):
             body = self._body(http, document)
-            if not query.admits(body):
+            if not query.matches(body):
                 continue
             if len(page) == size:
                 more = True
@@ -275,10 +275,12 @@ class _Service:
             raise not_found("Resource Not Found. The container is not declared.")
         return path, container
 
-    def _place(self, http: Request, path: str) -> Place:
+    def _address(self, http: Request, path: str) -> DocumentAddress:
         name = http.path_params["id"]
         check_id(name)
-        return Place(container=path, key=read_key(http.headers.get("x-ms-documentdb-partitionkey")), id=name)
+        return DocumentAddress(
+            container=path, key=read_key(http.headers.get("x-ms-documentdb-partitionkey")), id=name
+        )
 
     def _allow(self, principal: str, action: str, path: str) -> None:
         auth.authorize(principal, action, path, self._account)

@@ -28,7 +28,7 @@ _READ_ONLY = frozenset({READ_METADATA, READ, QUERY, READ_FEED})
 
 
 class Verifier(Protocol):
-    """Checks a token; `twin.entra.TokenVerifier` is one."""
+    """Checks tokens, as `twin.entra.TokenVerifier` does."""
 
     def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
         """The claims of a valid token; raises `InvalidTokenError` otherwise."""
@@ -41,7 +41,7 @@ def authenticate(header: str | None, account: CosmosAccount, verifier: Verifier)
     The header is `type=aad&ver=1.0&sig=<token>`, URL-encoded or not.
 
     Raises:
-        CosmosError: 401, without a valid token.
+        CosmosError: 401, if the header has no valid token.
     """
     if not header:
         raise _unauthorized(
@@ -79,7 +79,7 @@ def authorize(principal: str, action: str, path: str, account: CosmosAccount) ->
         account: the account with the role assignments.
 
     Raises:
-        CosmosError: 403 with substatus 5301.
+        CosmosError: 403 with substatus 5301, if no role assignment allows it.
     """
     for role in account.role_assignments:
         if role.principal_id != principal or (role.read_only and action not in _READ_ONLY):
@@ -97,7 +97,7 @@ def authorize(principal: str, action: str, path: str, account: CosmosAccount) ->
 
 
 def not_in_data_plane(method: str, path: str) -> CosmosError:
-    """An error with status 403: deployments create databases and containers, not data-plane tokens."""
+    """An error with status 403 for an operation that no Entra token allows, such as creating a container."""
     return CosmosError(
         HTTPStatus.FORBIDDEN,
         f"The given request [{method} {path}] cannot be authorized by AAD token in data plane. Declare "

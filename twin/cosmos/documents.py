@@ -1,4 +1,4 @@
-"""The checks of a document before it is stored: id, partition key and ttl.
+"""Checks documents before they are stored: id, partition key and ttl.
 
 Source: learn.microsoft.com/azure/cosmos-db/concepts-limits and /rest/api/cosmos-db/create-a-document
 """
@@ -29,7 +29,7 @@ def read_document(body: bytes) -> dict[str, Any]:
     """The document in a request's body, without system properties.
 
     Raises:
-        CosmosError: 413, or 400 if it is not a JSON object with a valid id and ttl.
+        CosmosError: 413 if it is too large, 400 if it is not a JSON object with a valid id and ttl.
     """
     if len(body) > MAX_ITEM:
         raise CosmosError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request size is too large")
@@ -49,7 +49,7 @@ def check_id(value: object) -> None:
     r"""Checks that an id is a string of 1 to 1023 bytes without `/`, `\`, `?` and `#`.
 
     Raises:
-        CosmosError: 400.
+        CosmosError: 400, if it is not.
     """
     if value is None:
         raise bad_request(
@@ -111,13 +111,13 @@ def read_key(header: str | None) -> str:
     return key
 
 
-def check_same_key(header: str, own: str) -> None:
-    """Checks that a document has the partition key of the request's header.
+def check_same_key(header: str, document_key: str) -> None:
+    """Checks that a document has the partition key that the header of the request specifies.
 
     Raises:
-        CosmosError: 400 with substatus 1001.
+        CosmosError: 400 with substatus 1001, if it has another one.
     """
-    if header != own:
+    if header != document_key:
         raise bad_request(
             "PartitionKey extracted from document doesn't match the one specified in the header.",
             substatus=_PARTITION_KEY_MISMATCH,
@@ -125,7 +125,7 @@ def check_same_key(header: str, own: str) -> None:
 
 
 def expiry(document: dict[str, Any], container: Container, written: float) -> float | None:
-    """When the document expires, in POSIX seconds; None if it does not expire."""
+    """The time at which the document expires, in POSIX seconds; None if it does not expire."""
     if container.default_ttl is None:
         return None
     ttl = document.get("ttl", container.default_ttl)

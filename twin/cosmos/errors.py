@@ -25,7 +25,7 @@ class CosmosError(Exception):
         status: the HTTP status.
         message: describes the error.
         substatus: Cosmos DB's substatus, sent as `x-ms-substatus`; 0 if there is none.
-        retry_after_ms: for 429, the milliseconds after which to retry.
+        retry_after_ms: with status 429, the milliseconds after which the client may retry; otherwise None.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ def precondition_failed() -> CosmosError:
 
 
 def throttled(retry_after_ms: int) -> CosmosError:
-    """An error with status 429 (Too Many Requests), as if the account's request units were used up."""
+    """An error with status 429 (Too Many Requests), as if the account had used all its request units."""
     return CosmosError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this "

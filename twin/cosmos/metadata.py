@@ -11,7 +11,7 @@ _ETAG = '"00000000-0000-0000-0000-000000000000"'
 
 
 def account_body(account: CosmosAccount) -> dict[str, Any]:
-    """The account; the endpoint of its only location is the stand-in."""
+    """The account. It has one location, whose endpoint is the address of the stand-in."""
     locations = [{"name": account.location, "databaseAccountEndpoint": f"{account.base_url.rstrip('/')}/"}]
     replication = {"asyncReplication": False, "minReplicaSetSize": 1, "maxReplicasetSize": 4}
     return {
@@ -75,7 +75,7 @@ def container_body(database: str, container: Container) -> dict[str, Any]:
 
 
 def key_ranges(database: str, container: Container) -> dict[str, Any]:
-    """The feed of partition key ranges: one, from the first key to the last."""
+    """The partition key ranges of a container: a single range with all keys."""
     rid = container_rid(database, container.name)
     whole = {
         "_rid": document_rid(database, container.name, 0),

@@ -28,11 +28,11 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        body: JSON, or None without a body.
+        body: the JSON body; None for a response without a body.
         etag: ETag of the document, with quotes.
-        charge: request units, similar to a real account's.
-        continuation: the number after which the next page starts.
-        count: the number of items in the page.
+        charge: the consumed request units, of a similar size as in Azure.
+        continuation: sequence number of the last document in the page; None for the last page.
+        count: the number of items in the page; None if the result is not a page.
         error: the error, if the operation failed.
     """
 
@@ -59,7 +59,7 @@ def check_headers(http: Request) -> None:
     """Checks the version and date headers, which are required.
 
     Raises:
-        CosmosError: 400 or 401.
+        CosmosError: 400 without a valid version, 401 without a valid date.
     """
     if not _VERSION.match(http.headers.get("x-ms-version", "")):
         raise bad_request("Invalid API version. Ensure a valid x-ms-version header value is passed.")
@@ -76,7 +76,7 @@ async def read_body(http: Request) -> bytes:
     """The request's body.
 
     Raises:
-        CosmosError: 413, if it is larger than an item may be.
+        CosmosError: 413, if it is larger than the largest permitted item.
     """
     body = bytearray()
     async for chunk in http.stream():
@@ -90,7 +90,7 @@ def page_size(http: Request) -> int:
     """The largest number of items in a page, from `x-ms-max-item-count` (-1 for the default).
 
     Raises:
-        CosmosError: 400.
+        CosmosError: 400, if the header is not valid.
     """
     text = http.headers.get("x-ms-max-item-count", "-1")
     try:
@@ -105,10 +105,10 @@ def page_size(http: Request) -> int:
 
 
 def page_start(http: Request) -> int:
-    """The number after which the page starts, from `x-ms-continuation`.
+    """The sequence number of the last document of the previous page, from `x-ms-continuation`; 0 without it.
 
     Raises:
-        CosmosError: 400.
+        CosmosError: 400, if the header is not valid.
     """
     text = http.headers.get("x-ms-continuation")
     if not text:

@@ -45,11 +45,14 @@ class _Condition:
     compare: Callable[[Any, Any], bool]
     value: Any
 
-    def holds(self, document: Mapping[str, Any]) -> bool:
+    def matches(self, document: Mapping[str, Any]) -> bool:
         value: Any = document
         for name in self.path:
             value = value.get(name, _ABSENT) if isinstance(value, dict) else _ABSENT
-        return _kind(value) == _kind(self.value) and self.compare(value, self.value)
+        if _kind(value) != _kind(self.value):
+            return False
+        # Python cannot order None; in Cosmos DB, null is equal to null.
+        return self.compare(0, 0) if value is None else self.compare(value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,16 @@ class Query:
 
     conditions: tuple[_Condition, ...]
 
-    def admits(self, document: Mapping[str, Any]) -> bool:
+    def matches(self, document: Mapping[str, Any]) -> bool:
         """Whether the document matches the query."""
-        return all(condition.holds(document) for condition in self.conditions)
+        return all(condition.matches(document) for condition in self.conditions)
 
 
 def read_query(body: bytes) -> Query:
     """The query in a request's body, `{"query": ..., "parameters": [{"name", "value"}]}`.
 
     Raises:
-        CosmosError: 400, if it is not a query or not supported.
+        CosmosError: 400, if the body is not a query, or the query is not supported.
     """
     try:
         request = json.loads(body)

@@ -1,4 +1,4 @@
-"""Documents in SQLite. Each operation is one transaction, so ETags detect concurrent writes."""
+"""Stores documents in SQLite. Each operation is one transaction, so ETags detect concurrent writes."""
 
 import json
 import os
@@ -51,8 +51,14 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The address of a document: container path (`dbs/x/colls/y`), partition key as compact JSON, id."""
+class DocumentAddress:
+    """The address of a document.
+
+    Attributes:
+        container: path of the container, `dbs/x/colls/y`.
+        key: partition key as compact JSON.
+        id: id of the document.
+    """
 
     container: str
     key: str
@@ -67,7 +73,7 @@ class SqliteStore:
 
     Args:
         path: the database file, created with mode 0600; None for a database in memory.
-        clock: gives the time for timestamps and expiry.
+        clock: the clock for timestamps and expiry.
     """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
@@ -75,7 +81,8 @@ class SqliteStore:
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        # The twin uses it in one thread only; tests open it in one thread and use it in another.
+        # The twin uses the connection in one thread only; tests create it in one thread and use it in
+        # another.
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -83,7 +90,7 @@ class SqliteStore:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error:
-            # The file may be damaged; it must not stay open.
+            # The file may be damaged. It is closed, because the caller cannot close it.
             self._db.close()
             raise
 
@@ -98,10 +105,10 @@ class SqliteStore:
 
     @property
     def last_write(self) -> int:
-        """The number of the last write, which is part of session tokens."""
+        """The sequence number of the last write, which is part of session tokens."""
         return self._db.execute("SELECT last FROM writes").fetchone()[0]
 
-    def read(self, place: Place) -> Document:
+    def read(self, address: DocumentAddress) -> Document:
         """The document at an address.
 
         Raises:
@@ -111,40 +118,40 @@ class SqliteStore:
             "SELECT number, etag, written, body FROM documents"
             " WHERE container = ? AND partition_key = ? AND id = ?"
             " AND (expires IS NULL OR expires > ?)",
-            (place.container, place.key, place.id, self._clock.now()),
+            (address.container, address.key, address.id, self._clock.now()),
         ).fetchone()
         if row is None:
             raise not_found()
         return _document(row)
 
-    def create(self, place: Place, content: dict[str, Any], container: Container) -> Document:
+    def create(self, address: DocumentAddress, content: dict[str, Any], container: Container) -> Document:
         """Stores a new document.
 
         Raises:
-            CosmosError: 409, if it exists.
+            CosmosError: 409, if it exists already.
         """
         with self._transaction():
-            if self._current(place) is not None:
+            if self._current(address) is not None:
                 raise conflict()
-            return self._write(place, content, container, number=None)
+            return self._write(address, content, container, number=None)
 
     def upsert(
-        self, place: Place, content: dict[str, Any], container: Container, *, if_match: str | None
+        self, address: DocumentAddress, content: dict[str, Any], container: Container, *, if_match: str | None
     ) -> tuple[Document, bool]:
-        """Creates or replaces a document; returns whether it is new.
+        """Creates or replaces a document; returns the document and whether it is new.
 
         Raises:
             CosmosError: 412, if the ETag of the existing document is not `if_match`.
         """
         with self._transaction():
-            current = self._current(place)
+            current = self._current(address)
             if current is None:
-                return self._write(place, content, container, number=None), True
+                return self._write(address, content, container, number=None), True
             _check(if_match, current.etag)
-            return self._write(place, content, container, number=current.number), False
+            return self._write(address, content, container, number=current.number), False
 
     def replace(
-        self, place: Place, content: dict[str, Any], container: Container, *, if_match: str | None
+        self, address: DocumentAddress, content: dict[str, Any], container: Container, *, if_match: str | None
     ) -> Document:
         """Replaces a document.
 
@@ -152,28 +159,28 @@ class SqliteStore:
             CosmosError: 404, if it does not exist; 412, if its ETag is not `if_match`.
         """
         with self._transaction():
-            current = self._current(place)
+            current = self._current(address)
             if current is None:
                 raise not_found()
             _check(if_match, current.etag)
-            return self._write(place, content, container, number=current.number)
+            return self._write(address, content, container, number=current.number)
 
-    def delete(self, place: Place, *, if_match: str | None) -> None:
+    def delete(self, address: DocumentAddress, *, if_match: str | None) -> None:
         """Deletes a document.
 
         Raises:
             CosmosError: 404, if it does not exist; 412, if its ETag is not `if_match`.
         """
         with self._transaction():
-            current = self._current(place)
+            current = self._current(address)
             if current is None:
                 raise not_found()
             _check(if_match, current.etag)
-            self._remove(place)
+            self._remove(address)
             self._db.execute("UPDATE writes SET last = last + 1")
 
     def feed(self, container: str, *, key: str | None, after: int) -> Iterator[Document]:
-        """The documents of a container, or of one partition, with numbers above `after`, in order."""
+        """The documents with sequence numbers above `after`, in a container or in one partition of it."""
         rows = self._db.execute(
             "SELECT number, etag, written, body FROM documents WHERE container = ? AND number > ?"
             " AND (?3 IS NULL OR partition_key = ?3) AND (expires IS NULL OR expires > ?4) ORDER BY number",
@@ -182,23 +189,23 @@ class SqliteStore:
         for row in rows.fetchall():
             yield _document(row)
 
-    def _current(self, place: Place) -> Document | None:
-        """The document at an address within a transaction; an expired document is removed."""
+    def _current(self, address: DocumentAddress) -> Document | None:
+        """The document at an address, read within a transaction. An expired document is deleted first."""
         row = self._db.execute(
             "SELECT number, etag, written, body, expires FROM documents"
             " WHERE container = ? AND partition_key = ? AND id = ?",
-            (place.container, place.key, place.id),
+            (address.container, address.key, address.id),
         ).fetchone()
         if row is None:
             return None
         *stored, expires = row
         if expires is not None and expires <= self._clock.now():
-            self._remove(place)
+            self._remove(address)
             return None
         return _document(tuple(stored))
 
     def _write(
-        self, place: Place, content: dict[str, Any], container: Container, *, number: int | None
+        self, address: DocumentAddress, content: dict[str, Any], container: Container, *, number: int | None
     ) -> Document:
         now = self._clock.now()
         self._db.execute("DELETE FROM documents WHERE expires <= ?", (now,))
@@ -212,9 +219,9 @@ class SqliteStore:
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                place.container,
+                address.container,
                 key_of(content, container),
-                place.id,
+                address.id,
                 document.number,
                 document.etag,
                 document.written,
@@ -224,10 +231,10 @@ class SqliteStore:
         )
         return document
 
-    def _remove(self, place: Place) -> None:
+    def _remove(self, address: DocumentAddress) -> None:
         self._db.execute(
             "DELETE FROM documents WHERE container = ? AND partition_key = ? AND id = ?",
-            (place.container, place.key, place.id),
+            (address.container, address.key, address.id),
         )
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Injects 429 responses, as if the account's request units were used up."""
+"""Injects responses with status 429, as if the account had used all its request units."""
 
 from twin.cosmos.errors import throttled
 
@@ -10,16 +10,16 @@ class Throttle:
         self._remaining = 0
         self._retry_after_ms = 0
 
-    def refuse(self, times: int, *, retry_after_ms: int = 100) -> None:
-        """Rejects the next `times` requests with 429 and `x-ms-retry-after-ms`; 0 ends this."""
+    def reject_next(self, times: int, *, retry_after_ms: int = 100) -> None:
+        """Rejects the next `times` requests with status 429 and `x-ms-retry-after-ms`; 0 stops rejecting."""
         self._remaining = times
         self._retry_after_ms = retry_after_ms
 
     def check(self) -> None:
-        """Counts one request.
+        """Checks whether the current request is to be rejected.
 
         Raises:
-            CosmosError: 429.
+            CosmosError: 429, if it is.
         """
         if self._remaining > 0:
             self._remaining -= 1

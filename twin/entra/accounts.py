@@ -9,7 +9,7 @@ class Accounts:
 
     Args:
         directory: the directory with the users.
-        clock: gives the time of a revocation.
+        clock: the clock for the time of a revocation.
     """
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
@@ -22,25 +22,25 @@ class Accounts:
         """Disables a user, by object id or principal name: sign-in and refresh fail (AADSTS50057).
 
         Raises:
-            KeyError: no user has this name.
+            KeyError: no user has this object id or principal name.
         """
-        self._disabled.add(self._known(name).object_id)
+        self._disabled.add(self._find(name).object_id)
 
     def enable(self, name: str) -> None:
         """Enables a disabled user.
 
         Raises:
-            KeyError: no user has this name.
+            KeyError: no user has this object id or principal name.
         """
-        self._disabled.discard(self._known(name).object_id)
+        self._disabled.discard(self._find(name).object_id)
 
     def revoke_sessions(self, name: str) -> None:
         """Revokes the sessions and refresh tokens issued up to now (AADSTS50173).
 
         Raises:
-            KeyError: no user has this name.
+            KeyError: no user has this object id or principal name.
         """
-        self._revoked[self._known(name).object_id] = self._clock.now()
+        self._revoked[self._find(name).object_id] = self._clock.now()
 
     def reset(self) -> None:
         """Enables all users and clears revocations."""
@@ -48,14 +48,14 @@ class Accounts:
         self._revoked.clear()
 
     def is_disabled(self, user: User) -> bool:
-        """Whether the user is disabled."""
+        """Whether a user is disabled."""
         return user.object_id in self._disabled
 
     def is_revoked(self, user: User, issued_at: float) -> bool:
         """Whether tokens issued to the user at that time (POSIX seconds) have been revoked."""
         return issued_at <= self._revoked.get(user.object_id, float("-inf"))
 
-    def _known(self, name: str) -> User:
+    def _find(self, name: str) -> User:
         user = self._directory.user(name)
         if user is None:
             names = ", ".join(user.principal_name for user in self._directory.users)

@@ -23,17 +23,19 @@ from twin.entra.tokens import TokenIssuer
 def create_app(
     directory: Directory, clock: Clock, keys: SigningKeys, *, accounts: Accounts | None = None
 ) -> Starlette:
-    """Creates the stand-in for one tenant.
+    """Creates the web application for one tenant.
 
-    `app.state` contains `accounts` (to disable users and revoke sessions), `keys` (to rotate them) and
-    `identity_headers`: for each identity host a secret, new in each run, that its process receives as
-    `IDENTITY_HEADER`, together with `IDENTITY_ENDPOINT=<base_url>/twin/managed-identity/token`.
+    `app.state` contains `accounts` (to disable users and revoke sessions), `keys` (to rotate keys) and
+    `identity_headers`: a secret for each identity host, new in each run. The host's process receives it in
+        the
+    environment variable `IDENTITY_HEADER`, and `<base_url>/twin/managed-identity/token` in
+    `IDENTITY_ENDPOINT`.
 
     Args:
         directory: the tenant.
-        clock: gives the time for tokens and their expiry.
-        keys: sign the tokens.
-        accounts: the state of the users; by default all are enabled.
+        clock: the clock for the times in tokens.
+        keys: the keys that sign the tokens.
+        accounts: the state of the users; by default all users are enabled.
 
     Raises:
         ValueError: two identity hosts have the same name and would share a secret.
@@ -86,7 +88,7 @@ class SecureHeaders:
                 headers["content-security-policy"] = CONTENT_SECURITY_POLICY
                 headers["x-content-type-options"] = "nosniff"
                 headers["x-frame-options"] = "DENY"
-                # With no-referrer, browsers would send `Origin: null` with the form.
+                # With `no-referrer`, browsers would send `Origin: null` with the sign-in form.
                 headers["referrer-policy"] = "same-origin"
                 headers["server"] = "Entra ID stand-in (twin)"
             await send(message)

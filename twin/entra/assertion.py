@@ -26,7 +26,7 @@ def authenticate(
         form: the parameters of the request, each at most once.
         directory: the directory with the applications and their credentials.
         keys: the tenant's keys, which sign the managed-identity tokens that are sent as assertions.
-        clock: the clock to check the assertion's times against.
+        clock: the clock for checking the times in an assertion.
 
     Raises:
         EntraError: the application is unknown, or its secret or assertion is missing or not valid.
@@ -58,11 +58,11 @@ def authenticate(
             "invalid_request",
             f"The parameter 'client_assertion_type' must be '{JWT_BEARER}'.",
         )
-    _match(_claims(assertion, keys, clock), app)
+    _check_federated_credential(_verified_claims(assertion, keys, clock), app)
     return app
 
 
-def _claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, object]:
+def _verified_claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, object]:
     try:
         claims = keys.verify(assertion)
     except InvalidTokenError as error:
@@ -76,7 +76,7 @@ def _claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, obj
     return claims
 
 
-def _match(claims: Mapping[str, object], app: Application) -> None:
+def _check_federated_credential(claims: Mapping[str, object], app: Application) -> None:
     issuer, subject, audience = claims.get("iss"), claims.get("sub"), claims.get("aud")
     advice = "Check your federated identity credential Subject, Audience and Issuer against it."
     same_issuer = [credential for credential in app.federated_credentials if credential.issuer == issuer]

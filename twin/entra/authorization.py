@@ -1,4 +1,4 @@
-"""The authorization request at `/authorize`, checked in Entra's order.
+"""The authorization request at `/authorize`; its checks have the same order as in Entra.
 
 Source: learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
@@ -25,11 +25,13 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """A valid request. `state` and `nonce` are data of the client, which are returned unchanged.
+    """A valid authorization request.
+
+    `state` and `nonce` are values that the client chose; they are returned to it unchanged.
 
     Attributes:
         scopes: OpenID scopes, and permissions of at most one resource.
-        resource: the requested resource of these permissions; None if there are only OpenID scopes.
+        resource: the resource of these permissions; None if all scopes are OpenID scopes.
         challenge: the PKCE challenge, or None.
         challenge_method: `S256` or `plain`.
         prompt: `login`, `none`, `consent`, `select_account` or None.
@@ -48,7 +50,7 @@ class AuthorizationRequest:
     prompt: str | None
     login_hint: str | None
 
-    def admits(self, verifier: str | None) -> bool:
+    def accepts_verifier(self, verifier: str | None) -> bool:
         """Whether a code verifier matches the challenge (RFC 7636); True if there is no challenge."""
         if self.challenge is None:
             return True
@@ -61,7 +63,7 @@ class AuthorizationRequest:
 
 
 class RedirectError(Exception):
-    """An error that is sent to the client, because client and redirect URI are valid."""
+    """An error that is sent to the client in a redirect; the client and its redirect URI are valid."""
 
     def __init__(self, error: EntraError, redirect_uri: str, state: str | None) -> None:
         super().__init__(str(error))
@@ -74,9 +76,9 @@ def read_request(query: Mapping[str, str], directory: Directory) -> Authorizatio
     """Reads the authorization request in a query.
 
     Raises:
-        EntraError: to be shown to the user: unknown client (AADSTS700016) or redirect URI (AADSTS50011).
-            A redirect would make the authorization server an open redirector.
-        RedirectError: an error to be sent to the client.
+        EntraError: the client (AADSTS700016) or the redirect URI (AADSTS50011) is unknown. The error must be
+            shown to the user: with a redirect, the authorization server would be an open redirector.
+        RedirectError: another error, which must be sent to the client.
     """
     client_id = query.get("client_id", "")
     if not client_id:
@@ -96,12 +98,12 @@ def read_request(query: Mapping[str, str], directory: Directory) -> Authorizatio
             "request matches one added to your application.",
         )
     try:
-        return _checked(query, app, redirect_uri, directory)
+        return _check_parameters(query, app, redirect_uri, directory)
     except EntraError as error:
         raise RedirectError(error, redirect_uri, query.get("state")) from error
 
 
-def _checked(
+def _check_parameters(
     query: Mapping[str, str], app: Application, redirect_uri: str, directory: Directory
 ) -> AuthorizationRequest:
     response_type = query.get("response_type", "")
@@ -151,7 +153,7 @@ def _checked(
 def read_scopes(
     parameters: Mapping[str, str], app: Application, directory: Directory
 ) -> tuple[tuple[str, ...], str | None]:
-    """The scopes of a request, in their order, and the resource that they belong to.
+    """The scopes of a request, in the order of the request, and the resource to which they belong.
 
     Raises:
         EntraError: there is no scope, an unknown scope (AADSTS650053), two resources (AADSTS28000), or a

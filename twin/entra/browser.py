@@ -11,7 +11,7 @@ from twin.entra.accounts import Accounts
 from twin.entra.authorization import AuthorizationRequest, RedirectError, read_request
 from twin.entra.directory import Directory
 from twin.entra.errors import EntraError, disabled_account, unknown_tenant
-from twin.entra.form import read_form, single
+from twin.entra.form import read_form, unique_parameters
 from twin.entra.grants import SESSION_LIFETIME, Grants, SignIn
 from twin.entra.keys import InvalidTokenError, SigningKeys
 from twin.entra.pages import error_page, sign_in_page, signed_out_page
@@ -33,24 +33,26 @@ class BrowserEndpoints:
         """`GET /<tenant>/oauth2/v2.0/authorize`: a code for a signed-in user, or the sign-in page."""
         try:
             self._check_tenant(http)
-            query = single(http.query_params.multi_items())
+            query = unique_parameters(http.query_params.multi_items())
             request = read_request(query, self._directory)
         except EntraError as error:
             return error_page(error, self._directory)
         except RedirectError as refused:
-            return _to_client(refused.redirect_uri, _refusal(refused.error, refused.state))
+            return _redirect_to_client(refused.redirect_uri, _error_parameters(refused.error, refused.state))
         sign_in = self._grants.session(http.cookies.get(_SESSION_COOKIE))
         if (
             sign_in is not None
             and request.prompt in {None, "none", "consent"}
-            and _hints_at(request, sign_in)
+            and _matches_login_hint(request, sign_in)
         ):
-            return self._to_client_with_code(request, sign_in)
+            return self._redirect_with_code(request, sign_in)
         if request.prompt == "none":
             error = EntraError(
-                50058, "login_required", "Session information is not sufficient for single-sign-on."
+                50058,
+                "login_required",
+                "Session information is not sufficient for single-sign-on.",
             )
-            return _to_client(request.redirect_uri, _refusal(error, request.state))
+            return _redirect_to_client(request.redirect_uri, _error_parameters(error, request.state))
         browser = http.cookies.get(_FORM_COOKIE) or secrets.token_urlsafe(32)
         return self._page(
             request, self._keys.seal({"query": query, "browser": browser}, purpose="form"), browser
@@ -62,14 +64,14 @@ class BrowserEndpoints:
             self._check_tenant(http)
             form = await read_form(http)
             flow = form.get("flow", "")
-            request = read_request(self._own_query(http, flow), self._directory)
+            request = read_request(self._query_of_form(http, flow), self._directory)
         except EntraError as error:
             return error_page(error, self._directory)
         except RedirectError as refused:
-            return _to_client(refused.redirect_uri, _refusal(refused.error, refused.state))
+            return _redirect_to_client(refused.redirect_uri, _error_parameters(refused.error, refused.state))
         if "cancel" in form:
             cancelled = EntraError(65004, "access_denied", "User declined to sign in.", subcode="cancel")
-            return _to_client(request.redirect_uri, _refusal(cancelled, request.state))
+            return _redirect_to_client(request.redirect_uri, _error_parameters(cancelled, request.state))
         user = self._directory.user(form.get("user", ""))
         browser = http.cookies[_FORM_COOKIE]
         if user is None:
@@ -77,7 +79,7 @@ class BrowserEndpoints:
         if self._accounts.is_disabled(user):
             return self._page(request, flow, browser, problem=str(disabled_account()), status=403)
         sign_in, cookie = self._grants.begin_session(user)
-        response = self._to_client_with_code(request, sign_in)
+        response = self._redirect_with_code(request, sign_in)
         response.set_cookie(_SESSION_COOKIE, cookie, max_age=SESSION_LIFETIME, httponly=True, samesite="lax")
         return response
 
@@ -109,7 +111,7 @@ class BrowserEndpoints:
         problem: str | None = None,
         status: int = 200,
     ) -> Response:
-        """The sign-in page, whose form (`flow`) works only in the browser that received it."""
+        """The sign-in page. Its form has the encrypted request `flow` and works only in this browser."""
         response = sign_in_page(
             request,
             self._directory,
@@ -121,46 +123,50 @@ class BrowserEndpoints:
         response.set_cookie(_FORM_COOKIE, browser, httponly=True, samesite="lax")
         return response
 
-    def _own_query(self, http: Request, flow: str) -> dict[str, str]:
-        """The query for which this browser received the form; rejects forms that another site submits."""
+    def _query_of_form(self, http: Request, flow: str) -> dict[str, str]:
+        """The authorization request for which this browser received the form.
+
+        Raises:
+            EntraError: the form comes from another site, another browser or another sign-in page.
+        """
         origin = http.headers.get("origin")
         if origin is not None and origin != self._directory.base_url:
-            raise _foreign_form("The form was sent from another site.")
+            raise _rejected_form("The form was sent from another site.")
         try:
             content = self._keys.unseal(flow, purpose="form")
         except InvalidTokenError as error:
-            raise _foreign_form("The form is not from this sign-in page.") from error
+            raise _rejected_form("The form is not from this sign-in page.") from error
         if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), content["browser"].encode()):
-            raise _foreign_form("The form is from another browser, or the browser did not send its cookie.")
+            raise _rejected_form("The form is from another browser, or the browser did not send its cookie.")
         return content["query"]
 
-    def _to_client_with_code(self, request: AuthorizationRequest, sign_in: SignIn) -> Response:
-        answer = {"code": self._grants.issue_code(request, sign_in)}
+    def _redirect_with_code(self, request: AuthorizationRequest, sign_in: SignIn) -> Response:
+        parameters = {"code": self._grants.issue_code(request, sign_in)}
         if request.state is not None:
-            answer["state"] = request.state
-        return _to_client(request.redirect_uri, answer | {"session_state": sign_in.session})
+            parameters["state"] = request.state
+        return _redirect_to_client(request.redirect_uri, parameters | {"session_state": sign_in.session})
 
 
-def _foreign_form(message: str) -> EntraError:
+def _rejected_form(message: str) -> EntraError:
     return EntraError(165000, "invalid_request", message, status=403)
 
 
-def _refusal(error: EntraError, state: str | None) -> dict[str, str]:
-    answer = {"error": error.error, "error_description": str(error)}
+def _error_parameters(error: EntraError, state: str | None) -> dict[str, str]:
+    parameters = {"error": error.error, "error_description": str(error)}
     if error.subcode is not None:
-        answer["error_subcode"] = error.subcode
-    return answer if state is None else answer | {"state": state}
+        parameters["error_subcode"] = error.subcode
+    return parameters if state is None else parameters | {"state": state}
 
 
-def _to_client(redirect_uri: str, answer: dict[str, str]) -> RedirectResponse:
+def _redirect_to_client(redirect_uri: str, parameters: dict[str, str]) -> RedirectResponse:
     separator = "&" if urlsplit(redirect_uri).query else "?"
     response = RedirectResponse("/", 302)
-    # Set directly: RedirectResponse would quote the registered URI a second time.
-    response.headers["location"] = f"{redirect_uri}{separator}{urlencode(answer)}"
+    # Set here, because RedirectResponse would percent-encode the registered URI again.
+    response.headers["location"] = f"{redirect_uri}{separator}{urlencode(parameters)}"
     return response
 
 
-def _hints_at(request: AuthorizationRequest, sign_in: SignIn) -> bool:
+def _matches_login_hint(request: AuthorizationRequest, sign_in: SignIn) -> bool:
     hint = request.login_hint
     return hint is None or hint.lower() in {
         sign_in.user.principal_name.lower(),

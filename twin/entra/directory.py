@@ -1,4 +1,4 @@
-"""The directory of the tenant: applications, managed identities, users. It does not change at run time."""
+"""The directory of the tenant: applications, managed identities and users. It is read-only at run time."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ accounts; the stand-in accepts only the general names."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederatedCredential:
-    """A federated identity credential; its values are compared exactly.
+    """A federated identity credential; its values are compared case-sensitively.
 
     Attributes:
         issuer: `iss` of the assertion, e.g. `http://localhost:8002/<tenant>/v2.0`.
@@ -53,15 +53,15 @@ class Application:
         display_name: the name on the sign-in page.
         redirect_uris: web redirect URIs; compared exactly.
         identifier_uris: application ID URIs under which tokens for it may be requested.
-        federated_credentials: describe the tokens of other issuers with which it can authenticate.
+        federated_credentials: describe the tokens with which it can authenticate instead of a secret.
         client_secrets: secrets with which it authenticates.
-        access_token_claims: optional claims of access tokens for it, such as `idtyp`.
-        app_roles: the roles that can be assigned on it.
-        has_service_principal: without one, no tokens are issued for it (AADSTS500011).
+        access_token_claims: names of optional claims in access tokens for it, such as `idtyp`.
+        app_roles: the roles that it defines.
+        has_service_principal: False if it has none; then no tokens are issued for it (AADSTS500011).
         token_version: `api.requestedAccessTokenVersion`: 1 (Entra's default) or 2. It determines issuer,
             audience and claim names of access tokens *for* this application.
-        assignment_required: `appRoleAssignmentRequired` of the service principal: app-only tokens require a
-            role.
+        assignment_required: `appRoleAssignmentRequired` of the service principal: if True, app-only tokens
+            are issued only to principals with a role.
     """
 
     client_id: str
@@ -96,7 +96,7 @@ class IdentityHost:
     """An Azure service with managed identities, such as the gateway or a Function App.
 
     Attributes:
-        name: its name in the twin, also the key of its secret in `app.state.identity_headers`.
+        name: name in the twin, and the key of its secret in `app.state.identity_headers`.
         user_assigned: client ids of its user-assigned identities.
         system_assigned: client id of its system-assigned identity, if it has one.
     """
@@ -168,11 +168,12 @@ TEST_GROUPS = (
 class Agent:
     """A principal outside the stack to which a role is assigned: another application, or an identity.
 
-    In Entra it is one or the other; the stand-in lets it authenticate either way.
+    In Entra, an agent is either an application or a managed identity. In the stand-in, it can authenticate as
+    both.
 
     Attributes:
-        client_id: its client id.
-        principal_id: its object id.
+        client_id: client id of the principal.
+        principal_id: object id of the principal.
         client_secret: the secret with which it authenticates as an application.
         host: name of the identity host with which it authenticates as a managed identity.
     """
@@ -221,14 +222,14 @@ class Directory:
         return f"https://sts.windows.net/{self.tenant_id}/"
 
     def application(self, client_id: str) -> Application | None:
-        """The application with a client id (GUIDs are compared case-insensitively)."""
+        """The application with this client id (case-insensitive), or None."""
         wanted = client_id.lower()
         return next((app for app in self.applications if app.client_id.lower() == wanted), None)
 
     def resource(self, name: str) -> Application | str | None:
-        """The application with a resource name, the name of a first-party resource, or None.
+        """Finds a resource by name: an application, or the name of a resource of Microsoft; None if unknown.
 
-        A trailing slash is ignored, as in Entra.
+        A trailing slash in the name is ignored, as in Entra.
         """
         plain = name.rstrip("/")
         if plain in FIRST_PARTY_RESOURCES:
@@ -239,14 +240,14 @@ class Directory:
         return None
 
     def identity(self, client_id: str) -> ManagedIdentity | None:
-        """The managed identity with a client id."""
+        """The managed identity with this client id (case-insensitive), or None."""
         wanted = client_id.lower()
         return next(
             (identity for identity in self.managed_identities if identity.client_id.lower() == wanted), None
         )
 
     def user(self, name: str) -> User | None:
-        """The user with an object id or user principal name."""
+        """The user with this object id or user principal name (case-insensitive), or None."""
         wanted = name.lower()
         return next(
             (user for user in self.users if wanted in {user.object_id.lower(), user.principal_name.lower()}),
@@ -254,7 +255,7 @@ class Directory:
         )
 
     def roles(self, principal_id: str, app: Application) -> list[str]:
-        """The principal's app roles of `app`, assigned directly or through a group: their values, sorted."""
+        """The sorted values of the app roles of `app` that a principal has, directly or through a group."""
         values = {role.id: role.value for role in app.app_roles}
         holders = {principal_id, *(group.object_id for group in self.groups if principal_id in group.members)}
         return sorted(

@@ -22,14 +22,16 @@ class ErrorBody(TypedDict):
 
 
 class EntraError(Exception):
-    """An error, shown to a user (error page), sent to a client (redirect) or to a program (JSON).
+    """An error, which is shown on a page, sent to a client in a redirect, or returned as JSON.
 
     Attributes:
         code: the number after `AADSTS`.
         error: OAuth's error code, such as `invalid_grant`.
         message: describes the error; it may contain values of the request and must be escaped in HTML.
         status: the HTTP status of a JSON response.
-        subcode: Entra's `error_subcode`, as in `cancel`.
+        subcode: Entra's `error_subcode`, such as `cancel`; None without one.
+        trace_id: random id in the message, as in Entra.
+        correlation_id: random id in the message, as in Entra.
     """
 
     def __init__(
@@ -65,14 +67,14 @@ class EntraError(Exception):
 
 
 def missing_parameter(name: str) -> EntraError:
-    """A required parameter is absent or empty."""
+    """The error for a required parameter that is absent or empty."""
     return EntraError(
         900144, "invalid_request", f"The request body must contain the following parameter: '{name}'."
     )
 
 
 def duplicated_parameter(name: str) -> EntraError:
-    """A parameter was sent twice."""
+    """The error for a parameter that was sent twice."""
     return EntraError(
         9000411,
         "invalid_request",
@@ -81,7 +83,7 @@ def duplicated_parameter(name: str) -> EntraError:
 
 
 def unknown_tenant(tenant: str) -> EntraError:
-    """The tenant in the path is not the tenant of this stand-in."""
+    """The error for a path with another tenant than that of this stand-in."""
     return EntraError(
         90002,
         "invalid_request",
@@ -91,7 +93,7 @@ def unknown_tenant(tenant: str) -> EntraError:
 
 
 def unknown_application(client_id: str, tenant: str) -> EntraError:
-    """No application has that client id."""
+    """The error for a client id that no application has."""
     return EntraError(
         700016,
         "unauthorized_client",
@@ -101,7 +103,7 @@ def unknown_application(client_id: str, tenant: str) -> EntraError:
 
 
 def unknown_resource(resource: str, tenant: str) -> EntraError:
-    """The tenant does not have the resource: often an application without its service principal."""
+    """The error for a resource without a service principal in the tenant."""
     return EntraError(
         500011,
         "invalid_resource",
@@ -112,7 +114,7 @@ def unknown_resource(resource: str, tenant: str) -> EntraError:
 
 
 def disabled_account() -> EntraError:
-    """The user is disabled."""
+    """The error for a disabled user."""
     return EntraError(50057, "invalid_grant", "The user account is disabled.")
 
 

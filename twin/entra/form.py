@@ -1,4 +1,4 @@
-"""Parameters of queries and forms, each at most once."""
+"""Reads the parameters of queries and forms, of which each may be sent once."""
 
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
@@ -10,7 +10,7 @@ from twin.entra.errors import EntraError, duplicated_parameter
 _MAX_BODY = 65536
 
 
-def single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def unique_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters of a query or form.
 
     Raises:
@@ -41,7 +41,7 @@ async def read_form(http: Request) -> dict[str, str]:
         if len(body) > _MAX_BODY:
             raise EntraError(90056, "invalid_request", "The request body is too large.", status=413)
     try:
-        return single(parse_qsl(body.decode(), keep_blank_values=True))
+        return unique_parameters(parse_qsl(body.decode(), keep_blank_values=True))
     except ValueError as error:
         raise EntraError(
             9002313, "invalid_request", "Invalid request. Request is malformed or invalid."

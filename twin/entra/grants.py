@@ -25,7 +25,13 @@ SESSION_LIFETIME = 86400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """The sign-in of a user to a browser session (`sid`) at a time in POSIX seconds."""
+    """The sign-in of a user.
+
+    Attributes:
+        user: the user.
+        session: id of the browser session, the claim `sid`.
+        at: time of the sign-in in POSIX seconds.
+    """
 
     user: User
     session: str
@@ -34,7 +40,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The grant of a code or a refresh token."""
+    """The user and the permissions that a code or a refresh token represents."""
 
     user: User
     session: str
@@ -62,13 +68,16 @@ class Grants:
         self._codes: dict[str, _Code] = {}
 
     def begin_session(self, user: User) -> tuple[SignIn, str]:
-        """A new browser session, and its cookie."""
+        """Starts a browser session; returns the sign-in and the value of the session cookie."""
         sign_in = SignIn(user=user, session=str(uuid.uuid4()), at=self._clock.now())
         cookie = {"user": user.object_id, "session": sign_in.session, "at": sign_in.at}
         return sign_in, self._keys.seal(cookie, purpose="session")
 
     def session(self, cookie: str | None) -> SignIn | None:
-        """The session of a cookie, unless it has expired, was revoked or the user is disabled."""
+        """The sign-in of a session cookie, or None.
+
+        The result is None if the session is invalid, expired or revoked, or if the user is disabled.
+        """
         if not cookie:
             return None
         try:
@@ -83,7 +92,7 @@ class Grants:
         return SignIn(user=user, session=content["session"], at=content["at"])
 
     def issue_code(self, request: AuthorizationRequest, sign_in: SignIn) -> str:
-        """A code that can be redeemed once within ten minutes. Only its hash is stored."""
+        """Issues a code that can be redeemed once within ten minutes. Only its hash is stored."""
         now = self._clock.now()
         self._codes = {
             key: record for key, record in self._codes.items() if now < record.issued + 2 * CODE_LIFETIME
@@ -96,7 +105,7 @@ class Grants:
         """Redeems a code and returns its grant.
 
         Raises:
-            EntraError: the code is unknown or another client's (AADSTS70000), was redeemed before
+            EntraError: the code is unknown or was issued to another client (AADSTS70000), was redeemed before
                 (AADSTS54005) or has expired (AADSTS70008), the redirect URI differs (AADSTS500112), the
                 verifier is wrong (AADSTS501481), or the user was disabled (AADSTS50057).
         """
@@ -121,7 +130,7 @@ class Grants:
                 f"The reply address '{redirect_uri}' does not match the reply address "
                 f"'{record.request.redirect_uri}' provided when requesting Authorization code.",
             )
-        if not record.request.admits(verifier):
+        if not record.request.accepts_verifier(verifier):
             raise EntraError(
                 501481,
                 "invalid_grant",
@@ -142,7 +151,7 @@ class Grants:
         )
 
     def issue_refresh_token(self, app: Application, grant: Grant) -> str:
-        """A refresh token that is valid for 90 days, even after it was used, as in Entra."""
+        """Issues a refresh token. It is valid for 90 days, even after it was used, as in Entra."""
         content: dict[str, Any] = {
             "client": app.client_id,
             "user": grant.user.object_id,
@@ -157,9 +166,9 @@ class Grants:
         """Redeems a refresh token and returns its grant.
 
         Raises:
-            EntraError: the token is malformed (AADSTS9002313), another client's (AADSTS70000), expired
-                (AADSTS700082) or revoked (AADSTS50173), or the user is disabled (AADSTS50057) or does not
-                exist (AADSTS50034).
+            EntraError: the token is malformed (AADSTS9002313), issued to another client (AADSTS70000),
+                expired (AADSTS700082) or revoked (AADSTS50173), or the user is disabled (AADSTS50057) or does
+                not exist (AADSTS50034).
         """
         try:
             content = self._keys.unseal(token.removeprefix("1."), purpose="refresh")

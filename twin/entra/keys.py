@@ -23,7 +23,7 @@ class InvalidTokenError(Exception):
 
 
 class SigningKeys:
-    """RSA keys of 2048 bits, newest first, and one symmetric key for state that only this stand-in reads.
+    """RSA keys of 2048 bits for signatures, and one symmetric key for state that only this stand-in reads.
 
     Args:
         path: the file (mode 0600) in which the keys are stored; None to keep them in memory.
@@ -62,10 +62,10 @@ class SigningKeys:
         return jws.serialize_compact(header, json.dumps(claims), key, registry=_REGISTRY)
 
     def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token that was signed with a published key. Other checks are left to the caller.
+        """The claims of a token that was signed with a published key. The caller must check the claims.
 
         Raises:
-            InvalidTokenError: it is not a JWT of this stand-in.
+            InvalidTokenError: it is not a JWT with a JSON object that this stand-in has signed.
         """
         keys = KeySet(list(self._signing))
         try:
@@ -77,7 +77,7 @@ class SigningKeys:
         return claims
 
     def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
-        """Encrypts state that clients keep, such as a refresh token; `purpose` distinguishes the kinds."""
+        """Encrypts state that clients keep, such as a refresh token. `purpose` names the kind of state."""
         return jwe.encrypt_compact(
             {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
         )

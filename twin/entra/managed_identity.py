@@ -1,4 +1,4 @@
-"""The endpoint for managed-identity tokens, with the protocol of App Service's local endpoint.
+"""The endpoint for managed-identity tokens. Its protocol is that of the local endpoint in App Service.
 
 Source: learn.microsoft.com/azure/app-service/overview-managed-identity (REST endpoint reference)
 """
@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from twin.clock import Clock
 from twin.entra.directory import Directory, IdentityHost, ManagedIdentity
 from twin.entra.errors import EntraError
-from twin.entra.form import single
+from twin.entra.form import unique_parameters
 from twin.entra.tokens import MANAGED_IDENTITY_LIFETIME, Principal, TokenIssuer
 
 _API_VERSION = "2019-08-01"
-_NOT_ATTACHED = 700016
+_NOT_ASSIGNED = 700016
 
 
 class IdentityEndpoint:
@@ -30,22 +30,25 @@ class IdentityEndpoint:
         self._hosts = {identity_headers[host.name]: host for host in directory.identity_hosts}
 
     async def token(self, http: Request) -> Response:
-        """`?api-version=2019-08-01&resource=...[&client_id=...]`, with the host's `X-IDENTITY-HEADER`."""
+        """Returns a token for `?api-version=2019-08-01&resource=...[&client_id=...]`.
+
+        The header `X-IDENTITY-HEADER` must have the secret of an identity host.
+        """
         host = self._host(http.headers.get("x-identity-header", ""))
         if host is None:
-            return _refused(401, "The X-IDENTITY-HEADER header is missing or wrong.")
+            return _error_response(401, "The X-IDENTITY-HEADER header is missing or wrong.")
         try:
-            query = single(http.query_params.multi_items())
+            query = unique_parameters(http.query_params.multi_items())
             if query.get("api-version") != _API_VERSION:
-                return _refused(400, f"The api-version must be {_API_VERSION}.")
+                return _error_response(400, f"The api-version must be {_API_VERSION}.")
             resource = query.get("resource", "")
             if not resource:
-                return _refused(400, "The query parameter 'resource' is missing.")
+                return _error_response(400, "The query parameter 'resource' is missing.")
             identity = self._identity(host, query)
             principal = Principal(client_id=identity.client_id, object_id=identity.principal_id)
             token = self._issuer.app_token(principal, resource, lifetime=MANAGED_IDENTITY_LIFETIME)
         except EntraError as error:
-            return _refused(error.status, error.description(self._clock.now()))
+            return _error_response(error.status, error.description(self._clock.now()))
         return JSONResponse(
             {
                 "access_token": token,
@@ -57,15 +60,15 @@ class IdentityEndpoint:
         )
 
     def _identity(self, host: IdentityHost, query: dict[str, str]) -> ManagedIdentity:
-        """The requested identity, if it is attached to the host."""
+        """The requested identity, which must be assigned to the host."""
         client_id = query.get("client_id") or host.system_assigned or ""
-        attached = {identity.lower() for identity in (*host.user_assigned, host.system_assigned) if identity}
-        identity = self._directory.identity(client_id) if client_id.lower() in attached else None
+        assigned = {identity.lower() for identity in (*host.user_assigned, host.system_assigned) if identity}
+        identity = self._directory.identity(client_id) if client_id.lower() in assigned else None
         if identity is None:
             raise EntraError(
-                _NOT_ATTACHED,
+                _NOT_ASSIGNED,
                 "invalid_request",
-                f"No managed identity '{client_id or 'system-assigned'}' is attached to {host.name}.",
+                f"No managed identity '{client_id or 'system-assigned'}' is assigned to {host.name}.",
             )
         return identity
 
@@ -77,5 +80,5 @@ class IdentityEndpoint:
         return matching
 
 
-def _refused(status: int, message: str) -> JSONResponse:
+def _error_response(status: int, message: str) -> JSONResponse:
     return JSONResponse({"statusCode": status, "message": message}, status_code=status)

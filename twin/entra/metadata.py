@@ -1,4 +1,4 @@
-"""The discovery document and the keys."""
+"""The endpoints of the discovery document and of the signing keys."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +19,7 @@ class MetadataEndpoints:
         self._keys = keys
 
     async def configuration(self, http: Request) -> Response:
-        """OpenID Connect Discovery 1.0; announces only the features of this stand-in."""
+        """The document of OpenID Connect Discovery 1.0, with only the features of this stand-in."""
         return self._public(http, _configuration(self._directory))
 
     async def keys(self, http: Request) -> Response:

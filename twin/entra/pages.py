@@ -1,4 +1,4 @@
-"""The pages of the stand-in; their HTML and style are in `pages/`."""
+"""Renders the web pages of the stand-in from the templates in `pages/`."""
 
 import base64
 import hashlib
@@ -19,8 +19,8 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
 _TRUSTED_STYLE = Markup(_STYLE)  # noqa: S704 - our own file; the CSP admits exactly its hash
 
-# No form-action: Chromium applies it to the redirects that follow the submission, and those lead through the
-# gateway to redirect URIs that the stand-in cannot know.
+# Without `form-action`, because Chromium also applies it to the redirects after the submission of a form.
+# Here these lead through the gateway to redirect URIs of clients, which the stand-in does not know.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -35,14 +35,14 @@ def sign_in_page(
     problem: str | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The page on which the browser's user chooses a test user.
+    """The sign-in page, on which one of the test users is chosen.
 
     Args:
         request: the authorization request.
         directory: the directory with the users.
         flow: the encrypted request, which the form contains.
-        hinted: the user in `login_hint`, who is preselected.
-        problem: the error of the previous attempt.
+        hinted: the user in `login_hint`, whose button has the focus.
+        problem: the error of the previous attempt, if there was one.
         status: the HTTP status.
     """
     target = urlsplit(request.redirect_uri)
@@ -62,7 +62,7 @@ def sign_in_page(
 
 
 def error_page(error: EntraError, directory: Directory) -> HTMLResponse:
-    """An error that must not be sent to the client, because the client is not known."""
+    """The page for an error that must not be sent to the client, because the client is not known."""
     return _page("error.html", directory, error.status, error=error)
 
 

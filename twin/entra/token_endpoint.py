@@ -34,7 +34,7 @@ class TokenEndpoint:
         self._grants = grants
         self._issuer = issuer
         self._grant_types = {
-            "authorization_code": self._code,
+            "authorization_code": self._authorization_code,
             "refresh_token": self._refresh,
             "client_credentials": self._client_credentials,
         }
@@ -45,12 +45,12 @@ class TokenEndpoint:
             tenant = http.path_params["tenant"]
             if tenant.lower() != self._directory.tenant_id.lower():
                 raise unknown_tenant(tenant)
-            return JSONResponse(self._answer(await read_form(http)))
+            return JSONResponse(self._token_response(await read_form(http)))
         except EntraError as error:
-            _LOG.info("token request refused: AADSTS%d", error.code)
+            _LOG.info("token request rejected: AADSTS%d", error.code)
             return error.response(self._clock.now())
 
-    def _answer(self, form: dict[str, str]) -> dict[str, object]:
+    def _token_response(self, form: dict[str, str]) -> dict[str, object]:
         grant_type = form.get("grant_type", "")
         if not grant_type:
             raise missing_parameter("grant_type")
@@ -63,7 +63,7 @@ class TokenEndpoint:
         app = authenticate(form, directory=self._directory, keys=self._keys, clock=self._clock)
         return self._grant_types[grant_type](form, app)
 
-    def _code(self, form: dict[str, str], app: Application) -> dict[str, object]:
+    def _authorization_code(self, form: dict[str, str], app: Application) -> dict[str, object]:
         code = form.get("code", "")
         if not code:
             raise missing_parameter("code")

@@ -1,4 +1,4 @@
-"""The tokens of the stand-in: how they are issued and verified.
+"""Issues and verifies the tokens of the stand-in.
 
 Sources: learn.microsoft.com/entra/identity-platform/id-token-claims-reference and
 access-token-claims-reference.
@@ -33,7 +33,9 @@ class Principal:
     """An application that acts for itself: a managed identity or a service principal.
 
     Attributes:
-        authentication: how it authenticated: 1 with a secret, 2 with a certificate or an assertion.
+        client_id: client id of the application.
+        object_id: object id of the managed identity or service principal.
+        authentication: the method of its authentication: 1 for a secret, 2 for a certificate or an assertion.
     """
 
     client_id: str
@@ -78,7 +80,7 @@ class TokenIssuer:
         return self.keys.sign(claims)
 
     def user_token(self, user: User, app: Application, resource: str | None, scopes: Collection[str]) -> str:
-        """A delegated access token: `app` acts for `user` at `resource` (Microsoft Graph when None)."""
+        """A delegated access token: `app` acts for `user` at `resource` (None: Microsoft Graph)."""
         target = self._target(resource) if resource is not None else GRAPH
         claims = self._times(LIFETIME) | self._audience_claims(target, resource or GRAPH, app.client_id)
         claims |= {
@@ -92,9 +94,10 @@ class TokenIssuer:
         return self.keys.sign(claims)
 
     def app_token(self, principal: Principal, resource: str, *, lifetime: int = LIFETIME) -> str:
-        """An app-only access token for a resource: `oid` and `sub` are the principal.
+        """An app-only access token for a resource: `oid` and `sub` are the object id of the principal.
 
-        `idtyp` is an optional claim: it is `app` where the resource asks for it, and at Microsoft's own.
+        The optional claim `idtyp` has the value `app` in tokens for Microsoft's resources and for
+        applications whose registration requests this claim.
 
         Raises:
             EntraError: AADSTS500011, if the resource does not exist; AADSTS501051, if the resource requires a
@@ -129,12 +132,11 @@ class TokenIssuer:
     def _audience_claims(
         self, target: Application | str, resource: str, client_id: str, authentication: str = "2"
     ) -> dict[str, Any]:
-        """The claims that depend on the version of the resource's tokens.
+        """The claims that depend on the token version of the resource.
 
-        The audience of version 1 tokens is the requested resource, that of version 2 tokens the
-        application's id. Tokens for token exchange are an exception: Azure issues them with a GUID, which
-        it translates when it compares the audience of a federated credential. Here the audience is the
-        name itself.
+        The audience of version 1 tokens is the requested resource, that of version 2 tokens the application's
+        id. Tokens for token exchange are an exception: in Azure their audience is a GUID, and Azure compares
+        a federated credential with the name that belongs to the GUID. Here the audience is the name.
         """
         if target == TOKEN_EXCHANGE:
             is_version_2, audience = True, TOKEN_EXCHANGE
@@ -163,14 +165,14 @@ class TokenIssuer:
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """Verifies a bearer token for a resource: signature, issuer, tenant, times, audience."""
+    """Verifies access tokens for a resource: signature, issuer, tenant, times, audience."""
 
     directory: Directory
     clock: Clock
     keys: SigningKeys
 
     def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
-        """The claims of a token for `audience`; a trailing slash is ignored.
+        """The claims of a valid token for `audience`; a trailing slash of the audience is ignored.
 
         Raises:
             InvalidTokenError: the token is not valid; the message never contains the token.

@@ -1,7 +1,7 @@
 """A stand-in for the agent service of Microsoft Foundry: a project with agents, connections and responses.
 
 It implements the wire protocol that `azure-ai-projects` and `openai` use, and calls MCP tools itself, as
-Foundry does. There is no model: a few rules choose the tools, and every answer says so.
+Foundry does. It has no model: a few rules choose the tools, and every response states this.
 """
 
 from collections.abc import Mapping

@@ -10,14 +10,15 @@ from twin.foundry.records import read_servers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentVersion:
-    """A version of an agent, which does not change.
+    """An immutable version of an agent.
 
     Attributes:
         name: name of the agent.
         version: number of the version.
         created: time of its creation, in POSIX seconds.
         definition: the definition as it was sent.
-        identity: principal id and client id of the identity with which the agent's tools sign in.
+        identity: principal id and client id of the identity with which the agent authenticates at MCP
+            servers.
     """
 
     name: str
@@ -26,8 +27,8 @@ class AgentVersion:
     definition: Mapping[str, Any]
     identity: tuple[str, str]
 
-    def shown(self) -> dict[str, Any]:
-        """Its JSON in responses of the service."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object in responses of the service."""
         principal, client = self.identity
         return {
             "object": "agent.version",
@@ -43,11 +44,11 @@ class AgentVersion:
 
 
 class Agents:
-    """All agents.
+    """The agents of the project.
 
     Args:
         identity: principal id and client id of the project's agent identity.
-        now: returns the time, in POSIX seconds.
+        now: returns the current time in POSIX seconds.
     """
 
     def __init__(self, identity: tuple[str, str], now: Callable[[], float]) -> None:
@@ -60,10 +61,10 @@ class Agents:
         self._versions.clear()
 
     def create_version(self, name: str, body: Mapping[str, Any]) -> AgentVersion:
-        """A new version of an agent.
+        """Creates a version of an agent.
 
         Raises:
-            FoundryError: its definition is not valid.
+            FoundryError: the definition is not valid.
         """
         definition = body.get("definition")
         if not isinstance(definition, dict) or definition.get("kind") != "prompt":
@@ -71,7 +72,7 @@ class Agents:
         if not definition.get("model"):
             raise invalid("'model' is required.", "definition.model")
         for server in read_servers(definition.get("tools") or []):
-            # A definition is stored, and every reader of the project can read it.
+            # A definition is stored, and everyone with read access to the project can read it.
             if server.authorization or server.headers:
                 raise invalid(
                     "Headers that can include sensitive information are not allowed in the definition of an "
@@ -94,15 +95,15 @@ class Agents:
         """Deletes a version.
 
         Raises:
-            FoundryError: it does not exist.
+            FoundryError: the agent or the version does not exist.
         """
         self._versions[name].remove(self.version(name, version))
 
     def version(self, name: str, version: str | None = None) -> AgentVersion:
-        """A version of an agent; the latest if no version is given.
+        """A version of an agent; the latest if `version` is None.
 
         Raises:
-            FoundryError: it does not exist.
+            FoundryError: the agent or the version does not exist.
         """
         versions = [
             agent_version

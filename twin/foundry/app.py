@@ -16,47 +16,51 @@ from twin.foundry.project import PATH
 from twin.foundry.response import Event, server_sent
 
 HEADER = "x-stand-in"
-"""Adds a header to every response which states that this is not Foundry."""
+"""A header in every response, which shows that it is not from Foundry."""
 
 
 def create_app(agents: Agents, conversations: Conversations) -> Starlette:
-    """The endpoints of a project that the stand-in supports."""
-    calls = _Calls(agents, conversations)
+    """Creates the web application with the supported endpoints of a project."""
+    handlers = _Handlers(agents, conversations)
     return Starlette(
         routes=[
-            Route(f"{PATH}/agents/{{name}}/versions", calls.create_version, methods=["POST"]),
-            Route(f"{PATH}/agents/{{name}}/versions/{{version}}", calls.delete_version, methods=["DELETE"]),
-            Route(f"{PATH}/openai/v1/responses", calls.respond, methods=["POST"]),
-            Route("/{path:path}", calls.unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route(f"{PATH}/agents/{{name}}/versions", handlers.create_version, methods=["POST"]),
+            Route(
+                f"{PATH}/agents/{{name}}/versions/{{version}}", handlers.delete_version, methods=["DELETE"]
+            ),
+            Route(f"{PATH}/openai/v1/responses", handlers.respond, methods=["POST"]),
+            Route("/{path:path}", handlers.unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
-        exception_handlers={FoundryError: _refused},
+        exception_handlers={FoundryError: _error_response},
     )
 
 
-class _Calls:
+class _Handlers:
+    """The handlers, one for each endpoint."""
+
     def __init__(self, agents: Agents, conversations: Conversations) -> None:
         self._agents = agents
         self._conversations = conversations
 
     async def create_version(self, request: Request) -> Response:
         version = self._agents.create_version(request.path_params["name"], await _body(request))
-        return _answer(version.shown())
+        return _json_response(version.to_json())
 
     async def delete_version(self, request: Request) -> Response:
         name, version = request.path_params["name"], request.path_params["version"]
         self._agents.delete_version(name, version)
         deleted = {"object": "agent.version.deleted", "name": name, "version": version, "deleted": True}
-        return _answer(deleted)
+        return _json_response(deleted)
 
     async def respond(self, request: Request) -> Response:
         body = await _body(request)
         response = await self._conversations.prepare(body)
         if body.get("stream") is True:
-            events = _streamed(response.events)
+            events = _event_stream(response.events)
             return StreamingResponse(events, media_type="text/event-stream", headers={HEADER: "foundry"})
         async for _ in response.events:
             pass
-        return _answer(response.writer.shown())
+        return _json_response(response.writer.to_json())
 
     async def unknown(self, request: Request) -> Response:
         request.state.unknown = True
@@ -64,7 +68,7 @@ class _Calls:
         raise FoundryError(404, "not_found", f"The stand-in does not support {operation}.")
 
 
-async def _streamed(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _event_stream(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
     async for event in events:
         yield server_sent(event)
 
@@ -79,11 +83,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
     return body
 
 
-def _answer(content: Mapping[str, Any]) -> Response:
+def _json_response(content: Mapping[str, Any]) -> Response:
     return JSONResponse(content, headers={HEADER: "foundry"})
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _error_response(_: Request, error: Exception) -> Response:
     if not isinstance(error, FoundryError):
         raise error
     response = error.response()

@@ -1,4 +1,4 @@
-"""Creates responses: lists tools, plans calls, requests approvals, calls tools, and answers."""
+"""Creates responses: lists tools, plans calls, requests approvals, calls tools, and writes the message."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,28 +12,33 @@ from twin.foundry.records import Call, McpServer, Tool, read_servers
 from twin.foundry.response import Event, ResponseWriter, approval_id, call_id
 
 NOTICE = "I am a stand-in for the agent service and have no model; rules choose the tools."
-_KEPT_RESPONSES = 1000
-_LONGEST_OUTPUT = 300
+_MAX_RESPONSES = 1000
+_MAX_EXCERPT = 300
 
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """The state that a response stores for the next one.
+    """The state after a response, with which the next response of the conversation continues.
 
     Attributes:
-        tools: the tools of the servers that were listed, by label.
-        waiting: the calls that are still to be made, in order; the first one needs an approval.
-        answers: the results of the calls for the message so far.
+        tools: the tools of each server, by the label of the server.
+        waiting: the calls that have not been made yet, in their order; the first one needs an approval.
+        results: the texts about the calls that were made for the current message.
     """
 
     tools: dict[str, list[Tool]] = field(default_factory=dict)
     waiting: list[Call] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Input:
-    """The input of a request: a message of the user, and decisions on approval requests by their ids."""
+    """The input of a request.
+
+    Attributes:
+        message: the message of the user, or None.
+        approvals: the decision on each approval request, by its id.
+    """
 
     message: str | None
     approvals: Mapping[str, bool] = field(default_factory=dict)
@@ -41,11 +46,11 @@ class _Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedResponse:
-    """A response that can begin: its servers were reached and its tools were accepted.
+    """A response that can be sent: all MCP servers were reached, and their tools are supported.
 
     Attributes:
-        writer: writes it.
-        events: its events.
+        writer: writes the response.
+        events: the events of the response; iterating over them calls the tools.
     """
 
     writer: ResponseWriter
@@ -53,12 +58,12 @@ class PreparedResponse:
 
 
 class Conversations:
-    """All responses of a project, kept in memory.
+    """The conversations of a project, kept in memory.
 
     Args:
         agents: the agents of the project.
-        client: calls MCP servers.
-        now: returns the time, in POSIX seconds.
+        client: the client for MCP servers.
+        now: returns the current time in POSIX seconds.
     """
 
     def __init__(self, agents: Agents, client: McpClient, now: Callable[[], float]) -> None:
@@ -68,33 +73,41 @@ class Conversations:
         self._states: dict[str, _State] = {}
 
     def clear(self) -> None:
-        """Deletes all responses."""
+        """Deletes all conversations."""
         self._states.clear()
 
     async def prepare(self, body: Mapping[str, Any]) -> PreparedResponse:
         """Reads a request and lists the tools.
 
         Raises:
-            FoundryError: the request is not valid, a server cannot be reached, or a schema is not supported.
+            FoundryError: the request is not valid, an MCP server cannot be reached, or the schema of a tool
+                is not supported.
         """
         definition = self._definition(body)
         servers = {server.label: server for server in read_servers(definition.get("tools") or [])}
-        state = self._continued(body.get("previous_response_id"))
+        state = self._previous_state(body.get("previous_response_id"))
         listed = {}
         for label, server in servers.items():
             if label not in state.tools:
                 listed[label] = await self._client.tools(server)
                 for tool in listed[label]:
                     schemas.require_supported(tool)
-        state.tools |= listed
+        # A request may omit a server of the previous response.
+        state.tools = {label: tools for label, tools in (state.tools | listed).items() if label in servers}
         request = _read_input(body.get("input"))
+        if request.message is None:
+            for call in state.waiting:
+                if call.tool.server not in servers:
+                    raise invalid(
+                        f"'tools' lacks the server '{call.tool.server}' of a pending call.", "tools"
+                    )
         writer = ResponseWriter(
             created=int(self._now()),
             model=str(definition["model"]),
             instructions=definition.get("instructions"),
             previous=body.get("previous_response_id"),
         )
-        self._keep(writer.id, state)
+        self._store(writer.id, state)
         events = self._events(writer, state, servers, tuple(listed), request)
         return PreparedResponse(writer=writer, events=events)
 
@@ -110,17 +123,17 @@ class Conversations:
             raise invalid("Not allowed when agent is specified.", "tools" if "tools" in body else "model")
         return self._agents.version(str(reference.get("name")), reference.get("version")).definition
 
-    def _continued(self, previous: object) -> _State:
+    def _previous_state(self, previous: object) -> _State:
         if previous is None:
             return _State()
         state = self._states.get(str(previous))
         if state is None:
             raise invalid(f"Previous response with id '{previous}' not found.", "previous_response_id")
-        return _State(tools=dict(state.tools), waiting=list(state.waiting), answers=list(state.answers))
+        return _State(tools=dict(state.tools), waiting=list(state.waiting), results=list(state.results))
 
-    def _keep(self, id_: str, state: _State) -> None:
+    def _store(self, id_: str, state: _State) -> None:
         self._states[id_] = state
-        while len(self._states) > _KEPT_RESPONSES:
+        while len(self._states) > _MAX_RESPONSES:
             del self._states[next(iter(self._states))]
 
     async def _events(
@@ -137,11 +150,11 @@ class Conversations:
             for event in writer.tools(label, state.tools[label]):
                 yield event
         if request.message is not None:
-            state.waiting, state.answers = _planned(request.message, state.tools)
+            state.waiting, state.results = _plan_calls(request.message, state.tools)
         async for event in self._calls(writer, state, servers, request.approvals):
             yield event
         if not state.waiting:
-            for event in writer.message("\n\n".join([NOTICE, *state.answers])):
+            for event in writer.message("\n\n".join([NOTICE, *state.results])):
                 yield event
         for event in writer.end():
             yield event
@@ -165,7 +178,7 @@ class Conversations:
                 return
             del state.waiting[0]
             if call.approval is not None and not approvals[call.approval]:
-                state.answers.append(f"{_name(call.tool)} was not approved, so it was not called.")
+                state.results.append(f"{_name(call.tool)} was not approved, so it was not called.")
                 continue
             for event in writer.begin_call(call):
                 yield event
@@ -173,11 +186,11 @@ class Conversations:
             for event in writer.end_call(call, output=outcome.output, error=outcome.error):
                 yield event
             text = outcome.output if outcome.error is None else f"error: {outcome.error}"
-            state.answers.append(f"{_name(call.tool)} answered:\n{_excerpt(text or '(nothing)')}")
+            state.results.append(f"{_name(call.tool)} returned:\n{_excerpt(text or '(nothing)')}")
 
 
-def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
-    """The tool calls for a message, and a sentence about each request for which there is no call."""
+def _plan_calls(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
+    """The tool calls for a message, and a sentence about each request that results in no call."""
     all_tools = [tool for tools_of_server in tools.values() for tool in tools_of_server]
     planned = planner.plan(message, all_tools)
     incomplete = [
@@ -191,7 +204,7 @@ def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call],
     if planned:
         return calls, incomplete
     example = _name(all_tools[0]) if all_tools else "a tool"
-    return [], [f"No tool fits. Name one, such as {example}, with its arguments as name=value."]
+    return [], [f"No tool matches. Name a tool, such as {example}, and its arguments as name=value."]
 
 
 def _read_input(value: object) -> _Input:
@@ -223,4 +236,4 @@ def _name(tool: Tool) -> str:
 
 
 def _excerpt(text: str) -> str:
-    return text if len(text) <= _LONGEST_OUTPUT else f"{text[:_LONGEST_OUTPUT]}..."
+    return text if len(text) <= _MAX_EXCERPT else f"{text[:_MAX_EXCERPT]}..."

@@ -1,4 +1,4 @@
-"""Errors in the format of the agent service."""
+"""Error responses of the agent service."""
 
 from starlette.responses import JSONResponse
 
@@ -10,7 +10,7 @@ class FoundryError(Exception):
         status: the HTTP status.
         kind: the type of the error, such as `invalid_request_error`.
         message: the message for the developer.
-        param: the part of the request that is not valid.
+        param: the part of the request that is not valid, or None.
     """
 
     def __init__(self, status: int, kind: str, message: str, param: str | None = None) -> None:
@@ -27,5 +27,5 @@ class FoundryError(Exception):
 
 
 def invalid(message: str, param: str | None = None) -> FoundryError:
-    """The error for an invalid request."""
+    """Creates the error for an invalid request."""
     return FoundryError(400, "invalid_request_error", message, param)

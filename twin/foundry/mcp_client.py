@@ -1,4 +1,4 @@
-"""Calls MCP servers for the agent service, with the official client."""
+"""Calls MCP servers for the agent service, with the official MCP SDK."""
 
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -16,12 +16,12 @@ from twin.foundry.errors import FoundryError, invalid
 from twin.foundry.records import McpServer, Tool
 
 _CALL_TIMEOUT = 100.0
-"""Seconds after which Foundry ends a call; see the known limitations of its MCP tool."""
+"""The timeout of a call in seconds, as in Foundry; see the known limitations of its MCP tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a tool call: text or an error."""
+    """The result of a tool call: either `output` or `error` is set."""
 
     output: str | None = None
     error: str | None = None
@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpClient:
-    """Lists and calls tools.
+    """Lists and calls the tools of MCP servers.
 
     Attributes:
         connections: the connections of the project.
@@ -112,7 +112,11 @@ class McpClient:
             raise _ServerError(_reason(error_statuses) or str(first) or type(first).__name__) from None
 
     async def _access(self, server: McpServer) -> tuple[str, dict[str, str]]:
-        """The URL and the headers of requests to a server."""
+        """The URL of a server, and the headers with the credentials for it.
+
+        Raises:
+            FoundryError: the connection of the server does not exist.
+        """
         headers = dict(server.headers)
         if server.authorization:
             headers["Authorization"] = f"Bearer {server.authorization}"
@@ -135,7 +139,7 @@ class McpClient:
 
 
 class _ServerError(Exception):
-    """An MCP server cannot be reached, or it rejects the connection."""
+    """An MCP server cannot be reached, or it returned an error."""
 
 
 def _reason(error_statuses: list[int]) -> str:

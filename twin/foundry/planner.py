@@ -1,8 +1,8 @@
-"""Chooses tools for a message by rules, because there is no model.
+"""Chooses tools for a message by rules instead of a model.
 
-A message has one or more requests, separated by line breaks, semicolons or "then". For each
-request, the tool whose name contains the most words of the request is chosen. Arguments are written as
-`name=value`; strings in quotes become the remaining required arguments, in the order of the schema.
+A message has one or more requests, separated by line breaks, semicolons or "then". For each request, the tool
+whose name has the most words in common with the request is chosen. Arguments are written as `name=value`;
+strings in quotes become the remaining required arguments, in the order of the schema.
 """
 
 import re
@@ -16,14 +16,14 @@ _REQUESTS = re.compile(r"\n|;|,?\s+then\s+", re.IGNORECASE)
 _PAIR = re.compile(r"""\b(?P<name>\w+)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,]+)""")
 _QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
 _WORD = re.compile(r"[a-z0-9]+")
-_EXACT, _SERVER, _NAME, _ARGUMENT = 100, 3, 2, 2
-_LOWEST_SCORE = 4
-"""The lowest score of a chosen tool; one word in common with the request is not enough."""
+_EXACT_NAME, _SERVER, _WORD_OF_NAME, _ARGUMENT = 100, 3, 2, 2
+_MIN_SCORE = 4
+"""The lowest score with which a tool is chosen; one common word is not enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A tool for a request.
+class Step:
+    """The tool that was chosen for a request.
 
     Attributes:
         tool: the tool.
@@ -36,13 +36,13 @@ class Planned:
     missing: tuple[str, ...] = ()
 
 
-def plan(message: str, tools: Sequence[Tool]) -> list[Planned]:
-    """The tools for a message, in the order of its requests; a request that fits no tool is skipped."""
+def plan(message: str, tools: Sequence[Tool]) -> list[Step]:
+    """The tools for a message, in the order of its requests; a request that matches no tool is skipped."""
     requests = [request.strip() for request in _REQUESTS.split(message) if request.strip()]
-    return [planned for request in requests if (planned := _plan(request, tools))]
+    return [step for request in requests if (step := _plan(request, tools))]
 
 
-def _plan(request: str, tools: Iterable[Tool]) -> Planned | None:
+def _plan(request: str, tools: Iterable[Tool]) -> Step | None:
     pairs = {match["name"]: match["value"].strip("\"'") for match in _PAIR.finditer(request)}
     rest = _PAIR.sub(" ", request)
     quoted = [double or single for double, single in _QUOTED.findall(rest)]
@@ -51,29 +51,29 @@ def _plan(request: str, tools: Iterable[Tool]) -> Planned | None:
     ranked = sorted(
         ((_score(tool, text, words, pairs), tool) for tool in tools), key=lambda ranked_tool: -ranked_tool[0]
     )
-    if not ranked or ranked[0][0] < _LOWEST_SCORE:
+    if not ranked or ranked[0][0] < _MIN_SCORE:
         return None
     tool = ranked[0][1]
     return _with_arguments(tool, pairs, quoted)
 
 
 def _score(tool: Tool, text: str, words: set[str], pairs: Mapping[str, str]) -> float:
-    exact = _EXACT if re.search(rf"(?<![\w-]){re.escape(tool.name.lower())}(?![\w-])", text) else 0
+    exact = _EXACT_NAME if re.search(rf"(?<![\w-]){re.escape(tool.name.lower())}(?![\w-])", text) else 0
     parts = [_singular(part) for part in _WORD.findall(tool.name.lower())]
-    hits = [part for part in dict.fromkeys(parts) if part in words]
+    matches = [part for part in dict.fromkeys(parts) if part in words]
     server = _SERVER if _singular(tool.server.lower()) in words else 0
     arguments = _ARGUMENT * len(pairs.keys() & tool.schema.get("properties", {}).keys())
     # If two tools match equally many words, the one with the shorter name is chosen.
-    return exact + server + _NAME * len(hits) + arguments - 0.1 * (len(parts) - len(hits))
+    return exact + server + _WORD_OF_NAME * len(matches) + arguments - 0.1 * (len(parts) - len(matches))
 
 
-def _with_arguments(tool: Tool, pairs: Mapping[str, str], quoted: list[str]) -> Planned:
+def _with_arguments(tool: Tool, pairs: Mapping[str, str], quoted: list[str]) -> Step:
     properties: Mapping[str, Any] = tool.schema.get("properties", {})
     arguments = {name: _typed(value, properties[name]) for name, value in pairs.items() if name in properties}
     required = [name for name in tool.schema.get("required", ()) if name not in arguments]
     for name, value in zip(required, quoted, strict=False):
         arguments[name] = _typed(value, properties.get(name, {}))
-    return Planned(
+    return Step(
         tool=tool, arguments=arguments, missing=tuple(name for name in required if name not in arguments)
     )
 

@@ -5,6 +5,6 @@ PATH = "/api/projects/twin"
 
 
 def project_id(subscription: str) -> str:
-    """Resource id of the project."""
+    """The resource id of the project."""
     account = "providers/Microsoft.CognitiveServices/accounts/twin"
     return f"/subscriptions/{subscription}/resourceGroups/twin/{account}/projects/twin"

@@ -1,4 +1,4 @@
-"""Records of the agent service: the MCP servers of agents, their tools, and planned calls."""
+"""The records of the agent service: MCP servers, their tools, and planned calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ class McpServer:
     """An `mcp` tool of an agent or of a request.
 
     Attributes:
-        label: its name, unique in the agent.
-        url: its URL for streamable HTTP.
-        allowed: names of its tools that the agent may use; None for all.
-        always: names of tools that need an approval; None for all that are not in `never`.
-        never: names of tools that need no approval.
+        label: name of the server, unique in the agent.
+        url: URL of the server for streamable HTTP.
+        allowed: names of the tools that the agent may use; None for all tools.
+        always: names of tools whose calls need an approval; None for all tools that are not in `never`.
+        never: names of tools whose calls need no approval.
         authorization: the access token in the request; a secret.
-        headers: further headers; secrets.
-        connection: name or id of a connection.
+        headers: additional headers; secrets.
+        connection: name or id of the connection with the credentials; None without one.
     """
 
     label: str
@@ -32,7 +32,7 @@ class McpServer:
     connection: str | None
 
     def needs_approval(self, tool: str) -> bool:
-        """Whether a person has to approve a call of a tool."""
+        """Whether calls of a tool need the approval of a person."""
         if self.always is not None:
             return tool in self.always
         return tool not in self.never
@@ -44,10 +44,10 @@ class Tool:
 
     Attributes:
         server: label of the server.
-        name: its name.
-        description: its description for the model.
-        schema: the JSON schema of its arguments.
-        annotations: its hints, such as `readOnlyHint`.
+        name: name of the tool.
+        description: description for the model.
+        schema: the JSON schema of the arguments.
+        annotations: hints about the tool, such as `readOnlyHint`.
     """
 
     server: str
@@ -59,13 +59,13 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that was planned.
+    """A planned call of a tool.
 
     Attributes:
-        id: id of its output item.
+        id: id of its item in the output of the response.
         tool: the tool to call.
         arguments: the arguments of the call.
-        approval: id of the approval request that was sent for it.
+        approval: id of the approval request for the call; None if none was sent.
     """
 
     id: str
@@ -75,10 +75,10 @@ class Call:
 
 
 def read_servers(tools: object) -> tuple[McpServer, ...]:
-    """The MCP servers in a list of tools.
+    """Reads the MCP servers in the member `tools` of a definition or request.
 
     Raises:
-        FoundryError: a tool is not an MCP server, or is incomplete.
+        FoundryError: a tool is not an MCP server or is incomplete, or two servers have the same label.
     """
     if not isinstance(tools, list):
         raise invalid("'tools' must be an array.", "tools")
@@ -124,7 +124,7 @@ def _approval(value: object, index: int) -> tuple[frozenset[str] | None, frozens
 
 
 def _names(value: object) -> frozenset[str]:
-    """Names of tools: a list, or a filter with `tool_names`."""
+    """The names of tools in a list, or in a filter with `tool_names`."""
     if isinstance(value, Mapping):
         value = value.get("tool_names") or ()
     return frozenset(str(entry) for entry in value) if isinstance(value, Sequence) else frozenset()

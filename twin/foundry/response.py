@@ -1,4 +1,4 @@
-"""Writes one response: its output items, and the events that stream them.
+"""Writes a response: its output items, and the events in which they are streamed.
 
 The events are those of OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -15,13 +15,13 @@ Event = dict[str, Any]
 
 
 class ResponseWriter:
-    """Writes one response.
+    """Writes one response. Each method returns the next events of its stream.
 
     Args:
-        created: the time of its creation, in POSIX seconds.
-        model: the model that the request or the agent names.
-        instructions: the instructions of the request or of the agent.
-        previous: id of the previous response.
+        created: time of its creation in POSIX seconds.
+        model: the model in the request or in the definition of the agent.
+        instructions: the instructions in the request or in the definition of the agent.
+        previous: id of the previous response in the conversation, or None.
     """
 
     def __init__(self, *, created: int, model: str, instructions: str | None, previous: str | None) -> None:
@@ -46,20 +46,20 @@ class ResponseWriter:
         }
 
     def begin(self) -> Iterator[Event]:
-        """The first events."""
-        yield self._event("response.created", response=self._shown("in_progress"))
-        yield self._event("response.in_progress", response=self._shown("in_progress"))
+        """The events at the start of the response."""
+        yield self._event("response.created", response=self._response("in_progress"))
+        yield self._event("response.in_progress", response=self._response("in_progress"))
 
     def end(self) -> Iterator[Event]:
-        """The last event."""
-        yield self._event("response.completed", response=self.shown())
+        """The event at the end of the response."""
+        yield self._event("response.completed", response=self.to_json())
 
-    def shown(self) -> dict[str, Any]:
-        """The whole response."""
-        return self._shown("completed")
+    def to_json(self) -> dict[str, Any]:
+        """The complete response as a JSON object."""
+        return self._response("completed")
 
     def tools(self, label: str, tools: Sequence[Tool]) -> Iterator[Event]:
-        """The list of a server's tools."""
+        """The events for the list of a server's tools."""
         item = {"type": "mcp_list_tools", "id": _id("mcpl"), "server_label": label, "tools": []}
         index = len(self._output)
         yield self._event("response.output_item.added", output_index=index, item=item)
@@ -77,7 +77,7 @@ class ResponseWriter:
         yield self._done({**item, "tools": listed})
 
     def approval_request(self, call: Call) -> Iterator[Event]:
-        """The request that a person approves a call."""
+        """The events for the request that a person approves a call."""
         item = {
             "type": "mcp_approval_request",
             "id": call.approval,
@@ -89,7 +89,7 @@ class ResponseWriter:
         yield self._done(item)
 
     def begin_call(self, call: Call) -> Iterator[Event]:
-        """The beginning of a call."""
+        """The events at the start of a call."""
         index, item = len(self._output), self._call(call)
         arguments = item["arguments"]
         added = {**item, "arguments": "", "status": "in_progress"}
@@ -100,7 +100,7 @@ class ResponseWriter:
         yield self._event("response.mcp_call_arguments.done", arguments=arguments, **about)
 
     def end_call(self, call: Call, *, output: str | None, error: str | None) -> Iterator[Event]:
-        """The end of a call."""
+        """The events at the end of a call."""
         state = "failed" if error is not None else "completed"
         yield self._event(f"response.mcp_call.{state}", output_index=len(self._output), item_id=call.id)
         failure = None
@@ -109,7 +109,7 @@ class ResponseWriter:
         yield self._done({**self._call(call), "output": output, "error": failure, "status": state})
 
     def message(self, text: str) -> Iterator[Event]:
-        """A message, word by word."""
+        """The events for a message, which is streamed word by word."""
         index, id_ = len(self._output), _id("msg")
         item = {"type": "message", "id": id_, "role": "assistant", "status": "in_progress", "content": []}
         part = {"type": "output_text", "annotations": [], "logprobs": [], "text": ""}
@@ -139,7 +139,7 @@ class ResponseWriter:
         self._output.append(item)
         return self._event("response.output_item.done", output_index=len(self._output) - 1, item=item)
 
-    def _shown(self, status: str) -> dict[str, Any]:
+    def _response(self, status: str) -> dict[str, Any]:
         return {**self._head, "status": status, "output": list(self._output)}
 
     def _event(self, type_: str, **members: Any) -> Event:
@@ -148,7 +148,7 @@ class ResponseWriter:
 
 
 def server_sent(event: Mapping[str, Any]) -> bytes:
-    """An event as a part of an event stream."""
+    """An event in the format of Server-Sent Events."""
     return f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
 
 

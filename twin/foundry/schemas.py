@@ -1,7 +1,8 @@
-"""The schemas that the agent service accepts for arguments of tools.
+"""Checks whether the agent service accepts the schema of a tool's arguments.
 
-"This error usually happens if your MCP server definition includes `anyOf` or `allOf`, or if a parameter
-accepts multiple types of values": https://learn.microsoft.com/azure/foundry/agents/how-to/tools/model-context-protocol
+Foundry's documentation of this error: "This error usually happens if your MCP server definition includes
+`anyOf` or `allOf`, or if a parameter accepts multiple types of values":
+https://learn.microsoft.com/azure/foundry/agents/how-to/tools/model-context-protocol
 """
 
 from twin.foundry.errors import invalid
@@ -11,10 +12,10 @@ _COMBINATIONS = frozenset({"anyOf", "allOf", "oneOf"})
 
 
 def require_supported(tool: Tool) -> None:
-    """Rejects a tool whose schema the service does not accept.
+    """Rejects a tool whose schema combines schemas or allows several types.
 
     Raises:
-        FoundryError: the schema is not accepted.
+        FoundryError: the tool is rejected.
     """
     if not _is_supported(dict(tool.schema)):
         raise invalid(f"Invalid tool schema for: {tool.server}.{tool.name}", "tools")

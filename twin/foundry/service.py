@@ -8,7 +8,7 @@ from twin.stand_in import HostedArgs
 
 
 class FoundryStandIn(HostedService):
-    """A project's endpoint on one port."""
+    """Serves the endpoint of a Foundry project."""
 
     def __init__(self, args: HostedArgs) -> None:
         self._args = args
@@ -38,8 +38,8 @@ class FoundryStandIn(HostedService):
         """Deletes agents, responses and recorded requests."""
         self._agents.clear()
         self._clear_conversations()
-        self.arrivals.clear()
+        self.request_log.clear()
 
 
 def _no_conversations() -> None:
-    """Before the first request there is nothing to clear."""
+    """Does nothing, because there are no conversations before the first request."""

@@ -4,7 +4,7 @@ import gc
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command line."""
     # A start creates many objects and frees few: garbage collection would take an eighth of its time.
     gc.disable()
     import typer  # noqa: PLC0415 -- after the line above

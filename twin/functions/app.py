@@ -1,4 +1,4 @@
-"""A function app, imported as the Python worker imports it."""
+"""Imports a function app, as the Python worker does."""
 
 import importlib
 import logging
@@ -18,7 +18,7 @@ class FunctionsApp:
 
     Attributes:
         settings: the settings in its `host.json`.
-        tools: the tools, by name in lower case: the extension's registry is case-insensitive.
+        tools: the tools, by name in lower case, because the extension compares names case-insensitively.
     """
 
     settings: HostSettings
@@ -26,10 +26,10 @@ class FunctionsApp:
 
     @classmethod
     def load(cls, folder: Path) -> "FunctionsApp":
-        """Reads `host.json` and imports `function_app.py` of a folder, which is added to `sys.path`.
+        """Reads `host.json` in a folder, adds the folder to `sys.path` and imports its `function_app.py`.
 
         Raises:
-            HostError: the folder contains no function app, or one that this host cannot serve.
+            HostError: the folder contains no function app, or this host cannot serve its function app.
         """
         settings = HostSettings.read(folder / "host.json")
         if not (folder / "function_app.py").is_file():
@@ -45,7 +45,7 @@ class FunctionsApp:
 
     @classmethod
     def of(cls, app: func.FunctionApp, settings: HostSettings) -> "FunctionsApp":
-        """An app that has already been imported.
+        """Creates the app from an imported `FunctionApp` object.
 
         Raises:
             HostError: two tools share a name, or a function is not a tool.
@@ -61,7 +61,7 @@ def _tools(app: func.FunctionApp) -> dict[str, Tool]:
     """
     root = logging.getLogger()
     level = root.level
-    # The library warns that no function is triggered by HTTP, which is intended here.
+    # The library warns that no function has an HTTP trigger. This app needs none.
     root.setLevel(logging.ERROR)
     try:
         functions = app.get_functions()

@@ -1,10 +1,10 @@
-"""Bodies of requests, up to a limit."""
+"""Reads the bodies of requests up to a limit."""
 
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
 MAX_BODY = 16 * 1024 * 1024
-"""The largest body that is read, in bytes; large enough for the app to reject a snippet of 2 MB itself."""
+"""The largest body that is read, in bytes. The app can still reject a snippet of 2 MB itself."""
 
 
 class BodyTooLargeError(Exception):
@@ -15,8 +15,8 @@ async def read_body(request: Request) -> bytes:
     """The whole body.
 
     Raises:
-        BodyTooLargeError: it is too long; the rest has not been read.
-        starlette.requests.ClientDisconnect: the caller has disconnected.
+        BodyTooLargeError: the body is longer than `MAX_BODY`; it was not read completely.
+        starlette.requests.ClientDisconnect: the client has disconnected.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY:
@@ -30,7 +30,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that returns a body that has already been read, and then the later messages."""
+    """An ASGI `receive` that first returns a body that was already read, then the messages of `receive`."""
     unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

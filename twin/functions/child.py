@@ -1,4 +1,4 @@
-"""The host as a child process of the twin."""
+"""Runs the host as a child process of the twin."""
 
 import sys
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ def functions_process(
 
     Args:
         app: the folder with `function_app.py` and `host.json`.
-        port: its port on 127.0.0.1.
-        settings: the app settings, which are environment variables of the app, as in Azure.
-        auth: the callers that it admits; None admits all, like an app without built-in authentication.
+        port: port of the host on 127.0.0.1.
+        settings: the app settings, which the app receives as environment variables, as in Azure.
+        auth: the callers to admit; None to admit every caller, like an app without built-in authentication.
         clock: the file of the clock that the twin's processes share.
-        readings: the file of the readings that they share.
-        name: its name in logs.
+        readings: the file of the readings that the twin's processes share.
+        name: name of the process in logs.
     """
     options = {"port": str(port), "app": str(app)}
     lists = {}

@@ -1,4 +1,4 @@
-"""The opaque state that a client sends: its session, and the instance that created it.
+"""The opaque session id that a client sends: its session, and the instance that created the session.
 
 It has the extension's format (`AesGcmUriStateProtector`): initialization vector, ciphertext, tag and an
 HMAC-SHA256 over the three, in base64url.
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_IV = 12
-_SIGNATURE = 32
-_SHORTEST = _IV + 16 + _SIGNATURE
+_IV_LENGTH = 12
+_SIGNATURE_LENGTH = 32
+_MIN_LENGTH = _IV_LENGTH + 16 + _SIGNATURE_LENGTH
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 16
 
 
 class UnreadableStateError(Exception):
-    """A state was not created with this key; the extension does not catch this, so its host returns 500."""
+    """A state was not created with this key. The extension does not catch this, so its host returns 500."""
 
 
 def _new_id() -> str:
@@ -38,7 +38,7 @@ class ClientState:
 
     Args:
         key: 32 bytes; with the same key, sessions of streamable HTTP survive a restart of the host.
-        instance: the name of this host, which cannot serve the SSE sessions of another instance.
+        instance: the name of this host. An SSE session can be continued only by the host that created it.
     """
 
     key: bytes = field(default_factory=lambda: AESGCM.generate_key(256), repr=False)
@@ -46,29 +46,29 @@ class ClientState:
 
     @staticmethod
     def new_session() -> str:
-        """A session id."""
+        """A new session id."""
         return _new_id()
 
     def seal(self, session: str) -> str:
-        """The state for the client of a session."""
-        vector = os.urandom(_IV)
+        """The state that the client of a session receives."""
+        vector = os.urandom(_IV_LENGTH)
         sealed = vector + AESGCM(self.key).encrypt(vector, f"{session}|{self.instance}".encode(), None)
         return urlsafe_b64encode(sealed + self._signature(sealed)).rstrip(b"=").decode()
 
     def open(self, state: str) -> tuple[str, str] | None:
-        """The session and instance in a state, or None if it does not consist of these two.
+        """The session and instance in a state; None if the decrypted state does not consist of these two.
 
         Raises:
-            UnreadableStateError: see its class.
+            UnreadableStateError: the state was not created with this key.
         """
         try:
             token = b64decode(state + "=" * (-len(state) % 4), altchars="-_", validate=True)
-            if len(token) < _SHORTEST:
+            if len(token) < _MIN_LENGTH:
                 raise UnreadableStateError("too short")
-            sealed, signature = token[:-_SIGNATURE], token[-_SIGNATURE:]
+            sealed, signature = token[:-_SIGNATURE_LENGTH], token[-_SIGNATURE_LENGTH:]
             if not hmac.compare_digest(signature, self._signature(sealed)):
                 raise UnreadableStateError("another signature")
-            text = AESGCM(self.key).decrypt(sealed[:_IV], sealed[_IV:], None).decode()
+            text = AESGCM(self.key).decrypt(sealed[:_IV_LENGTH], sealed[_IV_LENGTH:], None).decode()
         except (ValueError, InvalidTag):
             raise UnreadableStateError("not base64url, or cannot be decrypted") from None
         parts = [part for part in text.split("|") if part]

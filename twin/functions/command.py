@@ -1,6 +1,6 @@
-"""The command of the host.
+"""The command line of the host.
 
-The app's settings are this process's environment variables, as they are in Azure.
+The app settings are environment variables of this process, as in Azure.
 """
 
 import gc
@@ -22,7 +22,7 @@ from twin.functions.settings import HostError
 from twin.shared_readings import SharedReadings
 
 STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
-"""The setting with the key that encrypts session ids (64 hexadecimal digits), named as on App Service."""
+"""The app setting, as in App Service, with the key that encrypts session ids: 64 hexadecimal digits."""
 
 
 def run(
@@ -30,13 +30,13 @@ def run(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
     app: Annotated[Path, typer.Option(help="Folder with function_app.py and host.json.")],
     issuer: Annotated[str, typer.Option(help="`iss` of the tokens that are accepted.")] = "",
-    jwks_url: Annotated[str, typer.Option(help="Where the issuer publishes its keys.")] = "",
+    jwks_url: Annotated[str, typer.Option(help="URL of the issuer's keys.")] = "",
     audience: Annotated[list[str] | None, typer.Option(help="Allowed `aud`; can be repeated.")] = None,
     allowed_identity: Annotated[
         list[str] | None, typer.Option(help="Allowed `oid`; can be repeated.")
     ] = None,
     allowed_application: Annotated[
-        list[str] | None, typer.Option(help="Allowed `azp`; can be repeated; without it any.")
+        list[str] | None, typer.Option(help="Allowed `azp`; can be repeated. By default any.")
     ] = None,
     without_auth: Annotated[
         bool, typer.Option(help="Admit every caller, as a stack without built-in authentication does.")
@@ -82,7 +82,7 @@ def run(
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Largest size of a request's headers: h11's default of 16 KiB is less than the gateway may send.
+        # The largest size of the headers. The default of h11, 16 KiB, is less than what the gateway may send.
         h11_max_incomplete_event_size=64 * 1024,
         # Event streams do not end by themselves.
         timeout_graceful_shutdown=1,

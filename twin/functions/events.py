@@ -18,6 +18,6 @@ def start(headers: Mapping[str, str]) -> Message:
 
 
 def event(name: str, data: str) -> bytes:
-    """One event; each line of `data` is a line of it."""
+    """One event, with a `data` line for each line of `data`."""
     lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "".join([f"event: {name}\n", *(f"data: {line}\n" for line in lines), "\n"]).encode()

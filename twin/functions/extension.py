@@ -1,10 +1,10 @@
 """The MCP server of the released extension: its responses to JSON-RPC messages.
 
 The extension (Azure/azure-functions-mcp-extension 1.6.0) is built on ModelContextProtocol 0.4.0-preview.3
-for .NET. It supports three protocol versions, which all define the `initialize` handshake, but does
-not require the handshake. It ignores `MCP-Protocol-Version` and does not support `server/discover`. The
-official Python SDK behaves differently, so it is not used here. `twin.functions.modern` uses the SDK for
-an extension that supports 2026-07-28.
+for .NET. It supports three protocol versions, which all define the `initialize` handshake, but it does
+not require this handshake. It ignores `MCP-Protocol-Version` and does not support `server/discover`. The
+official Python SDK behaves differently, so it is not used here. `twin.functions.modern` uses the SDK, to
+represent an extension that supports 2026-07-28.
 """
 
 import logging
@@ -22,7 +22,7 @@ from twin.functions.session import Session
 _log = logging.getLogger(__name__)
 
 PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18")
-"""The protocol versions that the extension accepts in `initialize`; for any other it returns the last."""
+"""The supported protocol versions; the response to a request for another version has the last one."""
 
 _LOGGING_LEVELS = frozenset({"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"})
 
@@ -30,13 +30,14 @@ _Handler = Callable[[Session, Mapping[str, Any] | None], Awaitable[dict[str, Any
 
 
 class InvalidParametersError(Exception):
-    """Parameters that the SDK cannot read; the response only says that an error occurred."""
+    """Parameters that the SDK cannot read. The response states only that an error occurred."""
 
 
 class ExtensionServer:
     """Serves the tools of an app.
 
-    Like the extension, it announces resources and prompts but has none.
+    Like the extension, it declares the capabilities `resources` and `prompts`, but has no resources and
+    prompts.
 
     Args:
         app: the function app.
@@ -46,15 +47,15 @@ class ExtensionServer:
         self._app = app
         self._handlers: Mapping[str, _Handler] = {
             "initialize": self._initialize,
-            "ping": _nothing,
+            "ping": _empty_result,
             "logging/setLevel": _set_level,
             "tools/list": self._list_tools,
             "tools/call": self._call_tool,
             "resources/list": _empty_list("resources"),
             "resources/templates/list": _empty_list("resourceTemplates"),
             "resources/read": _unknown("resource", "uri"),
-            "resources/subscribe": _nothing,
-            "resources/unsubscribe": _nothing,
+            "resources/subscribe": _empty_result,
+            "resources/unsubscribe": _empty_result,
             "prompts/list": _empty_list("prompts"),
             "prompts/get": _unknown("prompt", "name"),
         }
@@ -64,13 +65,14 @@ class ExtensionServer:
 
         Args:
             message: the request.
-            session: the session of the client; stores the client's name and version.
+            session: the session of the client, in which `initialize` stores the name and version of the
+                client.
         """
         identifier = message.id if message.id is not None else ""
         handler = self._handlers.get(message.method or "")
         if handler is None:
-            refusal = f"Method '{message.method}' is not available."
-            return jsonrpc.error(identifier, jsonrpc.METHOD_NOT_FOUND, refusal)
+            problem = f"Method '{message.method}' is not available."
+            return jsonrpc.error(identifier, jsonrpc.METHOD_NOT_FOUND, problem)
         try:
             return jsonrpc.result(identifier, await handler(session, _object(message.params)))
         except MCPError as error:
@@ -92,7 +94,7 @@ class ExtensionServer:
         return answer
 
     async def _list_tools(self, _: Session, __: Mapping[str, Any] | None) -> dict[str, Any]:
-        return {"tools": [_members(tool.definition) for tool in self._app.tools.values()]}
+        return {"tools": [_to_json(tool.definition) for tool in self._app.tools.values()]}
 
     async def _call_tool(self, session: Session, params: Mapping[str, Any] | None) -> dict[str, Any]:
         name = "" if params is None else _text(params, "name")
@@ -100,14 +102,14 @@ class ExtensionServer:
         tool = self._app.tools.get(name.lower())
         if tool is None:
             raise MCPError(code=jsonrpc.INVALID_PARAMS, message=f"Unknown tool: '{name}'")
-        return _members(await tool.call(session.invocation(name, arguments)))
+        return _to_json(await tool.call(session.invocation(name, arguments)))
 
 
 def read_initialize(params: object) -> tuple[str | None, dict[str, Any] | None]:
     """The requested protocol version, and the client's name and version; None without parameters.
 
     Raises:
-        InvalidParametersError: one of them is missing.
+        InvalidParametersError: one of them is missing or has another type.
     """
     arguments = _object(params)
     if arguments is None:
@@ -125,14 +127,14 @@ def _object(value: object) -> Mapping[str, Any] | None:
     """A JSON object, or None for `null` and for an absent value.
 
     Raises:
-        InvalidParametersError: it is something else.
+        InvalidParametersError: the value is not an object.
     """
     if value is None or isinstance(value, dict):
         return value
     raise InvalidParametersError("not an object")
 
 
-def _members(model: BaseModel) -> dict[str, Any]:
+def _to_json(model: BaseModel) -> dict[str, Any]:
     """The explicitly set members of a model, without defaults of later protocol versions (`resultType`)."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
@@ -144,7 +146,7 @@ def _text(params: Mapping[str, Any], name: str) -> str:
     return value
 
 
-async def _nothing(_: Session, __: Mapping[str, Any] | None) -> dict[str, Any]:
+async def _empty_result(_: Session, __: Mapping[str, Any] | None) -> dict[str, Any]:
     return {}
 
 

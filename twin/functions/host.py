@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 _MCP = "/runtime/webhooks/mcp"
 _METHODS = frozenset({"GET", "POST", "DELETE"})
-"""The HTTP methods that the Functions host passes on to extensions."""
+"""The HTTP methods of requests that the Functions host passes to extensions."""
 
 
 def functions_host(
@@ -40,8 +40,8 @@ def functions_host(
 
     Args:
         app: the function app.
-        check: checks callers; None admits all, like an app without built-in authentication.
-        state: encrypts session ids; without it sessions end with this host.
+        check: authenticates callers; None to admit every caller, like an app without built-in authentication.
+        state: encrypts session ids; None for a new key, with which sessions end when this host stops.
         readings: the assumed behaviour of Azure where it is not documented; by default the default readings.
     """
     extension = _Extension(
@@ -77,7 +77,7 @@ class _Extension:
         self._behind_auth = behind_auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request; for an error that the extension does not catch, returns 500 without a body."""
+        """Serves one request; an error that the extension does not catch results in an empty 500 response."""
         try:
             await self._serve(scope, receive, send)
         except ClientDisconnect:

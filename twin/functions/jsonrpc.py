@@ -1,4 +1,4 @@
-"""JSON-RPC messages, parsed and formatted like the SDK of the MCP extension.
+"""Parses and formats JSON-RPC messages like the SDK of the MCP extension.
 
 That SDK is ModelContextProtocol 0.4.0-preview.3 for .NET, with System.Text.Json. Strings are escaped to
 ASCII, and the members of a response have the same order.
@@ -17,7 +17,7 @@ RequestId = str | int
 
 
 class MalformedMessageError(Exception):
-    """A body is not a JSON-RPC message; the extension does not catch this, so its host returns 500."""
+    """A body is not a JSON-RPC message. The extension does not catch this, so its host returns 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Message:
 
     @property
     def is_request(self) -> bool:
-        """Whether it requires a response."""
+        """Whether the message requires a response."""
         return self.method is not None and self.id is not None
 
 
@@ -44,7 +44,7 @@ def read(body: bytes) -> Message | None:
     """The message in a body; None for the JSON value `null`.
 
     Raises:
-        MalformedMessageError: it contains no message.
+        MalformedMessageError: the body is not a JSON-RPC message.
     """
     try:
         value = json.loads(body.decode())

@@ -2,4 +2,4 @@
 
 
 class NotFoundError(Exception):
-    """A repository, issue or file does not exist; the message is GitHub's."""
+    """A repository or issue does not exist; the message has GitHub's wording."""

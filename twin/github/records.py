@@ -1,4 +1,4 @@
-"""The records of GitHub's stand-in, and how GitHub shows them."""
+"""The records of GitHub's stand-in, and their JSON in GitHub's responses."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,20 +9,25 @@ from twin.github.errors import NotFoundError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A comment of an issue; `at` in POSIX seconds."""
+    """A comment on an issue; `at` is the time of its creation in POSIX seconds."""
 
     user: str
     body: str
     at: float
 
-    def shown(self) -> dict[str, Any]:
-        """Its JSON in responses of GitHub."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object in GitHub's responses."""
         return {"user": self.user, "body": self.body, "created_at": _time(self.at)}
 
 
 @dataclass(slots=True, kw_only=True)
 class Issue:
-    """An issue or a pull request; `at` in POSIX seconds."""
+    """An issue or a pull request.
+
+    Attributes:
+        at: time of its creation in POSIX seconds.
+        branches: head and base branch of a pull request; None for an issue.
+    """
 
     number: int
     title: str
@@ -33,8 +38,8 @@ class Issue:
     branches: tuple[str, str] | None = None
     comments: list[Comment] = field(default_factory=list)
 
-    def shown(self) -> dict[str, Any]:
-        """Its JSON in responses of GitHub."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object in GitHub's responses."""
         branches = {"head": self.branches[0], "base": self.branches[1]} if self.branches else {}
         return {
             "number": self.number,
@@ -51,7 +56,12 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """A repository with its files, and its issues and pull requests in the order of their numbers."""
+    """A repository.
+
+    Attributes:
+        files: contents of the files by path.
+        issues: issues and pull requests, ordered by number.
+    """
 
     owner: str
     name: str
@@ -61,8 +71,8 @@ class Repository:
     files: dict[str, str]
     issues: list[Issue]
 
-    def shown(self) -> dict[str, Any]:
-        """Its JSON in responses of GitHub."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object in GitHub's responses."""
         return {
             "full_name": f"{self.owner}/{self.name}",
             "description": self.description,
@@ -71,10 +81,10 @@ class Repository:
         }
 
     def issue(self, number: int) -> Issue:
-        """An issue or pull request.
+        """Finds an issue or pull request by its number.
 
         Raises:
-            NotFoundError: there is none with this number.
+            NotFoundError: the repository has no issue or pull request with this number.
         """
         matching = next((issue for issue in self.issues if issue.number == number), None)
         if matching is None:

@@ -10,10 +10,10 @@ from twin.stand_in import HostedArgs
 
 
 class GitHubStandIn(HostedService):
-    """An MCP server over a sample account.
+    """An MCP server that gives access to a sample account.
 
     Attributes:
-        account: its data.
+        account: the data of the account.
     """
 
     def __init__(self, args: HostedArgs) -> None:
@@ -36,4 +36,4 @@ class GitHubStandIn(HostedService):
     def reset(self) -> None:
         """Restores the initial data and deletes the recorded requests."""
         self.account.reset()
-        self.arrivals.clear()
+        self.request_log.clear()

@@ -1,6 +1,7 @@
-"""The account that the stand-in for GitHub shows.
+"""The sample account of the stand-in for GitHub.
 
-It starts with the content of `data.yaml` and is kept in memory. A reset deletes what was created.
+The account is kept in memory and initially has the content of `data.yaml`. A reset deletes the issues and
+comments that were created since.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,10 +16,10 @@ DATA = Path(__file__).with_name("data.yaml")
 
 
 class Account:
-    """Everything that the token's owner can see.
+    """The data that the owner of the token can read.
 
     Args:
-        now: the time, in POSIX seconds.
+        now: returns the current time in POSIX seconds.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -27,14 +28,14 @@ class Account:
         self.reset()
 
     def reset(self) -> None:
-        """Restores the initial data, with ages counted from now."""
+        """Restores the initial data, with times relative to now."""
         self.login: str = self._data["login"]
         self.name: str = self._data["name"]
         self.organization: str = self._data["organization"]
         self.repositories = [self._repository(repository) for repository in self._data["repositories"]]
 
     def repository(self, owner: str, name: str) -> Repository:
-        """A repository.
+        """Finds a repository; upper and lower case are equivalent.
 
         Raises:
             NotFoundError: it does not exist.
@@ -53,14 +54,14 @@ class Account:
         return matching
 
     def create_issue(self, repository: Repository, title: str, body: str) -> Issue:
-        """A new issue of the token's owner."""
+        """Creates an issue, written by the owner of the token."""
         number = 1 + max((issue.number for issue in repository.issues), default=0)
         issue = Issue(number=number, title=title, body=body, user=self.login, at=self._now())
         repository.issues.append(issue)
         return issue
 
     def add_comment(self, issue: Issue, body: str) -> Comment:
-        """A new comment of the token's owner."""
+        """Adds a comment, written by the owner of the token, to an issue."""
         comment = Comment(user=self.login, body=body, at=self._now())
         issue.comments.append(comment)
         return comment
@@ -100,7 +101,7 @@ class Account:
 
 
 def _numbered(issues: Iterable[Issue]) -> list[Issue]:
-    """The issues in the order of their age, numbered from 1."""
+    """Sorts issues by time of creation and numbers them from 1."""
     ordered = sorted(issues, key=lambda issue: issue.at)
     for number, issue in enumerate(ordered, 1):
         issue.number = number

@@ -1,7 +1,7 @@
 """The tools of the stand-in for GitHub's MCP server.
 
-Names, parameters and annotations follow https://github.com/github/github-mcp-server. `issue_write` has a
-parameter of several types there too, which the agent service does not accept.
+Names, parameters and annotations follow https://github.com/github/github-mcp-server. As there, `issue_write`
+has a parameter whose schema allows several types; Foundry Agent Service rejects tools with such a parameter.
 """
 
 import json
@@ -26,14 +26,14 @@ Number = Annotated[int, Field(description="The number of the issue", ge=1)]
 
 
 class IssueField(BaseModel):
-    """A custom field of an issue, with a value of its own type."""
+    """The value of a custom field of an issue; its type depends on the field."""
 
     field_name: str
     value: str | float | bool
 
 
 def create_server(account: Account) -> MCPServer:
-    """The MCP server over one account."""
+    """Creates the MCP server for one account."""
     server = MCPServer("github-mcp-server", version="1.0.0", instructions="A stand-in for GitHub's server.")
     _add_reading_tools(server, account)
     _add_writing_tools(server, account)
@@ -50,14 +50,16 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
     def search_repositories(query: Annotated[str, Field(description="Repository search query")]) -> str:
         """Find GitHub repositories by name, description or language."""
         words = query.lower().split()
-        matching = [repository.shown() for repository in account.repositories if _matches(repository, words)]
+        matching = [
+            repository.to_json() for repository in account.repositories if _matches(repository, words)
+        ]
         return _text({"total_count": len(matching), "items": matching})
 
     @server.tool(annotations=_READ, structured_output=False)
     def list_issues(owner: Owner, repo: Repo) -> str:
         """List issues in a GitHub repository."""
         issues = _repository(account, owner, repo).issues
-        return _text([issue.shown() for issue in issues if issue.branches is None])
+        return _text([issue.to_json() for issue in issues if issue.branches is None])
 
     @server.tool(annotations=_READ, structured_output=False)
     def issue_read(
@@ -75,14 +77,14 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
         except NotFoundError as error:
             raise ToolError(str(error)) from None
         return _text(
-            [comment.shown() for comment in issue.comments] if method == "get_comments" else issue.shown()
+            [comment.to_json() for comment in issue.comments] if method == "get_comments" else issue.to_json()
         )
 
     @server.tool(annotations=_READ, structured_output=False)
     def list_pull_requests(owner: Owner, repo: Repo) -> str:
         """List pull requests in a GitHub repository."""
         issues = _repository(account, owner, repo).issues
-        return _text([issue.shown() for issue in issues if issue.branches])
+        return _text([issue.to_json() for issue in issues if issue.branches])
 
     @server.tool(annotations=_READ, structured_output=False)
     def get_file_contents(
@@ -107,7 +109,7 @@ def _add_writing_tools(server: MCPServer, account: Account) -> None:
         body: Annotated[str, Field(description="Issue body content (optional)")] = "",
     ) -> str:
         """Create a new issue in a GitHub repository with a title and optional body."""
-        return _text(account.create_issue(_repository(account, owner, repo), title, body).shown())
+        return _text(account.create_issue(_repository(account, owner, repo), title, body).to_json())
 
     @server.tool(annotations=_WRITE, structured_output=False)
     def add_issue_comment(
@@ -121,7 +123,7 @@ def _add_writing_tools(server: MCPServer, account: Account) -> None:
             issue = _repository(account, owner, repo).issue(issue_number)
         except NotFoundError as error:
             raise ToolError(str(error)) from None
-        return _text(account.add_comment(issue, body).shown())
+        return _text(account.add_comment(issue, body).to_json())
 
     @server.tool(annotations=_WRITE, structured_output=False)
     def issue_write(
@@ -133,7 +135,7 @@ def _add_writing_tools(server: MCPServer, account: Account) -> None:
     ) -> str:
         """Create a new issue in a GitHub repository, with values of custom fields."""
         issue = account.create_issue(_repository(account, owner, repo), title, body)
-        return _text({**issue.shown(), "fields": [field.model_dump() for field in issue_fields]})
+        return _text({**issue.to_json(), "fields": [field.model_dump() for field in issue_fields]})
 
 
 def _repository(account: Account, owner: str, name: str) -> Repository:

@@ -1,4 +1,4 @@
-"""Boards and sprints: `/rest/agile/1.0` (https://docs.atlassian.com/jira-software/REST/latest/)."""
+"""Boards and sprints: the operations below `/rest/agile/1.0` (https://docs.atlassian.com/jira-software/REST/latest/)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from twin.jira.records import Sprint
 from twin.jira.search import search
 
 ROUTES: list[tuple[str, str, Handler]] = []
-"""Method, path below `/rest/agile/1.0`, and handler; a result of None is sent as 204."""
+"""Method, path below `/rest/agile/1.0`, and handler. The result None of a handler is sent as status 204."""
 
 
 def _route(method: str, path: str) -> Callable[[Handler], Handler]:
@@ -29,7 +29,7 @@ def boards(call: Call) -> dict[str, Any]:
     key = call.site.project(project).key if project else None
     return call.values(
         [
-            call.shapes.board(board)
+            call.serializer.board(board)
             for board in call.site.boards.values()
             if name in board.name.lower()
             and (kind is None or board.type == kind)
@@ -48,7 +48,7 @@ def sprints(call: Call) -> dict[str, Any]:
     matching = [
         sprint for sprint in call.site.sprints.values() if sprint.board == board.id and sprint.state in states
     ]
-    return call.values([call.shapes.sprint(sprint) for sprint in matching])
+    return call.values([call.serializer.sprint(sprint) for sprint in matching])
 
 
 @_route("GET", "/board/{board}/issue")
@@ -62,7 +62,7 @@ def board_issues(call: Call) -> dict[str, Any]:
 @_route("GET", "/sprint/{sprint}")
 def sprint(call: Call) -> dict[str, Any]:
     """One sprint."""
-    return call.shapes.sprint(_sprint(call))
+    return call.serializer.sprint(_sprint(call))
 
 
 @_route("GET", "/sprint/{sprint}/issue")

@@ -8,12 +8,12 @@ from twin.jira.call import Call
 from twin.jira.errors import JiraError, bad_request
 from twin.jira.records import Issue, Project, User
 from twin.jira.search import search as find_issues
-from twin.jira.shapes import moment
+from twin.jira.serializer import format_time
 from twin.jira.store import STATUSES
 
 Handler = Callable[[Call], Any]
 ROUTES: list[tuple[str, str, Handler]] = []
-"""Method, path below `/rest/api/2`, and handler; a result of None is sent as 204."""
+"""Method, path below `/rest/api/2`, and handler. The result None of a handler is sent as status 204."""
 
 
 def _route(method: str, path: str) -> Callable[[Handler], Handler]:
@@ -32,26 +32,26 @@ class Created(dict[str, Any]):
 def server_info(call: Call) -> dict[str, Any]:
     """The version of Jira that the stand-in reports."""
     return {
-        "baseUrl": call.shapes.base_url,
+        "baseUrl": call.serializer.base_url,
         "version": "9.12.2",
         "versionNumbers": [9, 12, 2],
         "deploymentType": "Server",
         "buildNumber": 9120002,
-        "serverTime": moment(call.site.now()),
+        "serverTime": format_time(call.site.now()),
         "serverTitle": "Fairlight Buoys (stand-in of the twin)",
     }
 
 
 @_route("GET", "/myself")
 def myself(call: Call) -> Any:
-    """The user of the credentials."""
-    return call.shapes.user(call.site.me)
+    """The user to whom the credentials belong."""
+    return call.serializer.user(call.site.me)
 
 
 @_route("GET", "/user")
 def user(call: Call) -> Any:
     """A user by name or key."""
-    return call.shapes.user(call.site.user(call.query.get("username") or call.query.get("key", "")).name)
+    return call.serializer.user(call.site.user(call.query.get("username") or call.query.get("key", "")).name)
 
 
 @_route("GET", "/user/search")
@@ -75,13 +75,13 @@ def field_list(_call: Call) -> list[dict[str, Any]]:
 @_route("GET", "/project")
 def projects(call: Call) -> list[Any]:
     """All projects."""
-    return [call.shapes.project(project) for project in call.site.projects.values()]
+    return [call.serializer.project(project) for project in call.site.projects.values()]
 
 
 @_route("GET", "/project/{project}")
 def project(call: Call) -> dict[str, Any]:
     """One project."""
-    return call.shapes.project(_project(call), full=True)
+    return call.serializer.project(_project(call), full=True)
 
 
 @_route("GET", "/search")
@@ -98,7 +98,7 @@ def issues_page(call: Call, issues: list[Issue]) -> dict[str, Any]:
     """A page of issues, with the requested fields."""
     some, page = call.page(issues)
     wanted = call.fields() or ["*navigable"]
-    shown = [call.shapes.issue(issue, wanted=wanted) for issue in some]
+    shown = [call.serializer.issue(issue, wanted=wanted) for issue in some]
     return {"expand": "schema,names", **page, "issues": shown}
 
 
@@ -111,12 +111,12 @@ def create_issue(call: Call) -> Created:
 @_route("GET", "/issue/{issue}")
 def get_issue(call: Call) -> dict[str, Any]:
     """One issue."""
-    return call.shapes.issue(_issue(call), wanted=call.fields())
+    return call.serializer.issue(_issue(call), wanted=call.fields())
 
 
 @_route("PUT", "/issue/{issue}")
 def edit_issue(call: Call) -> None:
-    """Changes fields."""
+    """Changes fields of an issue."""
     issue = _issue(call)
     fields.apply(call.site, issue, call.body.get("fields", {}))
     fields.update(call.site, issue, call.body.get("update") or {})
@@ -131,20 +131,20 @@ def assign(call: Call) -> None:
 @_route("GET", "/issue/{issue}/comment")
 def comments(call: Call) -> dict[str, Any]:
     """The comments on an issue."""
-    return call.shapes.issue(_issue(call), wanted={"comment"})["fields"]["comment"]
+    return call.serializer.issue(_issue(call), wanted={"comment"})["fields"]["comment"]
 
 
 @_route("POST", "/issue/{issue}/comment")
 def add_comment(call: Call) -> Created:
-    """Comments."""
-    return Created(call.shapes.comment(call.site.comment(_issue(call), call.body.get("body"))))
+    """Adds a comment to an issue."""
+    return Created(call.serializer.comment(call.site.comment(_issue(call), call.body.get("body"))))
 
 
 @_route("GET", "/issue/{issue}/transitions")
 def transitions(call: Call) -> dict[str, Any]:
-    """The possible transitions of an issue: to every other status."""
+    """The possible transitions of an issue: one to each status except its current one."""
     issue = _issue(call)
-    steps = [call.shapes.transition(status) for status in STATUSES if status.name != issue.status]
+    steps = [call.serializer.transition(status) for status in STATUSES if status.name != issue.status]
     return {"expand": "transitions", "transitions": steps}
 
 
@@ -186,7 +186,7 @@ def _people(call: Call, text: str) -> list[Any]:
         texts = (user.name, user.display.lower(), f"{user.name}@fairlight-buoys.example")
         return user.active and any(wanted in known for known in texts)
 
-    users = [call.shapes.user(user.name) for user in call.site.users.values() if matches(user)]
+    users = [call.serializer.user(user.name) for user in call.site.users.values() if matches(user)]
     return list(call.page(users)[0])
 
 
@@ -214,7 +214,7 @@ def _create(call: Call, body: Any) -> dict[str, Any]:
     now = site.now()
     issue = Issue(
         id=site.new_id(),
-        key=f"{owner.key}-{owner.last + 1}",
+        key=f"{owner.key}-{owner.last_number + 1}",
         project=owner.key,
         type="Task",
         summary="",
@@ -230,6 +230,6 @@ def _create(call: Call, body: Any) -> dict[str, Any]:
         raise bad_request(issuetype="Issue type is a sub-task but parent issue key or id not specified.")
     if issue.type != "Sub-task" and issue.parent is not None:
         raise bad_request(parent="Field 'parent' cannot be set: the issue is not a sub-task.")
-    owner.last += 1
+    owner.last_number += 1
     site.issues[issue.key] = issue
-    return {name: call.shapes.issue(issue, wanted=["key"])[name] for name in ("id", "key", "self")}
+    return {name: call.serializer.issue(issue, wanted=["key"])[name] for name in ("id", "key", "self")}

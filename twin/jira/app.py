@@ -14,28 +14,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from twin.arrivals import Arrivals, RecordArrivals
 from twin.jira import agile, api
 from twin.jira.api import Created, Handler
 from twin.jira.call import Call
 from twin.jira.errors import JiraError, bad_request
-from twin.jira.shapes import Shapes
+from twin.jira.serializer import Serializer
 from twin.jira.store import Site
+from twin.request_log import LogRequests, RequestLog
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals: Arrivals) -> Starlette:
-    """Creates Jira's REST API for one site.
+def create_app(site: Site, *, username: str, token: str, base_url: str, request_log: RequestLog) -> Starlette:
+    """Creates the web application that serves Jira's REST API for one site.
 
     Args:
         site: the site.
         username: user name of the only account, for Basic authentication.
         token: API token of the account; a secret.
-        base_url: the prefix of links.
-        arrivals: records the requests.
+        base_url: address of the site, the prefix of links in responses.
+        request_log: records the requests.
     """
-    shapes = Shapes(site, base_url)
+    serializer = Serializer(site, base_url)
 
     def route(prefix: str, method: str, path: str, handler: Handler) -> BaseRoute:
         async def answer(request: Request) -> Response:
@@ -45,14 +45,14 @@ def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals
                 result = handler(
                     Call(
                         site=site,
-                        shapes=shapes,
+                        serializer=serializer,
                         path=request.path_params,
                         query=request.query_params,
                         body=body,
                     )
                 )
             except JiraError as error:
-                return _refusal(error)
+                return _error_response(error)
             if result is None:
                 return Response(status_code=HTTPStatus.NO_CONTENT)
             status = HTTPStatus.CREATED if isinstance(result, Created) else HTTPStatus.OK
@@ -60,7 +60,7 @@ def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals
 
         return Route(f"{prefix}{path}", answer, methods=[method])
 
-    async def nothing(request: Request) -> Response:
+    async def unknown_path(request: Request) -> Response:
         request.state.unknown = True
         body = {"message": "null for uri: " + str(request.url.path), "status-code": HTTPStatus.NOT_FOUND}
         return JSONResponse(body, status_code=HTTPStatus.NOT_FOUND)
@@ -69,9 +69,9 @@ def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals
         routes=[
             *(route(f"/rest/api/{version}", *entry) for version in ("2", "latest") for entry in api.ROUTES),
             *(route("/rest/agile/1.0", *entry) for entry in agile.ROUTES),
-            Route("/{path:path}", nothing, methods=_METHODS),
+            Route("/{path:path}", unknown_path, methods=_METHODS),
         ],
-        middleware=[Middleware(RecordArrivals, arrivals=arrivals)],
+        middleware=[Middleware(LogRequests, request_log=request_log)],
     )
 
 
@@ -96,11 +96,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
         body = json.loads(content)
     except ValueError:
         raise bad_request("Unexpected character in the request's JSON") from None
-    # Some calls take a bare string, such as a user name.
+    # The body of some operations is a string instead of an object, such as a user name.
     return body if isinstance(body, dict) else {"value": body}
 
 
-def _refusal(error: JiraError) -> Response:
+def _error_response(error: JiraError) -> Response:
     headers = {"WWW-Authenticate": "Basic"} if error.status == HTTPStatus.UNAUTHORIZED else {}
     return JSONResponse(
         {"errorMessages": list(error.messages), "errors": error.fields},

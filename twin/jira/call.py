@@ -1,11 +1,11 @@
-"""A request to the REST API, as an argument of its handlers."""
+"""A request to the REST API, in the form in which handlers receive it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twin.jira.errors import bad_request
-from twin.jira.shapes import Shapes
+from twin.jira.serializer import Serializer
 from twin.jira.store import Site
 
 Item = TypeVar("Item")
@@ -17,20 +17,20 @@ class Call:
 
     Attributes:
         site: the site.
-        shapes: converts records to JSON.
+        serializer: converts records to JSON.
         path: the path parameters.
         query: the query parameters.
-        body: the JSON object in the body, or an empty one.
+        body: the JSON object in the body; empty if the request has no body.
     """
 
     site: Site
-    shapes: Shapes
+    serializer: Serializer
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
 
     def number(self, name: str, default: int) -> int:
-        """An integer in the query or in the body.
+        """An integer parameter from the query or from the body; negative values become 0.
 
         Raises:
             JiraError: 400, if the value is not a number.
@@ -42,11 +42,11 @@ class Call:
             raise bad_request(f"{name} must be a number, not {value!r}") from None
 
     def identifier(self, name: str) -> int:
-        """A path parameter as a number; 0, which is never an identifier, if it is not a number."""
+        """A path parameter as a number; if it is not a number, 0, which no record has as its id."""
         return int(self.path[name]) if self.path[name].isdigit() else 0
 
     def page(self, items: Sequence[Item], *, size: int = 50) -> tuple[Sequence[Item], dict[str, Any]]:
-        """The requested page of a list, and the members of the response that describe it."""
+        """The requested page of a list, and the members of the response that describe the page."""
         start, count = self.number("startAt", 0), self.number("maxResults", size)
         selected = items[start : start + count]
         return selected, {"startAt": start, "maxResults": count, "total": len(items)}

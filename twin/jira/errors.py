@@ -20,10 +20,15 @@ class JiraError(Exception):
 
 
 def bad_request(*messages: str, **fields: str) -> JiraError:
-    """An error with status 400 (Bad Request), with messages about the request or about fields."""
+    """Creates an error with status 400 (Bad Request).
+
+    Args:
+        messages: messages about the whole request.
+        fields: messages about single fields, by name.
+    """
     return JiraError(HTTPStatus.BAD_REQUEST, *messages, fields=fields)
 
 
 def not_found(message: str) -> JiraError:
-    """An error with status 404 (Not Found)."""
+    """Creates an error with status 404 (Not Found)."""
     return JiraError(HTTPStatus.NOT_FOUND, message)

@@ -1,11 +1,11 @@
-"""The fields of issues: their names, and how requests set them."""
+"""The fields of issues: their definitions, and functions that set them from requests."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from twin.jira.errors import JiraError, bad_request
-from twin.jira.records import Issue, Named
+from twin.jira.records import Issue, NamedEntity
 from twin.jira.store import PRIORITIES, RESOLUTIONS, TYPES, Site, find
 
 EPIC_LINK = "customfield_10100"
@@ -45,7 +45,7 @@ _CUSTOM = {
 }
 
 NAMES: Mapping[str, str] = {id_: properties[0] for id_, properties in (_SYSTEM | _CUSTOM).items()}
-"""Every field's name by its id."""
+"""The name of each field, by its id."""
 
 
 def definitions() -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def definitions() -> list[dict[str, Any]]:
 
 
 def apply(site: Site, issue: Issue, fields: object) -> None:
-    """Sets all given fields of an issue, or none if one is not valid.
+    """Sets the fields of a request on an issue. If one of them is not valid, none is changed.
 
     Raises:
         JiraError: 400, with a message for each field that cannot be set.
@@ -105,10 +105,10 @@ def apply(site: Site, issue: Issue, fields: object) -> None:
 
 
 def update(site: Site, issue: Issue, operations: object) -> None:
-    """Applies the operations of `update`: `{field: [{"add"|"remove"|"set": value}]}`.
+    """Applies the operations in the member `update` of a request: `{field: [{"add"|"remove"|"set": value}]}`.
 
     Raises:
-        JiraError: 400, if a field or operation does not exist.
+        JiraError: 400, if a field does not exist, does not support an operation, or has an invalid value.
     """
     if not isinstance(operations, dict):
         raise bad_request("Unexpected value for 'update': an object is needed")
@@ -163,7 +163,7 @@ def _reporter(site: Site, issue: Issue, value: Any) -> str:
     return name
 
 
-def _named(known: tuple[Named, ...], kind: str) -> Callable[[Site, Issue, Any], str]:
+def _named(known: tuple[NamedEntity, ...], kind: str) -> Callable[[Site, Issue, Any], str]:
     def read(_site: Site, _issue: Issue, value: Any) -> str:
         wanted = value if isinstance(value, dict) else {"name": value}
         entry = find(known, id_=wanted.get("id"), name=wanted.get("name"))
@@ -194,11 +194,13 @@ def _components(site: Site, issue: Issue, value: Any) -> list[str]:
 
 
 def _versions(site: Site, issue: Issue, value: Any) -> list[str]:
-    versions = [Named(id=version.id, name=version.name) for version in site.projects[issue.project].versions]
+    versions = [
+        NamedEntity(id=version.id, name=version.name) for version in site.projects[issue.project].versions
+    ]
     return _members(tuple(versions), value, "Version")
 
 
-def _members(known: tuple[Named, ...], value: Any, kind: str) -> list[str]:
+def _members(known: tuple[NamedEntity, ...], value: Any, kind: str) -> list[str]:
     names: list[str] = []
     for member in value or ():
         wanted = member if isinstance(member, dict) else {"name": member}

@@ -1,4 +1,4 @@
-"""Jira's server on this machine: the PyPI package `mcp-atlassian` has the same content as the image."""
+"""Runs the MCP server for Jira without a container, from the PyPI package that its image contains."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from twin.stand_in import Image, LocalCommand
 
 
 def run(image: Image) -> LocalCommand:
-    """The command that replaces the image.
+    """The command that runs the server without its image.
 
     Raises:
         EnvironmentSetupError: the package is not installed.
@@ -20,12 +20,13 @@ def run(image: Image) -> LocalCommand:
         tag=mcp_atlassian.version(),
         where="requirements-mcp-atlassian.in and run `make lock`",
     )
-    # It loads `.env` from its working directory, which overrides environment variables.
+    # The server loads `.env` from its working directory, and its values override environment variables.
     (image.folder / ".env").unlink(missing_ok=True)
-    # Last, because arguments override the environment, and later arguments override earlier ones.
-    here = ("--host", LOOPBACK, "--port", str(image.port))
+    # Arguments override environment variables, and later arguments override earlier ones. Therefore these are
+    # last.
+    address = ("--host", LOOPBACK, "--port", str(image.port))
     return LocalCommand(
-        argv=(*mcp_atlassian.command(), *image.args, *here),
+        argv=(*mcp_atlassian.command(), *image.args, *address),
         # Otherwise the library searches for a newer version of itself at every start.
         env={"FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_SHOW_SERVER_BANNER": "false", **image.env},
         folder=image.folder,

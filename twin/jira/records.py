@@ -13,7 +13,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class NamedEntity:
     """A status, priority, type, resolution, component or link type: an id and a name."""
 
     id: str
@@ -21,8 +21,13 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status(Named):
-    """A status; `category` is `new`, `indeterminate` or `done`; `transition` is the transition to it."""
+class Status(NamedEntity):
+    """A status.
+
+    Attributes:
+        category: `new`, `indeterminate` or `done`.
+        transition: id of the transition to the status.
+    """
 
     category: str
     transition: str
@@ -30,27 +35,27 @@ class Status(Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A version of a project; `moment` is its release date in POSIX seconds."""
+    """A version of a project; `released_at` is its release date in POSIX seconds."""
 
     id: str
     name: str
     description: str = ""
     released: bool = False
-    moment: float | None = None
+    released_at: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Project:
-    """A project; `last` is the number of its newest issue."""
+    """A project; `last_number` is the number of its newest issue."""
 
     id: str
     key: str
     name: str
     lead: str
     description: str
-    components: tuple[Named, ...]
+    components: tuple[NamedEntity, ...]
     versions: list[Version]
-    last: int = 0
+    last_number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ class Sprint:
 
 @dataclass(slots=True, kw_only=True)
 class Comment:
-    """A comment in wiki markup."""
+    """A comment on an issue; `body` is wiki markup, times are POSIX seconds."""
 
     id: str
     author: str
@@ -99,7 +104,12 @@ class Link:
 
 @dataclass(slots=True, kw_only=True)
 class Issue:
-    """An issue. People, status, type and so on are names; times are POSIX seconds; `due` is a date."""
+    """An issue.
+
+    Users, status, type, priority, resolution, components and versions are stored as names, `parent` and
+    `epic` as keys of issues, `sprints` as ids. `due` is a date such as `2026-11-23`; all other times are
+    POSIX seconds.
+    """
 
     id: str
     key: str

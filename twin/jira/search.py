@@ -11,7 +11,7 @@ from twin.jira.jql import All, Clause, Condition, Either, Empty, Function, Not, 
 from twin.jira.records import Issue
 from twin.jira.store import PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site
 
-Kind = Literal["name", "text", "moment"]
+Kind = Literal["name", "text", "time"]
 Texts = Callable[[Site, Issue], Sequence[str]]
 
 _EQUALITY = {"=", "!=", "in", "not in", "is", "is not"}
@@ -19,7 +19,7 @@ _COMPARISON = {"<", "<=", ">", ">="}
 _OPERATORS: Mapping[Kind, set[str]] = {
     "name": _EQUALITY,
     "text": {"~", "!~", "is", "is not"},
-    "moment": _EQUALITY | _COMPARISON,
+    "time": _EQUALITY | _COMPARISON,
 }
 _RELATIVE = re.compile(r"([+-]?)(\d+)([wdhm])")
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60}
@@ -31,9 +31,10 @@ class _Field:
     """A field that can be searched.
 
     Attributes:
-        kind: determines its operators.
-        texts: the values of an issue; none if the field is empty. Times are POSIX seconds.
-        known: all valid values; None if every value is valid.
+        kind: determines the operators that the field supports.
+        texts: returns the values of an issue as strings; empty if the field is empty. Times are POSIX
+            seconds.
+        known: returns all valid values; None if every value is valid.
     """
 
     kind: Kind
@@ -50,7 +51,7 @@ def search(site: Site, jql: str) -> list[Issue]:
     query = parse(jql)
     condition = query.condition
     test = _test(site, condition) if condition else lambda _: True
-    # Compiled before the search, so that an invalid query is an error even if the site has no issues.
+    # Created before the search, so that an unknown field is an error even if the query finds no issues.
     keys = [_order_key(site, order) for order in query.orders]
     issues = sorted(
         (issue for issue in site.issues.values() if test(issue)),
@@ -85,14 +86,14 @@ def _clause(site: Site, clause: Clause) -> Callable[[Issue], bool]:
     if field.kind == "text":
         return _text_test(site, field, clause, negated=negated)
     if clause.operator in _COMPARISON:
-        return _moment_test(site, field, clause)
+        return _time_test(site, field, clause)
     wanted = [value for operand in clause.operands for value in _values(site, field, clause, operand)]
 
     def test(issue: Issue) -> bool:
         texts = [text.lower() for text in field.texts(site, issue)]
         if not texts:
-            # As in Jira, `!=` does not match empty fields; only EMPTY does.
-            return (None in wanted) != negated if None in wanted else False
+            # As in Jira, an empty field matches only `is EMPTY` and `in (EMPTY, ...)`, not `!=`.
+            return None in wanted and not negated
         return any(text in wanted for text in texts) != negated
 
     return test
@@ -106,8 +107,8 @@ def _values(site: Site, field: _Field, clause: Clause, operand: Operand) -> list
         case Function():
             return [*_function(site, clause.field, operand)]
         case Value(text):
-            if field.kind == "moment":
-                return [str(_moment(site, text, clause.field))]
+            if field.kind == "time":
+                return [str(_parse_time(site, text, clause.field))]
             if field.known is not None and text.lower() not in {
                 known_value.lower() for known_value in field.known(site)
             }:
@@ -122,8 +123,8 @@ def _function(site: Site, field: str, function: Function) -> list[str]:
     if function.name in states:
         state = states[function.name]
         return [str(sprint.id) for sprint in site.sprints.values() if sprint.state == state]
-    if function.name in _STARTS or function.name == "now":
-        return [str(_moment_of(site, function))]
+    if function.name in _CALENDAR_FUNCTIONS or function.name == "now":
+        return [str(_function_time(site, function))]
     raise bad_request(f"Unable to find JQL function '{function.name}()' for the field '{field}'.")
 
 
@@ -142,26 +143,26 @@ def _text_test(site: Site, field: _Field, clause: Clause, *, negated: bool) -> C
     return test
 
 
-def _moment_test(site: Site, field: _Field, clause: Clause) -> Callable[[Issue], bool]:
+def _time_test(site: Site, field: _Field, clause: Clause) -> Callable[[Issue], bool]:
     (operand,) = clause.operands
     if isinstance(operand, Empty):
         raise bad_request(f"The operator '{clause.operator}' does not take EMPTY.")
     limit = (
-        _moment_of(site, operand)
+        _function_time(site, operand)
         if isinstance(operand, Function)
-        else _moment(site, operand.text, clause.field)
+        else _parse_time(site, operand.text, clause.field)
     )
     compare: Mapping[str, Callable[[float], bool]] = {
-        "<": lambda moment: moment < limit,
-        "<=": lambda moment: moment <= limit,
-        ">": lambda moment: moment > limit,
-        ">=": lambda moment: moment >= limit,
+        "<": lambda time: time < limit,
+        "<=": lambda time: time <= limit,
+        ">": lambda time: time > limit,
+        ">=": lambda time: time >= limit,
     }
     is_within = compare[clause.operator]
     return lambda issue: any(is_within(float(text)) for text in field.texts(site, issue))
 
 
-def _moment(site: Site, text: str, field: str) -> float:
+def _parse_time(site: Site, text: str, field: str) -> float:
     """A time in POSIX seconds, from `-7d`, `2026-11-23` or `2026-11-23 14:05` (UTC)."""
     if relative := _RELATIVE.fullmatch(text):
         sign, count, unit = relative.groups()
@@ -179,7 +180,7 @@ def _first_of_month(day: dt.datetime) -> dt.datetime:
     return day.replace(day=1)
 
 
-_STARTS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
+_CALENDAR_FUNCTIONS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
     "startofday": lambda day: day,
     "endofday": lambda day: day + dt.timedelta(days=1),
     "startofweek": lambda day: day - dt.timedelta(days=day.weekday()),
@@ -191,17 +192,17 @@ _STARTS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
 }
 
 
-def _moment_of(site: Site, function: Function) -> float:
+def _function_time(site: Site, function: Function) -> float:
     now = dt.datetime.fromtimestamp(site.now(), dt.UTC)
     if function.name == "now":
         return now.timestamp()
-    if function.name not in _STARTS:
+    if function.name not in _CALENDAR_FUNCTIONS:
         raise bad_request(f"Unable to find JQL function '{function.name}()'.")
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = _STARTS[function.name](day).timestamp()
+    time = _CALENDAR_FUNCTIONS[function.name](day).timestamp()
     for argument in function.arguments:
-        moment += _moment(site, argument, function.name) - site.now()
-    return moment
+        time += _parse_time(site, argument, function.name) - site.now()
+    return time
 
 
 def _order_key(site: Site, order: Order) -> Callable[[Issue], tuple[bool, object]]:
@@ -211,8 +212,8 @@ def _order_key(site: Site, order: Order) -> Callable[[Issue], tuple[bool, object
     def key(issue: Issue) -> tuple[bool, object]:
         texts = field.texts(site, issue)
         if not texts:
-            return (False, "" if field.kind != "moment" else 0.0)
-        if field.kind == "moment":
+            return (False, "" if field.kind != "time" else 0.0)
+        if field.kind == "time":
             return (True, float(texts[0]))
         if texts[0] in ranks:
             return (True, f"{ranks[texts[0]]}")
@@ -280,10 +281,10 @@ _BY_NAME: Mapping[str, _Field] = {
     "description": _Field("text", lambda _, issue: _optional(issue.description)),
     "comment": _Field("text", lambda _, issue: [comment.body for comment in issue.comments]),
     "text": _Field("text", _all_text),
-    "created": _Field("moment", lambda _, issue: [str(issue.created)]),
-    "updated": _Field("moment", lambda _, issue: [str(issue.updated)]),
-    "resolved": _Field("moment", lambda _, issue: _optional(issue.resolved)),
-    "due": _Field("moment", lambda _, issue: [] if issue.due is None else [str(_day(issue.due))]),
+    "created": _Field("time", lambda _, issue: [str(issue.created)]),
+    "updated": _Field("time", lambda _, issue: [str(issue.updated)]),
+    "resolved": _Field("time", lambda _, issue: _optional(issue.resolved)),
+    "due": _Field("time", lambda _, issue: [] if issue.due is None else [str(_day(issue.due))]),
     "rank": _Field("name", lambda _, issue: [issue.key]),
 }
 _FIELDS: Mapping[str, _Field] = {

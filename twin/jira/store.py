@@ -1,4 +1,7 @@
-"""The Jira site of the stand-in: the content of `data.yaml`, kept in memory; it can be reset."""
+"""The Jira site of the stand-in.
+
+The site is kept in memory and initially has the content of `data.yaml`. A reset restores this content.
+"""
 
 import datetime as dt
 import itertools
@@ -13,7 +16,7 @@ from twin.jira.records import (
     Comment,
     Issue,
     Link,
-    Named,
+    NamedEntity,
     Project,
     Sprint,
     Status,
@@ -30,21 +33,21 @@ STATUSES = (
     Status(id="10002", name="Done", category="done", transition="41"),
 )
 PRIORITIES = tuple(
-    Named(id=str(number), name=name)
+    NamedEntity(id=str(number), name=name)
     for number, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), start=1)
 )
 TYPES = (
-    Named(id="10000", name="Epic"),
-    Named(id="10001", name="Story"),
-    Named(id="10002", name="Task"),
-    Named(id="10003", name="Bug"),
-    Named(id="10004", name="Sub-task"),
+    NamedEntity(id="10000", name="Epic"),
+    NamedEntity(id="10001", name="Story"),
+    NamedEntity(id="10002", name="Task"),
+    NamedEntity(id="10003", name="Bug"),
+    NamedEntity(id="10004", name="Sub-task"),
 )
 RESOLUTIONS = (
-    Named(id="10000", name="Done"),
-    Named(id="10001", name="Won't Do"),
-    Named(id="10002", name="Duplicate"),
-    Named(id="10003", name="Cannot Reproduce"),
+    NamedEntity(id="10000", name="Done"),
+    NamedEntity(id="10001", name="Won't Do"),
+    NamedEntity(id="10002", name="Duplicate"),
+    NamedEntity(id="10003", name="Cannot Reproduce"),
 )
 LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
     "Blocks": ("10000", "is blocked by", "blocks"),
@@ -55,17 +58,17 @@ LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
 """The id, inward description and outward description of each link type, by its name."""
 
 
-def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> Named | None:
-    """The first entry with an id or with a name (case-insensitive)."""
+def find(known: Iterable[NamedEntity], *, id_: object = None, name: object = None) -> NamedEntity | None:
+    """The first entry with this id or this name (case-insensitive), or None."""
     for entry in known:
         if entry.id == str(id_) or (name is not None and entry.name.lower() == str(name).lower()):
             return entry
     return None
 
 
-def date(moment: float) -> str:
-    """The date of a time, such as `2026-11-23`."""
-    return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
+def date(time: float) -> str:
+    """The date of a time in POSIX seconds, such as `2026-11-23`."""
+    return dt.datetime.fromtimestamp(time, dt.UTC).date().isoformat()
 
 
 class Site:
@@ -159,10 +162,10 @@ class Site:
         return self.sprints[sprint_id]
 
     def comment(self, issue: Issue, body: object) -> Comment:
-        """Adds a comment of the user `me`.
+        """Adds a comment, written by the user `me`, to an issue.
 
         Raises:
-            JiraError: the comment is empty.
+            JiraError: the body is not a string, or is empty.
         """
         if not isinstance(body, str) or not body.strip():
             raise bad_request(comment="Comment body can not be empty!")
@@ -173,7 +176,7 @@ class Site:
         return comment
 
     def change(self, issue: Issue, name: str, value: Any) -> None:
-        """Sets an attribute of an issue, and the time of its last update if the value is new.
+        """Sets an attribute of an issue. If the value is different, also sets the time of the last update.
 
         Args:
             issue: an issue of this site.
@@ -185,13 +188,13 @@ class Site:
             issue.updated = self.now()
 
     def transition(self, issue: Issue, status: Status, resolution: str | None = None) -> None:
-        """Moves an issue to a status; sets the resolution if the status is done, otherwise clears it."""
+        """Moves an issue to a status. The category `done` sets the resolution; the others clear it."""
         self.change(issue, "status", status.name)
         done = status.category == "done"
         self.change(issue, "resolution", (resolution or "Done") if done else None)
         issue.resolved = self.now() if done else None
 
-    def _moment(self, age: str | None) -> float | None:
+    def _time_before_start(self, age: str | None) -> float | None:
         return None if age is None else self.started - ago.seconds(age)
 
     def _read_project(self, data: Mapping[str, Any]) -> Project:
@@ -201,20 +204,20 @@ class Site:
             name=data["name"],
             lead=data["lead"],
             description=data["description"],
-            components=tuple(Named(id=self.new_id(), name=name) for name in data["components"]),
+            components=tuple(NamedEntity(id=self.new_id(), name=name) for name in data["components"]),
             versions=[
                 Version(
                     id=self.new_id(),
                     name=version["name"],
                     released=version["released"],
-                    moment=self._moment(version["ago"]),
+                    released_at=self._time_before_start(version["ago"]),
                 )
                 for version in data["versions"]
             ],
         )
 
     def _read_sprint(self, data: Mapping[str, Any]) -> Sprint:
-        start, end = (self._moment(data.get(name)) for name in ("start", "end"))
+        start, end = (self._time_before_start(data.get(name)) for name in ("start", "end"))
         return Sprint(
             id=data["id"],
             board=data["board"],
@@ -227,7 +230,7 @@ class Site:
 
     def _read_issue(self, data: Mapping[str, Any]) -> Issue:
         project, _, number = data["key"].partition("-")
-        self.projects[project].last = max(self.projects[project].last, int(number))
+        self.projects[project].last_number = max(self.projects[project].last_number, int(number))
         updated = self.started - ago.seconds(data["updated"])
         done = data["status"] == "Done"
         return Issue(
@@ -257,7 +260,5 @@ class Site:
         )
 
     def _read_comment(self, data: Mapping[str, Any]) -> Comment:
-        moment = self.started - ago.seconds(data["ago"])
-        return Comment(
-            id=self.new_id(), author=data["from"], body=data["body"], created=moment, updated=moment
-        )
+        time = self.started - ago.seconds(data["ago"])
+        return Comment(id=self.new_id(), author=data["from"], body=data["body"], created=time, updated=time)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from twin.slack import shapes
+from twin.slack import serializer
 from twin.slack.errors import SlackError
 from twin.slack.records import Channel, Message
 from twin.slack.store import Workspace
@@ -41,7 +41,7 @@ def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any
 
 @_method("client.userBoot")
 def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """The data with which Slack's web client starts; undocumented."""
+    """The data that Slack's web client loads when it starts; an undocumented method."""
     team, bot = workspace.team, workspace.bot
     direct = [channel for channel in workspace.channels.values() if channel.user is not None]
     return {
@@ -60,21 +60,21 @@ def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[s
 def users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """All users."""
     users, cursor = _page(list(workspace.users.values()), params, default=1000)
-    return {"members": [shapes.user(user, workspace.team.id) for user in users]} | cursor
+    return {"members": [serializer.user(user, workspace.team.id) for user in users]} | cursor
 
 
 @_method("users.info")
 def users_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """One user by `user`, or several by the undocumented, comma-separated `users`."""
+    """The user in `user`, or the users in the undocumented, comma-separated parameter `users`."""
     if params.get("users"):
         users = [workspace.user(id_) for id_ in params["users"].split(",")]
-        return {"users": [shapes.user(user, workspace.team.id) for user in users]}
-    return {"user": shapes.user(workspace.user(params.get("user", "")), workspace.team.id)}
+        return {"users": [serializer.user(user, workspace.team.id) for user in users]}
+    return {"user": serializer.user(workspace.user(params.get("user", "")), workspace.team.id)}
 
 
 @_method("conversations.list")
 def conversations_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Conversations of some types; private ones only if the bot is in them."""
+    """Conversations of the requested types; private ones only if the bot is a member."""
     return _conversations(workspace, params, lambda channel: workspace.bot.id in channel.members)
 
 
@@ -87,12 +87,12 @@ def users_conversations(workspace: Workspace, params: Mapping[str, str]) -> dict
 
 @_method("conversations.info")
 def conversations_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """One conversation, with the bot's last read position."""
+    """One conversation, with the timestamp of the last message that the bot has read."""
     channel = workspace.channel(params.get("channel", ""))
     newest = next(workspace.history(channel), None)
-    latest = {"latest": shapes.message(newest, workspace)} if newest else {}
+    latest = {"latest": serializer.message(newest, workspace)} if newest else {}
     return {
-        "channel": {**shapes.channel(channel, workspace), "last_read": channel.last_read, **latest},
+        "channel": {**serializer.channel(channel, workspace), "last_read": channel.last_read, **latest},
     }
 
 
@@ -121,7 +121,7 @@ def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> di
         "messages": [
             _with_replies(workspace, channel, message)
             if message is first
-            else shapes.message(message, workspace)
+            else serializer.message(message, workspace)
             for message in messages
         ],
         "has_more": bool(cursor["response_metadata"]["next_cursor"]),
@@ -133,11 +133,11 @@ def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[s
     """Posts a message as the bot."""
     channel = workspace.readable(params.get("channel", ""))
     blocks = _json_list(params.get("blocks", ""))
-    text = params.get("text", "") or shapes.text_of(blocks)
+    text = params.get("text", "") or serializer.text_of(blocks)
     if not text:
         raise SlackError("no_text")
     message = workspace.post(channel, text, thread_ts=params.get("thread_ts") or None, blocks=blocks)
-    return {"channel": channel.id, "ts": message.ts, "message": shapes.message(message, workspace)}
+    return {"channel": channel.id, "ts": message.ts, "message": serializer.message(message, workspace)}
 
 
 def _conversations(
@@ -152,7 +152,7 @@ def _conversations(
         and not (channel.archived and params.get("exclude_archived") in {"1", "true"})
     ]
     channels, cursor = _page(wanted, params, default=100)
-    return {"channels": [shapes.channel(channel, workspace) for channel in channels]} | cursor
+    return {"channels": [serializer.channel(channel, workspace) for channel in channels]} | cursor
 
 
 def _type(channel: Channel) -> str:
@@ -163,18 +163,18 @@ def _type(channel: Channel) -> str:
 
 def _with_replies(workspace: Workspace, channel: Channel, message: Message) -> dict[str, Any]:
     _, *replies = workspace.thread(channel, message.ts)
-    return shapes.message(message, workspace, replies=replies)
+    return serializer.message(message, workspace, replies=replies)
 
 
 def _within(message: Message, params: Mapping[str, str]) -> bool:
     """Whether a message is between `oldest` and `latest`, both exclusive unless `inclusive` is set."""
     inclusive = params.get("inclusive") in {"1", "true"}
     ts = float(message.ts)
-    oldest, latest = _moment(params, "oldest", 0.0), _moment(params, "latest", float("inf"))
+    oldest, latest = _timestamp(params, "oldest", 0.0), _timestamp(params, "latest", float("inf"))
     return oldest <= ts <= latest if inclusive else oldest < ts < latest
 
 
-def _moment(params: Mapping[str, str], name: str, default: float) -> float:
+def _timestamp(params: Mapping[str, str], name: str, default: float) -> float:
     value = params.get(name)
     if not value:
         return default

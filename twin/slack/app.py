@@ -12,21 +12,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from twin.arrivals import Arrivals, RecordArrivals
+from twin.request_log import LogRequests, RequestLog
 from twin.slack.api import METHODS
 from twin.slack.errors import SlackError
 from twin.slack.store import Workspace
 
-_NEEDS_NO_TOKEN = "api.test"  # noqa: S105 - a method
+_METHOD_WITHOUT_TOKEN = "api.test"  # noqa: S105 - the name of a method
 
 
-def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starlette:
-    """Creates the Web API of one workspace.
+def create_app(workspace: Workspace, *, token: str, request_log: RequestLog) -> Starlette:
+    """Creates the web application that serves the Web API of one workspace.
 
     Args:
         workspace: the workspace.
         token: token of the bot, sent as form field `token` or as bearer token; a secret.
-        arrivals: records the requests.
+        request_log: records the requests.
     """
 
     async def call(request: Request) -> JSONResponse:
@@ -38,7 +38,7 @@ def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starl
     async def answer(request: Request) -> dict[str, Any]:
         name = request.path_params["name"]
         params = await _params(request)
-        if name == _NEEDS_NO_TOKEN:
+        if name == _METHOD_WITHOUT_TOKEN:
             return {"args": {key: value for key, value in params.items() if key != "token"}}
         if name not in METHODS:
             request.state.unknown = True
@@ -46,21 +46,21 @@ def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starl
         _require_token(request, params, token)
         return METHODS[name](workspace, params)
 
-    async def nothing(request: Request) -> JSONResponse:
+    async def unknown_path(request: Request) -> JSONResponse:
         request.state.unknown = True
         return JSONResponse({"ok": False, "error": "not_found"}, status_code=404)
 
     return Starlette(
         routes=[
             Route("/api/{name}", call, methods=["GET", "POST"]),
-            Route("/{path:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/{path:path}", unknown_path, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
-        middleware=[Middleware(RecordArrivals, arrivals=arrivals)],
+        middleware=[Middleware(LogRequests, request_log=request_log)],
     )
 
 
 async def _params(request: Request) -> Mapping[str, str]:
-    """Arguments of the query, a form or a JSON body; values other than strings are converted to JSON."""
+    """The arguments in the query and the body (form or JSON); non-string values are converted to JSON."""
     params = dict(request.query_params)
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind == "application/json":

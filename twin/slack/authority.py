@@ -1,4 +1,4 @@
-"""A certificate authority for `slack.com`, created at every start and trusted by one process only."""
+"""A certificate authority for `slack.com`, new at every start, which only the MCP server for Slack trusts."""
 
 import datetime as dt
 import ssl
@@ -22,7 +22,7 @@ class Authority:
 
     Attributes:
         certificate: the CA certificate that clients must trust, PEM.
-        server: the TLS context of the server; HTTP/1.1 only.
+        server: TLS context of a server with these host names; it negotiates only HTTP/1.1.
     """
 
     def __init__(self, hosts: tuple[str, ...]) -> None:
@@ -91,7 +91,8 @@ def _server_context(certificate: x509.Certificate, key: ec.EllipticCurvePrivateK
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    # The ssl module reads keys from files only; this file exists briefly and only its owner can read it.
+    # The ssl module can load a key only from a file. The file is deleted immediately, and only its owner can
+    # read it.
     with TemporaryDirectory() as folder:
         path = Path(folder) / "slack.pem"
         path.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""Slack's server on this machine: the npm package `slack-mcp-server` contains the program of the image."""
+"""Runs the MCP server for Slack without a container, from the npm package of the program in its image."""
 
 import platform
 import shutil
@@ -16,19 +16,20 @@ _GO_NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def run(image: Image) -> LocalCommand:
-    """The command that replaces the image.
+    """The command that runs the server without its image.
 
     Raises:
         NodeError: the package is not installed.
-        LocalImageError: see `Image.require`; or there is no program for this machine.
+        LocalImageError: see `Image.require`; or the package has no program for this operating system and
+            processor.
     """
     image.require(
         entry_point="mcp-server",
         tag=f"v{package_version(f'{_PACKAGE}-linux-amd64')}",
         where=f"{_PACKAGE}-linux-amd64 in package.json and run `npm install`",
     )
-    # It listens before it has loaded users and channels; when it has loaded them it writes these files,
-    # which remain when it ends.
+    # The server listens before it has loaded users and channels. It stores them in these files, whose
+    # existence therefore shows that it is ready. Files of an earlier run are deleted.
     if image.without_credentials:
         shutil.rmtree(image.folder / ".cache", ignore_errors=True)
     return LocalCommand(
@@ -36,7 +37,7 @@ def run(image: Image) -> LocalCommand:
         env={**image.env, "SLACK_MCP_HOST": LOOPBACK, "SLACK_MCP_PORT": str(image.port)},
         folder=image.folder,
         ready=(
-            partial(_knows_channels, image.port, image.folder)
+            partial(_has_loaded_channels, image.port, image.folder)
             if image.without_credentials
             else partial(listening, image.port)
         ),
@@ -44,11 +45,14 @@ def run(image: Image) -> LocalCommand:
 
 
 def _program() -> Path:
-    """The Go program. The package's command is a Node program that does not end it when it is killed.
+    """The path of the Go program.
+
+    The command of the package is a Node.js program, which does not stop the Go program when it is killed
+    itself.
 
     Raises:
         NodeError: it is not installed.
-        LocalImageError: there is no program for this machine.
+        LocalImageError: the package has no program for this operating system and processor.
     """
     system = {"win32": "windows"}.get(sys.platform, sys.platform)
     machine = _GO_NAMES.get(platform.machine().lower(), platform.machine())
@@ -61,7 +65,7 @@ def _program() -> Path:
         version = package_version(f"{_PACKAGE}-linux-amd64")
         raise LocalImageError(
             f"package-lock.json has Slack's server for linux on amd64 only, not for {system} on {machine}. "
-            "Take slack out of `backends` for this run, such as with\n"
+            "Remove slack from `backends` for this run, for example:\n"
             "    .venv/bin/python -m twin up --config 'backends=[\"functions\"]'\n"
             f"  or put the program {_PACKAGE} {version} for this machine on your PATH: "
             f"https://github.com/korotovsky/{_PACKAGE}/releases"
@@ -69,6 +73,6 @@ def _program() -> Path:
     return script(package, f"bin/{package}{'.exe' if system == 'windows' else ''}")
 
 
-async def _knows_channels(port: int, folder: Path) -> bool:
+async def _has_loaded_channels(port: int, folder: Path) -> bool:
     written = any((folder / ".cache").rglob("*channels_cache*.json"))
     return written and await listening(port)

@@ -1,7 +1,7 @@
 """A TLS-terminating proxy to the stand-in, for programs with the fixed address `https://slack.com`.
 
-`slack-mcp-server` can be redirected only with `SLACK_MCP_PROXY`, to which it sends `CONNECT
-slack.com:443`, and `SLACK_MCP_SERVER_CA`, whose certificates it trusts.
+Two environment variables redirect `slack-mcp-server`: `SLACK_MCP_PROXY`, the proxy to which it sends `CONNECT
+slack.com:443`, and `SLACK_MCP_SERVER_CA`, a file with the certificate authorities that it trusts.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class TlsProxy:
         self._tunnels: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listens.
+        """Starts listening.
 
         Raises:
             OSError: the port is taken.
@@ -64,7 +64,7 @@ class TlsProxy:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _log.info("a tunnel to Slack's stand-in was interrupted: %s", error)
         except asyncio.CancelledError:
-            # `stop` has closed it; this is not an error.
+            # Cancelled by `stop`; this is not an error.
             return
         finally:
             writer.transport.abort()
@@ -74,9 +74,11 @@ class TlsProxy:
         method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
         target = rest.partition(" ")[0]
         if method != "CONNECT":
-            await _refuse(writer, "405 Method Not Allowed", "this proxy supports only CONNECT")
-        elif not _leads_to_slack(target):
-            await _refuse(writer, "403 Forbidden", f"this proxy connects only to slack.com, not to {target}")
+            await _send_error(writer, "405 Method Not Allowed", "this proxy supports only CONNECT")
+        elif not _is_slack(target):
+            await _send_error(
+                writer, "403 Forbidden", f"this proxy connects only to slack.com, not to {target}"
+            )
         else:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await writer.start_tls(self.authority.server)
@@ -107,13 +109,13 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: str, why: str) -> None:
-    body = f"{why}\n".encode()
+async def _send_error(writer: asyncio.StreamWriter, status: str, reason: str) -> None:
+    body = f"{reason}\n".encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
     writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
     await writer.drain()
 
 
-def _leads_to_slack(target: str) -> bool:
+def _is_slack(target: str) -> bool:
     host, _, port = target.lower().rpartition(":")
     return port == _TLS_PORT and (host == "slack.com" or host.endswith(".slack.com"))

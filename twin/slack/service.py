@@ -2,7 +2,7 @@
 
 import secrets
 
-from twin.arrivals import Arrivals
+from twin.request_log import RequestLog
 from twin.serving import AsgiServer
 from twin.slack.app import create_app
 from twin.slack.proxy import TlsProxy
@@ -11,27 +11,27 @@ from twin.stand_in import StandInArgs
 
 
 class SlackStandIn(AsgiServer):
-    """The Web API on one port, and the proxy to it on another.
+    """Serves the Web API on one port, and a TLS proxy to it on another.
 
     Attributes:
-        workspace: its data.
-        arrivals: the requests that it received.
+        workspace: the data of the workspace.
+        request_log: the requests that it received.
         token: the only token that it accepts, new at every start; a secret.
     """
 
     def __init__(self, args: StandInArgs) -> None:
         port, proxy_port = args.ports
         self.workspace = Workspace(args.clock.now)
-        self.arrivals = Arrivals()
+        self.request_log = RequestLog()
         self.token = f"xoxb-twin-{secrets.token_hex(16)}"
         self._proxy = TlsProxy(port=proxy_port, target=port)
         self._proxy_port = proxy_port
         self._certificate = args.folder / "slack-ca.pem"
-        app = create_app(self.workspace, token=self.token, arrivals=self.arrivals)
+        app = create_app(self.workspace, token=self.token, request_log=self.request_log)
         super().__init__("Slack's stand-in", app, port)
 
     def environment(self) -> dict[str, str]:
-        """The environment variables with which `slack-mcp-server` uses it; they contain its token."""
+        """The environment variables that connect `slack-mcp-server` to this stand-in, including its token."""
         return {
             "SLACK_MCP_XOXB_TOKEN": self.token,
             "SLACK_MCP_PROXY": f"http://127.0.0.1:{self._proxy_port}",
@@ -41,7 +41,7 @@ class SlackStandIn(AsgiServer):
     def reset(self) -> None:
         """Discards posted messages and recorded requests."""
         self.workspace.reset()
-        self.arrivals.clear()
+        self.request_log.clear()
 
     async def start(self) -> None:
         """Starts the Web API and the proxy.

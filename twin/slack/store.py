@@ -1,6 +1,7 @@
-"""The workspace that the stand-in for Slack shows: people, conversations, messages.
+"""The workspace of the stand-in for Slack: users, conversations, messages.
 
-It starts with the content of `data.yaml` and is kept in memory. A reset deletes what was posted.
+The workspace is kept in memory and initially has the content of `data.yaml`. A reset deletes the messages
+that were posted since.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ class Workspace:
     """The data of one workspace.
 
     Args:
-        now: gives the time in POSIX seconds.
+        now: returns the current time in POSIX seconds.
         data: the file with the initial data.
     """
 
@@ -47,7 +48,7 @@ class Workspace:
             messages.sort(key=lambda message: message.ts)
 
     def channel(self, name_or_id: str) -> Channel:
-        """A conversation by id, `#name`, name, or `@user` for a direct message.
+        """Finds a conversation by its id, name or `#name`, or a direct message by the user's id or `@name`.
 
         Raises:
             SlackError: it does not exist.
@@ -63,10 +64,10 @@ class Workspace:
         raise SlackError("channel_not_found")
 
     def readable(self, name_or_id: str) -> Channel:
-        """A conversation that the bot is in.
+        """Finds a conversation of which the bot is a member.
 
         Raises:
-            SlackError: it does not exist, or the bot was not invited.
+            SlackError: it does not exist, or the bot is not a member.
         """
         channel = self.channel(name_or_id)
         if self.bot.id not in channel.members:
@@ -74,7 +75,7 @@ class Workspace:
         return channel
 
     def user(self, user_id: str) -> User:
-        """A user, by id.
+        """Finds a user by id.
 
         Raises:
             SlackError: the user does not exist.
@@ -106,10 +107,10 @@ class Workspace:
         return [first, *replies]
 
     def message(self, channel: Channel, ts: str, *, missing: str = "thread_not_found") -> Message:
-        """A message of a channel.
+        """Finds a message of a channel.
 
         Raises:
-            SlackError: with the code `missing`, if it does not exist.
+            SlackError: the message does not exist; `missing` is the code of the error.
         """
         for message in self._messages[channel.id]:
             if message.ts == ts:
@@ -119,29 +120,32 @@ class Workspace:
     def post(
         self, channel: Channel, text: str, *, thread_ts: str | None = None, blocks: Iterable[Any] = ()
     ) -> Message:
-        """Adds a message of the bot.
+        """Posts a message as the bot.
 
         Raises:
             SlackError: the channel is archived, or the thread does not exist.
         """
         if channel.archived:
             raise SlackError("is_archived")
+        parent_user = None
         if thread_ts is not None:
-            first = self.message(channel, thread_ts)
-            thread_ts = first.thread_ts = first.thread_ts or first.ts
+            target = self.message(channel, thread_ts)
+            thread_ts = target.thread_ts = target.thread_ts or target.ts
+            parent_user = self.message(channel, thread_ts).user
         message = Message(
             ts=self._new_ts(self.now()),
             user=self.bot.id,
             text=text,
             thread_ts=thread_ts,
+            parent_user=parent_user,
             blocks=list(blocks),
         )
         self._messages[channel.id].append(message)
         return message
 
-    def _new_ts(self, moment: float) -> str:
+    def _new_ts(self, time: float) -> str:
         """A new timestamp `seconds.microseconds`, always later than the previous one."""
-        self._last = max(self._last + 1, int(moment * _MICROSECONDS))
+        self._last = max(self._last + 1, int(time * _MICROSECONDS))
         return f"{self._last // _MICROSECONDS}.{self._last % _MICROSECONDS:06d}"
 
     def _read_channels(self) -> Iterator[Channel]:
@@ -158,13 +162,16 @@ class Workspace:
                 private=True,
             )
 
-    def _read_message(self, channel: Channel, data: Mapping[str, Any], thread_ts: str | None) -> None:
-        self._last = 0  # ages are in any order; no two in a channel are equal
+    def _read_message(self, channel: Channel, data: Mapping[str, Any], parent: Message | None) -> None:
+        # The file is not ordered by time, so a message may be older than the previous one. In each channel,
+        # all times differ.
+        self._last = 0
         message = Message(
             ts=self._new_ts(self.started - ago.seconds(data["ago"])),
             user=self._ids[data["from"]],
             text=data["text"],
-            thread_ts=thread_ts,
+            thread_ts=parent.ts if parent else None,
+            parent_user=parent.user if parent else None,
             reactions={
                 emoji: [self._ids[name] for name in names]
                 for emoji, names in data.get("reactions", {}).items()
@@ -173,4 +180,4 @@ class Workspace:
         self._messages[channel.id].append(message)
         for reply in data.get("replies", ()):
             message.thread_ts = message.ts
-            self._read_message(channel, reply, message.ts)
+            self._read_message(channel, reply, message)

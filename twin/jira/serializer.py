@@ -1,25 +1,25 @@
-"""The JSON of records in Jira's REST API (Data Center, version 2)."""
+"""Converts records to the JSON of Jira's REST API (Data Center, version 2)."""
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from twin.jira.fields import EPIC_LINK, EPIC_NAME, NAMES, POINTS, SPRINT
-from twin.jira.records import Board, Comment, Issue, Named, Project, Sprint, Status, User, Version
+from twin.jira.records import Board, Comment, Issue, NamedEntity, Project, Sprint, Status, User, Version
 from twin.jira.store import LINK_TYPES, PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site, date, find
 
 _CATEGORIES = {"new": (2, "To Do"), "indeterminate": (4, "In Progress"), "done": (3, "Done")}
 
 
-def moment(seconds: float | None) -> str | None:
+def format_time(seconds: float | None) -> str | None:
     """A time in Jira's format: `2026-11-23T02:20:16.000+0000`."""
     if seconds is None:
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
-class Shapes:
-    """Converts records to JSON.
+class Serializer:
+    """Converts records to JSON objects.
 
     Args:
         site: the site with the records.
@@ -48,11 +48,11 @@ class Shapes:
             "locale": "en_GB",
         }
 
-    def named(self, kind: str, record: Named) -> dict[str, Any]:
+    def named(self, kind: str, record: NamedEntity) -> dict[str, Any]:
         """A priority, resolution or component."""
         return {"self": f"{self._api}/{kind}/{record.id}", "id": record.id, "name": record.name}
 
-    def issue_type(self, record: Named) -> dict[str, Any]:
+    def issue_type(self, record: NamedEntity) -> dict[str, Any]:
         """An issue type."""
         return {
             **self.named("issuetype", record),
@@ -72,7 +72,7 @@ class Shapes:
         return {"id": record.transition, "name": record.name, "to": self.status(record), "fields": {}}
 
     def project(self, record: Project, *, full: bool = False) -> dict[str, Any]:
-        """A project."""
+        """A project; `full` adds its description, lead, components, versions and issue types."""
         written = {
             "self": f"{self._api}/project/{record.id}",
             "id": record.id,
@@ -100,7 +100,7 @@ class Shapes:
             "archived": False,
             "released": record.released,
             "projectId": int(project.id),
-            **({"releaseDate": date(record.moment)} if record.moment is not None else {}),
+            **({"releaseDate": date(record.released_at)} if record.released_at is not None else {}),
         }
 
     def comment(self, record: Comment) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class Shapes:
             "author": self.user(record.author),
             "updateAuthor": self.user(record.author),
             "body": record.body,
-            "created": moment(record.created),
-            "updated": moment(record.updated),
+            "created": format_time(record.created),
+            "updated": format_time(record.updated),
         }
 
     def board(self, record: Board) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Shapes:
 
     def sprint(self, record: Sprint) -> dict[str, Any]:
         """A sprint."""
-        times = {"startDate": moment(record.start), "endDate": moment(record.end)}
+        times = {"startDate": format_time(record.start), "endDate": format_time(record.end)}
         return {
             "id": record.id,
             "self": f"{self._agile}/sprint/{record.id}",
@@ -153,10 +153,10 @@ class Shapes:
 
         Args:
             record: the issue.
-            wanted: names of fields; None or `*all` for all, `*navigable` for all but comments.
+            wanted: names of fields; None or `*all` for all fields, `*navigable` for all except comments, and
+                `-name` to exclude a field.
         """
         every = wanted is None or not wanted or "*all" in wanted or "*navigable" in wanted
-        # An element may contain several names, and `-comment` removes one.
         chosen = set(NAMES) if every else set(wanted or ()) & set(NAMES)
         chosen -= {name.removeprefix("-") for name in wanted or () if name.startswith("-")}
         if wanted and "*navigable" in wanted:
@@ -168,13 +168,13 @@ class Shapes:
             "key": record.key,
             "fields": {name: make(self, record) for name, make in _FIELDS.items() if name in chosen},
         }
-        # Jira omits these where they do not apply.
+        # Jira omits this field for an issue that is not a sub-task.
         if record.parent is None:
             written["fields"].pop("parent", None)
         return written
 
     def short(self, key: str) -> dict[str, Any]:
-        """The short form of an issue, for references from other issues."""
+        """The short form of an issue, in which other issues refer to it."""
         wanted = {"summary", "status", "priority", "issuetype"}
         written = self.issue(self._site.issues[key], wanted=wanted)
         return {name: written[name] for name in ("id", "key", "self", "fields")}
@@ -209,13 +209,14 @@ class Shapes:
         return [
             f"com.atlassian.greenhopper.service.sprint.Sprint@{sprint.id:x}[id={sprint.id},rapidViewId="
             f"{sprint.board},state={sprint.state.upper()},name={sprint.name},goal={sprint.goal},"
-            f"startDate={moment(sprint.start) or '<null>'},endDate={moment(sprint.end) or '<null>'},"
+            f"startDate={format_time(sprint.start) or '<null>'},"
+            f"endDate={format_time(sprint.end) or '<null>'},"
             f"sequence={sprint.id}]"
             for sprint in sprints
         ] or None
 
 
-def _found(known: tuple[Named, ...], name: str) -> Named:
+def _found(known: tuple[NamedEntity, ...], name: str) -> NamedEntity:
     entry = find(known, name=name)
     if entry is None:
         raise LookupError(f"data.yaml names {name!r}, which does not exist")
@@ -226,54 +227,54 @@ def _status(name: str) -> Status:
     return next(status for status in STATUSES if status.name == name)
 
 
-def _resolution(shapes: Shapes, issue: Issue) -> dict[str, Any] | None:
+def _resolution(serializer: Serializer, issue: Issue) -> dict[str, Any] | None:
     if issue.resolution is None:
         return None
-    return shapes.named("resolution", _found(RESOLUTIONS, issue.resolution))
+    return serializer.named("resolution", _found(RESOLUTIONS, issue.resolution))
 
 
-def _components(shapes: Shapes, issue: Issue) -> list[dict[str, Any]]:
-    known = shapes.project_of(issue).components
-    return [shapes.named("component", _found(known, name)) for name in issue.components]
+def _components(serializer: Serializer, issue: Issue) -> list[dict[str, Any]]:
+    known = serializer.project_of(issue).components
+    return [serializer.named("component", _found(known, name)) for name in issue.components]
 
 
-def _versions(shapes: Shapes, issue: Issue) -> list[dict[str, Any]]:
-    project = shapes.project_of(issue)
+def _versions(serializer: Serializer, issue: Issue) -> list[dict[str, Any]]:
+    project = serializer.project_of(issue)
     return [
-        shapes.version(version, project) for version in project.versions if version.name in issue.versions
+        serializer.version(version, project) for version in project.versions if version.name in issue.versions
     ]
 
 
-def _comments(shapes: Shapes, issue: Issue) -> dict[str, Any]:
-    comments = [shapes.comment(comment) for comment in issue.comments]
+def _comments(serializer: Serializer, issue: Issue) -> dict[str, Any]:
+    comments = [serializer.comment(comment) for comment in issue.comments]
     return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
 
 
-_FIELDS: Mapping[str, Callable[[Shapes, Issue], Any]] = {
-    "project": lambda shapes, issue: shapes.project(shapes.project_of(issue)),
-    "issuetype": lambda shapes, issue: shapes.issue_type(_found(TYPES, issue.type)),
+_FIELDS: Mapping[str, Callable[[Serializer, Issue], Any]] = {
+    "project": lambda serializer, issue: serializer.project(serializer.project_of(issue)),
+    "issuetype": lambda serializer, issue: serializer.issue_type(_found(TYPES, issue.type)),
     "summary": lambda _, issue: issue.summary,
     "description": lambda _, issue: issue.description,
-    "status": lambda shapes, issue: shapes.status(_status(issue.status)),
-    "priority": lambda shapes, issue: shapes.named("priority", _found(PRIORITIES, issue.priority)),
+    "status": lambda serializer, issue: serializer.status(_status(issue.status)),
+    "priority": lambda serializer, issue: serializer.named("priority", _found(PRIORITIES, issue.priority)),
     "resolution": _resolution,
-    "resolutiondate": lambda _, issue: moment(issue.resolved),
-    "assignee": lambda shapes, issue: shapes.user(issue.assignee),
-    "reporter": lambda shapes, issue: shapes.user(issue.reporter),
-    "creator": lambda shapes, issue: shapes.user(issue.reporter),
-    "created": lambda _, issue: moment(issue.created),
-    "updated": lambda _, issue: moment(issue.updated),
+    "resolutiondate": lambda _, issue: format_time(issue.resolved),
+    "assignee": lambda serializer, issue: serializer.user(issue.assignee),
+    "reporter": lambda serializer, issue: serializer.user(issue.reporter),
+    "creator": lambda serializer, issue: serializer.user(issue.reporter),
+    "created": lambda _, issue: format_time(issue.created),
+    "updated": lambda _, issue: format_time(issue.updated),
     "duedate": lambda _, issue: issue.due,
     "labels": lambda _, issue: issue.labels,
     "components": _components,
     "fixVersions": _versions,
-    "parent": lambda shapes, issue: shapes.short(issue.parent) if issue.parent else None,
-    "subtasks": lambda shapes, issue: shapes.sub_tasks(issue),
-    "issuelinks": lambda shapes, issue: shapes.links(issue),
+    "parent": lambda serializer, issue: serializer.short(issue.parent) if issue.parent else None,
+    "subtasks": lambda serializer, issue: serializer.sub_tasks(issue),
+    "issuelinks": lambda serializer, issue: serializer.links(issue),
     "comment": _comments,
     "attachment": lambda _shapes, _issue: [],
     EPIC_LINK: lambda _, issue: issue.epic,
     EPIC_NAME: lambda _, issue: issue.summary if issue.type == "Epic" else None,
-    SPRINT: lambda shapes, issue: shapes.sprints(issue),
+    SPRINT: lambda serializer, issue: serializer.sprints(issue),
     POINTS: lambda _, issue: issue.points,
 }

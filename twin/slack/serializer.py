@@ -1,4 +1,4 @@
-"""The JSON of records in the Web API."""
+"""Converts records to the JSON of the Web API."""
 
 from typing import Any
 
@@ -71,7 +71,13 @@ def channel(record: Channel, workspace: Workspace) -> dict[str, Any]:
 
 
 def message(record: Message, workspace: Workspace, *, replies: list[Message] | None = None) -> dict[str, Any]:
-    """A message (https://docs.slack.dev/messaging); the first message of a thread has counts of `replies`."""
+    """A message (https://docs.slack.dev/messaging).
+
+    Args:
+        record: the message.
+        workspace: the workspace of the message.
+        replies: the replies to the message, if it is the first of a thread; the result contains their number.
+    """
     author = workspace.users[record.user]
     written: dict[str, Any] = {
         "type": "message",
@@ -91,8 +97,8 @@ def message(record: Message, workspace: Workspace, *, replies: list[Message] | N
         ]
     if record.thread_ts is not None:
         written["thread_ts"] = record.thread_ts
-        if record.thread_ts != record.ts:
-            written["parent_user_id"] = ""
+    if record.parent_user is not None:
+        written["parent_user_id"] = record.parent_user
     if replies:
         written |= {
             "reply_count": len(replies),
@@ -103,7 +109,7 @@ def message(record: Message, workspace: Workspace, *, replies: list[Message] | N
 
 
 def text_of(blocks: list[Any]) -> str:
-    """The plain text of Block Kit blocks, one line for each, for places that do not show blocks."""
+    """The plain text of Block Kit blocks, one line for each block."""
     return "\n".join(filter(None, (_text(block).strip() for block in blocks)))
 
 

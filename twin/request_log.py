@@ -1,4 +1,4 @@
-"""The recorded requests to a stand-in for an external service, without secrets."""
+"""Records the requests to a stand-in for an external service, without secrets."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_KEPT = 1000
+_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """One request.
+class LoggedRequest:
+    """One recorded request.
 
     Attributes:
         method: HTTP method.
@@ -31,42 +31,42 @@ class Arrival:
     unknown: bool
 
 
-class Arrivals:
+class RequestLog:
     """The latest 1,000 requests."""
 
     def __init__(self) -> None:
-        self._kept: deque[Arrival] = deque(maxlen=_KEPT)
+        self._requests: deque[LoggedRequest] = deque(maxlen=_LIMIT)
 
-    def add(self, arrival: Arrival) -> None:
+    def add(self, request: LoggedRequest) -> None:
         """Adds a request."""
-        self._kept.append(arrival)
+        self._requests.append(request)
 
     def clear(self) -> None:
         """Deletes all recorded requests."""
-        self._kept.clear()
+        self._requests.clear()
 
-    def all(self) -> tuple[Arrival, ...]:
+    def requests(self) -> tuple[LoggedRequest, ...]:
         """The recorded requests, oldest first."""
-        return tuple(self._kept)
+        return tuple(self._requests)
 
     def unknown(self) -> tuple[str, ...]:
         """The requested paths that are not implemented, as `METHOD path`, without duplicates."""
         return tuple(
-            dict.fromkeys(f"{arrival.method} {arrival.path}" for arrival in self._kept if arrival.unknown)
+            dict.fromkeys(f"{request.method} {request.path}" for request in self._requests if request.unknown)
         )
 
 
-class RecordArrivals:
+class LogRequests:
     """ASGI middleware that records every request.
 
     Args:
         app: the application; it sets `request.state.unknown = True` for a path that it does not implement.
-        arrivals: receives the records.
+        request_log: receives the records.
     """
 
-    def __init__(self, app: ASGIApp, arrivals: Arrivals) -> None:
+    def __init__(self, app: ASGIApp, request_log: RequestLog) -> None:
         self._app = app
-        self._arrivals = arrivals
+        self._request_log = request_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles an ASGI connection."""
@@ -86,8 +86,8 @@ class RecordArrivals:
             await self._app(scope, receive, record_status)
         finally:
             headers = Headers(scope=scope)
-            self._arrivals.add(
-                Arrival(
+            self._request_log.add(
+                LoggedRequest(
                     method=scope["method"],
                     path=scope["path"],
                     header_names=tuple(headers.keys()),
@@ -99,6 +99,6 @@ class RecordArrivals:
 
 
 def _scheme(values: Iterable[str]) -> str | None:
-    """The first word of each value with several words; a single word may be a credential."""
+    """The scheme of each value. For a value of one word, `(none)`, because the word may be a credential."""
     schemes = [value.partition(" ")[0] if " " in value else "(none)" for value in values]
     return ", ".join(schemes) or None
