@@ -68,7 +68,7 @@ def at_source(error: str, locations: SourceLocations) -> str:
     return f"{written.file}({written.line}{error[match.end() :]}"
 
 
-def test_an_error_names_the_template_and_its_line() -> None:
+def test_an_error_of_the_compiler_names_the_template_and_its_line() -> None:
     text = policy.render("global.xml.j2")
     line = next(n for n, source_line in enumerate(text.split("\n"), 1) if "<policies>" in source_line)
     document = PolicyDocument(xml=text, name="api", source_map=text.source_map)

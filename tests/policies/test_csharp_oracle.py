@@ -1,7 +1,8 @@
 """The evaluator and a real C# runtime have the same results for the project's own expressions.
 
-One run of Mono computes all generated cases. Expressions with random numbers are omitted, because no two runs
-agree, and those that read a Jwt, which only API Management creates. The time is the same fixed second.
+One run of Mono computes all generated cases. Expressions with random numbers are excluded, because their
+results differ in every run, and expressions that read a Jwt, because only API Management creates it. The time
+is fixed.
 """
 
 import json
@@ -29,7 +30,7 @@ from twin.gateway_plan import plan_stack
 pytestmark = pytest.mark.usefixtures("compiler")
 
 CASES_EACH = 4
-LEFT_OUT = ("RNGCryptoServiceProvider", "Guid.NewGuid", "Random", "(Jwt)")
+EXCLUDED = ("RNGCryptoServiceProvider", "Guid.NewGuid", "Random", "(Jwt)")
 WORDS = [
     "",
     " ",
@@ -57,7 +58,7 @@ WORDS += [
 
 def own_expressions() -> list[mono.Expression]:
     """Every distinct expression of the dev stack that the evaluator and Mono can run."""
-    # Some differ only in a number, such as an index: one of them represents all.
+    # Of the expressions that differ only in a number, such as an index, one is enough.
     distinct = {
         re.sub("[0-9]+", "0", expression.text): expression
         for expression in expressions(plan_stack(FUNCTIONS_ONLY).service())
@@ -65,12 +66,12 @@ def own_expressions() -> list[mono.Expression]:
     return [
         expression
         for expression in distinct.values()
-        if not any(word in expression.text for word in LEFT_OUT)
+        if not any(word in expression.text for word in EXCLUDED)
     ]
 
 
 def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Contexts for one expression, with the names and strings that it contains, so that many branches run."""
+    """Random cases for one expression. They use its names and strings, so that many of its branches run."""
     literals = sorted(set(re.findall(r'"([^"\\{}]{1,60})"', text)))
     words = st.one_of(st.sampled_from(WORDS), st.sampled_from(literals or WORDS), st.text(max_size=6))
     names = st.sampled_from(sorted(set(re.findall(r'\["(\w+)"\]', text))) or ["a"])
@@ -123,9 +124,9 @@ def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
         parts["lastError"] = st.just(dict.fromkeys(("source", "reason", "message"), ""))
     ids = re.findall(r'"([a-z-]+)"', text) if "context.Operation" in text else []
     parts["operation"] = st.sampled_from(["other", *ids])
-    some = "ContainsKey" in text or "GetValueOrDefault" in text
+    optional = "ContainsKey" in text or "GetValueOrDefault" in text
     parts["variables"] = (
-        st.fixed_dictionaries({}, optional=variables) if some else st.fixed_dictionaries(variables)
+        st.fixed_dictionaries({}, optional=variables) if optional else st.fixed_dictionaries(variables)
     )
     return st.fixed_dictionaries(parts)
 
@@ -139,12 +140,12 @@ _URL = {
     "queryString": "",
 }
 _REQUEST = {"method": "GET", "ip": "127.0.0.1", "url": _URL, "headers": {}, "body": None}
-_REQUEST_ID = UUID(int=0)  # the one of `compiler/Running.cs`
+_REQUEST_ID = UUID(int=0)  # as in `compiler/Running.cs`
 _RESPONSE = {"status": 200, "reason": "OK", "headers": {}, "body": None}
 
 
 def pairs(names: st.SearchStrategy[str], words: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """A query or a form."""
+    """A query string, or a body with form encoding."""
     pair = st.builds(
         "{}={}".format, names, st.one_of(words, st.sampled_from(["%20", "a%2Bb", "+", "%zz", "%C3%A9"]))
     )
@@ -152,7 +153,7 @@ def pairs(names: st.SearchStrategy[str], words: st.SearchStrategy[str]) -> st.Se
 
 
 def variables_of(text: str) -> dict[str, str]:
-    """The variables of an expression with the types that it casts them to."""
+    """The context variables of an expression, with the types to which the expression casts them."""
     variables = dict.fromkeys(re.findall(r'Variables\.ContainsKey\("([\w-]+)"\)', text), "string")
     casts = re.findall(
         r'\((string|bool|JObject|IResponse|string\[\])\)context\.Variables\["([\w-]+)"\]', text
@@ -161,8 +162,8 @@ def variables_of(text: str) -> dict[str, str]:
     return variables | {name: kind for kind, name in casts}
 
 
-def built(case: dict[str, Any]) -> Context:
-    """The same context for the evaluator."""
+def context_of(case: dict[str, Any]) -> Context:
+    """The context that `Running.cs` creates from a case, for the evaluator."""
     context = build_context({"request": {"method": case["request"]["method"]}})
     context.request_id = _REQUEST_ID
     request, url = case["request"], case["request"]["url"]
@@ -180,7 +181,7 @@ def built(case: dict[str, Any]) -> Context:
 
 
 def value_of(kind: str, value: Any) -> object:
-    """A variable's value."""
+    """The value of a context variable."""
     match kind:
         case "JObject":
             return parse(utf16(value))
@@ -191,23 +192,23 @@ def value_of(kind: str, value: Any) -> object:
     return value
 
 
-def response_of(given_response: dict[str, Any]) -> Response:
-    """A response."""
+def response_of(message: dict[str, Any]) -> Response:
+    """The response of a case."""
     return Response(
-        status_code=given_response["status"],
-        status_reason=given_response["reason"],
-        headers=Headers(given_response["headers"]),
-        body=body_of(given_response),
+        status_code=message["status"],
+        status_reason=message["reason"],
+        headers=Headers(message["headers"]),
+        body=body_of(message),
     )
 
 
 def body_of(message: dict[str, Any]) -> Body | None:
-    """A message's body."""
+    """The body of a request or a response."""
     return None if message["body"] is None else Body(message["body"].encode("utf-8", "replace"))
 
 
-def answer(expression: Expression, context: Context) -> dict[str, Any]:
-    """The result of the evaluator."""
+def evaluated(expression: Expression, context: Context) -> dict[str, Any]:
+    """The result of the evaluator, in the form in which `Running.cs` writes results."""
     try:
         value = expression.evaluate(context)
     except DotNetException as error:
@@ -226,21 +227,21 @@ def test_evaluator_and_mono_agree_on_every_expression_of_the_policies(tmp_path: 
     compiled = [
         compile_expression(mono.with_values(expression.text), name=expression.document) for expression in own
     ]
-    answers = [answer(compiled[case["expression"]], built(case)) for case in cases]
-    expected = mono.run_all(own, cases, tmp_path)
+    results = [evaluated(compiled[case["expression"]], context_of(case)) for case in cases]
+    mono_results = mono.run_all(own, cases, tmp_path)
     different = [
-        (own[case["expression"]].text, case, theirs, ours)
-        for case, theirs, ours in zip(cases, expected, answers, strict=True)
-        if theirs != ours
+        (own[case["expression"]].text, case, expected, result)
+        for case, expected, result in zip(cases, mono_results, results, strict=True)
+        if expected != result
     ]
 
     assert different == []
-    values = [answer for answer in answers if "throws" not in answer]
-    assert len(values) > len(answers) / 2, "most cases must end with a value, or little is compared"
+    values = [result for result in results if "throws" not in result]
+    assert len(values) > len(results) / 2, "most cases must return a value; otherwise too little is compared"
 
 
 def collect(number: int, text: str, cases: list[dict[str, Any]]) -> None:
-    """Draws an expression's cases; they are compared when Mono has run, so examples are not shrunk."""
+    """Appends random cases for one expression; all cases are compared later, after one run of Mono."""
 
     @seed(number)
     @settings(

@@ -1,4 +1,4 @@
-"""A rendered policy is indented by its elements, whatever the indentation of its templates."""
+"""A rendered policy is indented by its elements, independently of the indentation in its templates."""
 
 from gateway import policy
 from gateway.indentation import indented
@@ -60,7 +60,7 @@ def test_an_invalid_document_is_not_changed() -> None:
     assert indented(broken, broken.split("\n")) == broken.split("\n")
 
 
-def test_a_location_keeps_its_line_and_column_in_the_template() -> None:
+def test_an_indented_line_is_located_at_its_line_and_column_in_the_template() -> None:
     text = policy.render("oauth/preflight.xml.j2")
     lines = text.split("\n")
     number = next(number for number, line in enumerate(lines, 1) if "<set-status" in line)

@@ -1,4 +1,4 @@
-"""The table of readings, and the choice of options."""
+"""The table of readings (docs/readings.md), and how options are chosen."""
 
 from dataclasses import fields
 from typing import get_args, get_type_hints
@@ -9,7 +9,7 @@ from apim.readings import TABLE, ReadingError, Readings, question
 from apim.readings.table import parse_question
 
 
-def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
+def test_the_class_readings_has_the_questions_options_and_defaults_of_the_table() -> None:
     hints = get_type_hints(Readings)
     assert [field.name for field in fields(Readings)] == [question.field for question in TABLE], (
         "the fields of Readings in apim/readings/record.py are not the questions of table.toml, in its order"

@@ -1,4 +1,4 @@
-"""How the engine's score is counted, on documents written for the test."""
+"""How the engine's score on published policies is counted, with documents written for the tests."""
 
 from pathlib import Path
 

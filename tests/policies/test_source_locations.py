@@ -1,4 +1,4 @@
-"""A mistake in a policy is reported with its location in the template."""
+"""An error in a policy is reported with its location in the template."""
 
 import copy
 from dataclasses import replace
@@ -27,11 +27,12 @@ def written(template: str, text: str) -> int:
 
 
 def rendered(text: str, part: str) -> int:
+    """The number of the first line of a rendered policy that contains a string."""
     return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)
 
 
-class _Written:
-    """The source map of a document that begins in the eleventh line of its template."""
+class _TenLinesLater:
+    """The source map of a document whose first line is the eleventh line of its template."""
 
     def find(self, line: int, column: int) -> SourceLocation | None:
         return SourceLocation("policies/example.xml.j2", line + 10, column)
@@ -45,7 +46,7 @@ def rendered_harness(operation: str, api: str | None = None) -> Harness:
     declared = service(operation, api=api)
 
     def with_map(document: PolicyDocument | None) -> PolicyDocument | None:
-        return document and replace(document, source_map=_Written())
+        return document and replace(document, source_map=_TenLinesLater())
 
     apis = tuple(
         replace(
@@ -64,7 +65,7 @@ def test_a_rendered_policy_contains_no_markers() -> None:
     assert not {"\ue000", "\ue001"} & set(policy.render("global.xml.j2"))
 
 
-def test_a_line_has_the_line_of_its_template() -> None:
+def test_a_line_of_a_rendered_policy_is_located_in_its_template() -> None:
     text = policy.render("global.xml.j2")
     location = text.source_map.find(rendered(text, "<policies>"))
     assert location is not None
@@ -72,8 +73,7 @@ def test_a_line_has_the_line_of_its_template() -> None:
     assert location.line == written("global.xml.j2", "<policies>")
 
 
-def test_a_check_has_the_line_of_its_macro_call() -> None:
-    """The macro that renders the `choose` element has no separate location."""
+def test_elements_that_a_macro_renders_have_the_line_of_the_macro_call() -> None:
     text = policy.render("global.xml.j2")
     line = written("global.xml.j2", "guard.when(")
     for element in ("<choose>", "<when"):
@@ -103,11 +103,11 @@ def test_the_policies_of_a_declared_stack_have_the_source_maps_of_its_plan() -> 
     planned = {document.xml: document for document in documents(plan_stack(FUNCTIONS_ONLY).service())}
     assert len(declared) > 10
     for document in declared:
-        (here, there) = document.source_map, planned[document.xml].source_map
-        assert here is not None
-        assert there is not None
-        assert here.lines() == there.lines() != frozenset()
-        assert here.find(1, 1) == there.find(1, 1)
+        source_map, planned_map = document.source_map, planned[document.xml].source_map
+        assert source_map is not None
+        assert planned_map is not None
+        assert source_map.lines() == planned_map.lines() != frozenset()
+        assert source_map.find(1, 1) == planned_map.find(1, 1)
 
 
 def test_a_changed_policy_of_a_declared_stack_has_no_source_locations() -> None:
@@ -116,7 +116,7 @@ def test_a_changed_policy_of_a_declared_stack_has_no_source_locations() -> None:
     assert source_map.lines() == frozenset()
 
 
-def test_a_finding_names_the_template_when_the_text_is_known() -> None:
+def test_a_finding_in_a_document_with_a_source_map_names_the_template() -> None:
     with pytest.raises(PolicyError) as caught:
         rendered_harness(policies("<wrong />"))
     (finding,) = caught.value.findings

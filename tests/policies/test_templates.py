@@ -1,4 +1,4 @@
-"""How the templates of policies are written; what they do is tested elsewhere."""
+"""Conventions for the templates of policies; other tests check what the policies do."""
 
 import re
 from pathlib import Path
@@ -13,12 +13,12 @@ EXPRESSIONS = "expressions.j2"
 
 
 def deepest(text: str, element: str) -> int:
-    """How deep an element is nested in itself."""
-    depth = most = 0
+    """The greatest number of elements with this name that are nested in each other."""
+    depth = deepest_yet = 0
     for tag in re.findall(rf"</?{element}\b", text):
         depth += -1 if tag.startswith("</") else 1
-        most = max(most, depth)
-    return most
+        deepest_yet = max(deepest_yet, depth)
+    return deepest_yet
 
 
 def test_the_depth_of_nested_elements_is_found() -> None:
@@ -27,7 +27,7 @@ def test_the_depth_of_nested_elements_is_found() -> None:
 
 
 def test_no_template_has_a_choose_within_a_choose() -> None:
-    """Checks are guards, and what happens under a condition within a condition is a macro with a name."""
+    """Templates use guards for checks, and a macro with a name for a condition within a condition."""
     assert {name for name, text in TEMPLATES.items() if deepest(text, "choose") > 1} == set()
 
 
@@ -40,6 +40,6 @@ def test_no_template_has_a_choose_within_a_choose() -> None:
         (r"GetValueOrDefault<JObject>", "optional_json"),
     ],
 )
-def test_an_expression_of_several_policies_is_written_once(pattern: str, macro: str) -> None:
+def test_an_expression_that_several_policies_need_is_only_in_its_macro(pattern: str, macro: str) -> None:
     uses = {name: len(re.findall(pattern, text)) for name, text in TEMPLATES.items()}
     assert {name: count for name, count in uses.items() if count} == {EXPRESSIONS: 1}, f"use csharp.{macro}"

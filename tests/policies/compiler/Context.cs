@@ -1,4 +1,4 @@
-// The types that policy expressions can use, as API Management documents them, for a C# compiler:
+// Declares the types that policy expressions can use, as API Management documents them:
 // https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
 using System;
 using System.Collections.Generic;

@@ -1,4 +1,4 @@
-// Runs compiled policy expressions: reads cases from a file, writes one answer per line.
+// Runs compiled policy expressions: reads cases from a file, and writes the result of each case as a line of JSON.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -9,28 +9,28 @@ using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
-/// The time is fixed to the second that the Python code also uses.
+/// A fixed time, which the evaluator in Python also uses.
 public static class Clock
 {
     public static DateTime UtcNow { get { return new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddSeconds(1700000000); } }
 }
 
-public class GivenUrl : IUrl
+public class TestUrl : IUrl
 {
     readonly JObject json;
-    public GivenUrl(JObject json) { this.json = json; }
+    public TestUrl(JObject json) { this.json = json; }
     public string Scheme { get { return (string)json["scheme"]; } }
     public string Host { get { return (string)json["host"]; } }
     public int Port { get { return (int)json["port"]; } }
     public string Path { get { return (string)json["path"]; } }
     public string QueryString { get { return (string)json["queryString"]; } }
-    public IReadOnlyDictionary<string, string[]> Query { get { return Given.Lists(json["query"], StringComparer.Ordinal); } }
+    public IReadOnlyDictionary<string, string[]> Query { get { return TestContext.Lists(json["query"], StringComparer.Ordinal); } }
 }
 
-public class GivenBody : IMessageBody
+public class TestBody : IMessageBody
 {
     readonly string text;
-    public GivenBody(string text) { this.text = text; }
+    public TestBody(string text) { this.text = text; }
     public T As<T>(bool preserveContent = false)
     {
         object read = typeof(T) == typeof(JObject) ? JObject.Parse(text)
@@ -42,43 +42,43 @@ public class GivenBody : IMessageBody
     public IDictionary<string, IList<string>> AsFormUrlEncodedContent(bool preserveContent = false) { throw new NotSupportedException(); }
 }
 
-public class GivenResponse : IResponse
+public class TestResponse : IResponse
 {
     readonly JObject json;
-    public GivenResponse(JObject json) { this.json = json; }
-    public IMessageBody Body { get { return Given.Body(json); } }
-    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public TestResponse(JObject json) { this.json = json; }
+    public IMessageBody Body { get { return TestContext.Body(json); } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return TestContext.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
     public int StatusCode { get { return (int)json["status"]; } }
     public string StatusReason { get { return (string)json["reason"]; } }
 }
 
-public class GivenRequest : IRequest
+public class TestRequest : IRequest
 {
     readonly JObject json;
-    public GivenRequest(JObject json) { this.json = json; }
-    public IMessageBody Body { get { return Given.Body(json); } }
+    public TestRequest(JObject json) { this.json = json; }
+    public IMessageBody Body { get { return TestContext.Body(json); } }
     public X509Certificate2 Certificate { get { return null; } }
-    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return TestContext.Lists(json["headers"], StringComparer.OrdinalIgnoreCase); } }
     public string IpAddress { get { return (string)json["ip"]; } }
     public IReadOnlyDictionary<string, string> MatchedParameters { get { return new Dictionary<string, string>(); } }
     public string Method { get { return (string)json["method"]; } }
     public IUrl OriginalUrl { get { return Url; } }
-    public IUrl Url { get { return new GivenUrl((JObject)json["url"]); } }
+    public IUrl Url { get { return new TestUrl((JObject)json["url"]); } }
 }
 
-public class GivenOperation : IOperation
+public class TestOperation : IOperation
 {
-    public GivenOperation(string id) { Id = id; }
+    public TestOperation(string id) { Id = id; }
     public string Id { get; private set; }
     public string Method { get { return ""; } }
     public string Name { get { return ""; } }
     public string UrlTemplate { get { return ""; } }
 }
 
-public class GivenError : ILastError
+public class TestError : ILastError
 {
     readonly JObject json;
-    public GivenError(JObject json) { this.json = json; }
+    public TestError(JObject json) { this.json = json; }
     public string Source { get { return (string)json["source"]; } }
     public string Reason { get { return (string)json["reason"]; } }
     public string Message { get { return (string)json["message"]; } }
@@ -88,19 +88,19 @@ public class GivenError : ILastError
     public string PolicyId { get { return ""; } }
 }
 
-public class Given : IContext
+public class TestContext : IContext
 {
     readonly JObject json;
-    public Given(JObject json) { this.json = json; }
+    public TestContext(JObject json) { this.json = json; }
     public IApi Api { get { return null; } }
     public IDeployment Deployment { get { return null; } }
     public TimeSpan Elapsed { get { return TimeSpan.Zero; } }
-    public ILastError LastError { get { return new GivenError((JObject)json["lastError"]); } }
-    public IOperation Operation { get { return new GivenOperation((string)json["operation"]); } }
+    public ILastError LastError { get { return new TestError((JObject)json["lastError"]); } }
+    public IOperation Operation { get { return new TestOperation((string)json["operation"]); } }
     public IProduct Product { get { return null; } }
-    public IRequest Request { get { return new GivenRequest((JObject)json["request"]); } }
+    public IRequest Request { get { return new TestRequest((JObject)json["request"]); } }
     public Guid RequestId { get { return Guid.Empty; } }
-    public IResponse Response { get { return new GivenResponse((JObject)json["response"]); } }
+    public IResponse Response { get { return new TestResponse((JObject)json["response"]); } }
     public ISubscription Subscription { get { return null; } }
     public DateTime Timestamp { get { return Clock.UtcNow; } }
     public bool Tracing { get { return false; } }
@@ -117,14 +117,14 @@ public class Given : IContext
         switch ((string)variable["type"])
         {
             case "JObject": return JObject.Parse((string)value);
-            case "IResponse": return new GivenResponse((JObject)value);
+            case "IResponse": return new TestResponse((JObject)value);
             case "string[]": return value.Select(item => (string)item).ToArray();
             case "bool": return (bool)value;
             default: return (string)value;
         }
     }
 
-    public static IMessageBody Body(JObject message) { return message["body"].Type == JTokenType.Null ? null : new GivenBody((string)message["body"]); }
+    public static IMessageBody Body(JObject message) { return message["body"].Type == JTokenType.Null ? null : new TestBody((string)message["body"]); }
 
     public static IReadOnlyDictionary<string, string[]> Lists(JToken json, StringComparer comparer)
     {
@@ -153,15 +153,15 @@ public static class Program
         var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
         foreach (JObject testCase in JArray.Load(reader))
         {
-            var answer = new JObject();
+            var result = new JObject();
             try
             {
-                var value = new Expressions(new Given(testCase)).Run((int)testCase["expression"]);
-                answer["type"] = value == null ? "null" : value.GetType().Name;
-                answer["value"] = Show(value);
+                var value = new Expressions(new TestContext(testCase)).Run((int)testCase["expression"]);
+                result["type"] = value == null ? "null" : value.GetType().Name;
+                result["value"] = Show(value);
             }
-            catch (Exception error) { answer["throws"] = error.GetType().Name; }
-            output.WriteLine(answer.ToString(Formatting.None));
+            catch (Exception error) { result["throws"] = error.GetType().Name; }
+            output.WriteLine(result.ToString(Formatting.None));
         }
         output.Flush();
     }

@@ -1,4 +1,4 @@
-"""Compiles policy expressions with a real C# compiler, `mono-mcs`, against the documented context."""
+"""Compiles policy expressions with a real C# compiler, `mono-mcs`, against the documented types."""
 
 import base64
 import json
@@ -15,7 +15,8 @@ CONTEXT = Path(__file__).parent / "Context.cs"
 RUNNING = Path(__file__).parent / "Running.cs"
 NEWTONSOFT = Path("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll")
 
-# The namespaces whose types public policies use unqualified; which ones are imported is not documented (R2).
+# Published policies use the types of these namespaces without qualification. It is not documented which
+# namespaces API Management imports (R2).
 _USINGS = """using System; using System.Collections.Generic; using System.Linq; using System.Text;
 using System.Text.RegularExpressions; using System.Security.Cryptography;
 using Newtonsoft.Json; using Newtonsoft.Json.Linq;
@@ -34,15 +35,15 @@ class Expression:
 
 
 def available() -> bool:
-    """Whether compiler and Newtonsoft are installed."""
+    """Whether the compiler and Newtonsoft.Json are installed."""
     return shutil.which("mcs") is not None and NEWTONSOFT.exists()
 
 
 def compile_all(expressions: Iterable[Expression], folder: Path) -> list[str]:
-    """The compiler's errors, each with document and line; none when it agrees.
+    """The errors of the compiler, each with document and line; an empty list if all expressions compile.
 
     Args:
-        folder: where source and library are written.
+        folder: where the source and the library are written.
     """
     return _compile(_source(list(expressions)), folder, "-target:library", CONTEXT)
 
@@ -51,9 +52,9 @@ def run_all(expressions: list[Expression], cases: list[dict[str, Any]], folder: 
     """Runs cases with Mono. The result of each case is `{"type", "value"}` or `{"throws"}`.
 
     Args:
-        expressions: the expressions to run; `DateTime.UtcNow` in them is the second 1,700,000,000.
-        cases: what `Running.cs` makes a context of, and `expression`, an index into the expressions.
-        folder: where source, program and cases are written.
+        expressions: the expressions to run; `DateTime.UtcNow` in them is the POSIX time 1,700,000,000.
+        cases: the data from which `Running.cs` creates a context, and the index of its `expression`.
+        folder: where the source, the program and the cases are written.
     """
     source = _source(expressions).replace("DateTimeOffset.UtcNow", "new DateTimeOffset(Clock.UtcNow)")
     source = source.replace("DateTime.UtcNow", "Clock.UtcNow")
@@ -92,10 +93,10 @@ def _compile(source: str, folder: Path, target: str, *libraries: Path) -> list[s
 
 
 def _method(number: int, expression: Expression) -> str:
-    place = f'#line {expression.line} "{expression.document}"'
+    directive = f'#line {expression.line} "{expression.document}"'
     text = with_values(expression.text)
     body = f"return ({text[2:-1]});" if text.startswith("@(") else text[2:-1]
-    return f"{place}\nobject E{number}() {{\n{place}\n{body}\n}}"
+    return f"{directive}\nobject E{number}() {{\n{directive}\n{body}\n}}"
 
 
 def with_values(text: str) -> str:
@@ -104,7 +105,7 @@ def with_values(text: str) -> str:
 
 
 def _sample(name: str) -> str:
-    """A value for a named value; keys differ from version to version."""
+    """A value for a named value; each version of a key has a different value."""
     family, version = name.rstrip("0123456789"), name.lstrip("abcdefghijklmnopqrstuvwxyz-")
     if family not in _KEY_BYTES:
         return "QUJD"

@@ -1,4 +1,4 @@
-"""`python -m twin lint` and `python -m twin eval`, as a user runs them."""
+"""The commands `python -m twin lint` and `python -m twin eval`."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,12 @@ BAD = (
 
 
 def twin(*arguments: str) -> tuple[int, str, str]:
+    """The exit status, the output and the error output of a command."""
     done = commands.run("twin", *arguments)
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_bad_file_has_a_line_for_each_finding(tmp_path: Path) -> None:
+def test_lint_prints_a_line_for_each_finding_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "bad.xml"
     file.write_text(BAD)
     status, out, _ = twin("lint", str(file))
@@ -29,23 +30,28 @@ def test_a_bad_file_has_a_line_for_each_finding(tmp_path: Path) -> None:
     assert lines[1].startswith(f"{file}:3:37: culture-sensitive: ")
 
 
-def test_a_valid_file_gives_no_output(tmp_path: Path) -> None:
+def test_lint_prints_nothing_for_a_valid_file(tmp_path: Path) -> None:
     file = tmp_path / "good.xml"
     file.write_text(GOOD)
     assert twin("lint", str(file)) == (0, "", "")
+
+
+def test_lint_with_the_option_protected_requires_a_token_check(tmp_path: Path) -> None:
+    file = tmp_path / "good.xml"
+    file.write_text(GOOD)
     status, out, _ = twin("lint", "--protected", str(file))
     assert status == 1
     assert "missing-token-check" in out
 
 
-def test_unreadable_input_is_status_2(tmp_path: Path) -> None:
+def test_lint_ends_with_status_2_for_a_missing_file_or_a_template(tmp_path: Path) -> None:
     status, _, error = twin("lint", str(tmp_path / "nothing.xml"))
     assert status == 2
     assert "cannot be read" in error
     assert twin("lint", "policies/global.xml.j2")[0] == 2
 
 
-def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
+def test_eval_evaluates_an_expression_with_a_context(tmp_path: Path) -> None:
     file = tmp_path / "context.json"
     file.write_text(
         json.dumps({"request": {"headers": {"A": "one"}}, "variables": {"claims": {"sub": "ada"}}})
@@ -67,14 +73,14 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
         ({"variables": []}, "variables is not a JSON object"),
     ],
 )
-def test_an_unknown_name_in_a_context_is_reported(context: object, message: str, tmp_path: Path) -> None:
+def test_eval_reports_an_unknown_name_in_a_context(context: object, message: str, tmp_path: Path) -> None:
     file = tmp_path / "context.json"
     file.write_text(json.dumps(context))
     with pytest.raises(eval_command.UnusableError, match=message):
         eval_command.evaluate("@(1)", file)
 
 
-def test_exceptions_and_compile_errors_have_different_output() -> None:
+def test_eval_prints_exceptions_and_compile_errors() -> None:
     assert twin("eval", '@(int.Parse("x"))')[:2] == (
         1,
         "FormatException: The input string 'x' was not in a correct format.\n",
@@ -84,7 +90,7 @@ def test_exceptions_and_compile_errors_have_different_output() -> None:
     assert out.startswith("refused at 1:19: IRequest has no member `Foo`")
 
 
-def test_a_file_of_cases_lists_the_differences(tmp_path: Path) -> None:
+def test_eval_with_a_file_of_cases_prints_the_differences(tmp_path: Path) -> None:
     file = tmp_path / "cases.json"
     right = {"form": "@(1 + 1)", "type": "Int32", "value": "2"}
     file.write_text(json.dumps({"context": {}, "cases": [right]}))

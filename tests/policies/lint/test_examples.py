@@ -1,4 +1,4 @@
-"""Each rule of the lint has a finding in its example, and no rule has one in a similar valid document."""
+"""Each rule of the lint reports its example, and no rule reports anything in a similar valid document."""
 
 import importlib
 import inspect
@@ -48,38 +48,41 @@ def send(variable_name: str) -> str:
 
 
 def using(response: str) -> str:
+    """A document that sends a request and compares an expression for its response with null."""
     read = condition(f"{response} == null")
     return read.replace("<base />\n", f"<base />{send('r')}\n", 1)
 
 
 def declared(declaration: str) -> str:
+    """A document that sets the variable `v` and declares its variables with this comment."""
     return f"<!-- {declaration} -->\n{variable('x')}"
 
 
-ALONE = Surroundings(streams=False, protected=False)
+UNPROTECTED = Surroundings(streams=False, protected=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """Two documents of one API, and the service around them.
+    """A wrong and a valid document of an API, and the service that contains the API.
 
     Attributes:
-        wrong: a document in which the rule has its only finding.
+        wrong: a document in which the rule reports the only finding.
         at: line and column of the finding.
         valid: a similar document without any finding.
-        surroundings: what the rule must know about the service.
+        surroundings: facts about the service that its documents do not contain.
         service: further fields of the service.
-        document: the name of the document with the finding, if it is not the API's.
+        document: the name of the document with the finding, if it is not the API's document.
     """
 
     wrong: str
     at: tuple[int, int]
     valid: str
-    surroundings: Surroundings = ALONE
+    surroundings: Surroundings = UNPROTECTED
     service: Mapping[str, object] = field(default_factory=dict)
     document: str = "policy.xml"
 
     def findings(self, xml: str) -> list[Finding]:
+        """The findings of all rules if the API has this document."""
         operation = Operation(id="o", name="o", method="POST", url_template="/")
         document = PolicyDocument(xml=xml, name="policy.xml")
         api = Api(id="api", name="api", path="", policy=document, operations=(operation,))
@@ -133,7 +136,7 @@ EXAMPLES: dict[str, Example] = {
         valid=after_base("<set-method>GET</set-method>"),
     ),
     "unknown-policy": Example(
-        wrong=after_base("<frobnicate />"), at=(4, 1), valid=after_base("<set-method>GET</set-method>")
+        wrong=after_base("<no-such-policy />"), at=(4, 1), valid=after_base("<set-method>GET</set-method>")
     ),
     "unsupported-policy": Example(
         wrong=after_base('<jsonp callback-parameter-name="c" />'),
@@ -239,7 +242,7 @@ EXAMPLES: dict[str, Example] = {
         valid=after_base('<set-header name="X-TE" exists-action="delete" />'),
     ),
 }
-"""The example of each rule."""
+"""The example of each rule, by the rule's name."""
 
 
 def test_every_module_with_a_rule_is_in_the_list_of_all_rules() -> None:
@@ -256,12 +259,12 @@ def test_every_module_with_a_rule_is_in_the_list_of_all_rules() -> None:
 
 
 def test_every_rule_has_an_example() -> None:
-    """A rule is added to `REMEDIES` and to `EXAMPLES`."""
+    """Add a new rule to `REMEDIES` and its example to `EXAMPLES`."""
     assert EXAMPLES.keys() == REMEDIES.keys()
 
 
 @pytest.mark.parametrize("rule", EXAMPLES)
-def test_a_rule_has_its_finding_in_its_example(rule: str) -> None:
+def test_a_rule_reports_its_example_at_the_right_location(rule: str) -> None:
     example = EXAMPLES[rule]
     locations = [
         (finding.code, finding.document, finding.line, finding.column)
@@ -271,7 +274,7 @@ def test_a_rule_has_its_finding_in_its_example(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", EXAMPLES)
-def test_no_rule_has_a_finding_in_a_similar_valid_document(rule: str) -> None:
+def test_no_rule_reports_a_similar_valid_document(rule: str) -> None:
     example = EXAMPLES[rule]
     assert example.findings(example.valid) == []
 

@@ -1,4 +1,4 @@
-"""Bypasses of the token check in edited copies of the project's templates are found, in every notation."""
+"""The lint finds bypasses of the token check that are planted in copies of the project's templates."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,20 +18,25 @@ from twin.gateway_plan import plan_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"
 API, TOKEN, RESPONSE_FRAGMENT = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
-OPEN, UNSEAL = "csharp/open-token.cs.j2", "csharp/unseal.cs.j2"
+OPEN_TOKEN, UNSEAL = "csharp/open-token.cs.j2", "csharp/unseal.cs.j2"
 CHECK = '<include-fragment fragment-id="mcp-token" />'
 RESPONSE_CHECK = '<include-fragment fragment-id="mcp-answer" />'
 MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
 FIRST_STATEMENT = "string[] lines;"
-FORGED_CLAIMS = 'return new JObject { ["sub"] = "somebody" };'
+FORGED_CLAIMS = 'return new JObject { ["sub"] = "anyone" };'
 
 Edit = tuple[str, str, str]
-Plant = Callable[..., list[Finding]]
+"""A template, a part of its text, and the text that replaces this part."""
+ReviewEdited = Callable[..., list[Finding]]
 
 
 @pytest.fixture(scope="module")
-def plant() -> Plant:
-    """Renders the stack's policies from edited templates, and reviews them as the program does."""
+def review_edited() -> ReviewEdited:
+    """Renders the stack's policies from edited templates, and returns the lint's findings in them.
+
+    The program runs once with the original templates, to record which templates it renders with which
+    variables. Each review renders them again and replaces the documents of the recorded service.
+    """
     rendered: list[tuple[str, dict[str, Any], str]] = []
     reviewed: list[tuple[Service, Surroundings | None]] = []
     render, check = policy.render, lint.check
@@ -40,15 +45,15 @@ def plant() -> Plant:
         rendered.append((template, variables, render(template, **variables)))
         return rendered[-1][2]
 
-    def recording_check(service: Service, about: Surroundings | None = None) -> list[Finding]:
-        reviewed.append((service, about))
-        return check(service, about)
+    def recording_check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
+        reviewed.append((service, surroundings))
+        return check(service, surroundings)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(policy, "render", recording_render)
         patched.setattr(lint, "check_once", recording_check)
         plan_stack(FUNCTIONS_ONLY).check()
-    ((service, about),) = reviewed
+    ((service, surroundings),) = reviewed
 
     edited: dict[str, str] = {}
 
@@ -88,17 +93,20 @@ def plant() -> Plant:
         fragments = tuple(
             replace(fragment, document=new(fragment.document)) for fragment in service.fragments
         )
-        return check(replace(service, policy=new(service.policy), apis=apis, fragments=fragments), about)
+        edited_service = replace(service, policy=new(service.policy), apis=apis, fragments=fragments)
+        return check(edited_service, surroundings)
 
     return review
 
 
 def within(condition: str) -> Edit:
+    """The token check runs only under a condition."""
     return API, CHECK, f'<choose><when condition="@({condition})">{CHECK}</when></choose>'
 
 
 def bypass(condition: str) -> Edit:
-    return OPEN, FIRST_STATEMENT, f"if ({condition}) {{ {FORGED_CLAIMS} }}\n{FIRST_STATEMENT}"
+    """The C# that decrypts a token returns forged claims under a condition."""
+    return OPEN_TOKEN, FIRST_STATEMENT, f"if ({condition}) {{ {FORGED_CLAIMS} }}\n{FIRST_STATEMENT}"
 
 
 BYPASSES: dict[str, tuple[Edit, ...]] = {
@@ -129,31 +137,33 @@ BYPASSES: dict[str, tuple[Edit, ...]] = {
 
 
 @pytest.mark.parametrize("name", BYPASSES)
-def test_a_template_change_that_bypasses_the_token_check_is_found(name: str, plant: Plant) -> None:
+def test_a_template_change_that_bypasses_the_token_check_is_found(
+    name: str, review_edited: ReviewEdited
+) -> None:
     findings = [
         finding
-        for finding in plant(*BYPASSES[name])
+        for finding in review_edited(*BYPASSES[name])
         if finding.code in {"missing-token-check", "unverified-token"}
     ]
     assert findings
     assert all(finding.document.startswith("policies/") for finding in findings)
 
 
-def test_a_commented_out_check_has_its_own_finding(plant: Plant) -> None:
+def test_a_commented_out_check_has_its_own_finding(review_edited: ReviewEdited) -> None:
     findings = [
         finding
-        for finding in plant((API, CHECK, f"<!-- {CHECK} -->"))
+        for finding in review_edited((API, CHECK, f"<!-- {CHECK} -->"))
         if finding.code == "commented-token-check"
     ]
     assert [finding.document for finding in findings] == [f"policies/{API}"]
 
 
-def test_the_unchanged_templates_have_no_findings(plant: Plant) -> None:
-    assert plant() == []
+def test_the_unchanged_templates_have_no_findings(review_edited: ReviewEdited) -> None:
+    assert review_edited() == []
 
 
-def test_a_fragment_inside_a_condition_is_checked_for_buffering(plant: Plant) -> None:
-    findings = plant(
+def test_a_fragment_inside_a_condition_is_checked_for_buffering(review_edited: ReviewEdited) -> None:
+    findings = review_edited(
         (API, RESPONSE_CHECK, f'<choose><when condition="@(true)">{RESPONSE_CHECK}</when></choose>'),
         (RESPONSE_FRAGMENT, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),
     )

@@ -1,4 +1,5 @@
-"""The program's own policies have no findings, and an error in one stops it before anything is created."""
+"""The program's policies have no findings, and an error in a policy stops the program before it creates
+anything."""
 
 from typing import Any
 
@@ -32,12 +33,12 @@ def test_a_broken_template_stops_the_program_before_anything_is_created(
     registered: list[str] = []
     register = Monitor.RegisterResource
 
-    def noted(self: Monitor, request: Any) -> Any:
+    def recording(self: Monitor, request: Any) -> Any:
         registered.append(request.type)
         return register(self, request)
 
     monkeypatch.setattr(policy, "render", broken)
-    monkeypatch.setattr(Monitor, "RegisterResource", noted)
+    monkeypatch.setattr(Monitor, "RegisterResource", recording)
     with pytest.raises(StackError, match="undeclared-named-value: the named value cosmos-ulr") as caught:
         evaluate(FUNCTIONS_ONLY, preview=preview)
     assert str(caught.value).count("cosmos-ulr") > 3
@@ -58,7 +59,7 @@ def test_an_api_without_its_token_check_stops_the_program(monkeypatch: pytest.Mo
         evaluate(FUNCTIONS_ONLY, preview=True)
 
 
-def test_the_lint_command_lists_what_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lint_command_lists_the_findings_that_stop_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(template: str, /, **variables: Any) -> str:
         return _RENDER(template, **variables).replace("{{cosmos-url}}", "{{cosmos-ulr}}")
 

@@ -1,4 +1,4 @@
-"""Further cases of the rules of the lint; `test_examples.py` has an example of each."""
+"""Further cases for the rules of the lint; `test_examples.py` has one example of each rule."""
 
 from dataclasses import replace
 
@@ -43,7 +43,8 @@ def lint_findings(
     return check(service, surroundings or Surroundings(streams=False, protected=False))
 
 
-def marks(xml: str, sku: str = "BasicV2") -> list[tuple[str, int, int]]:
+def locations(xml: str, sku: str = "BasicV2") -> list[tuple[str, int, int]]:
+    """The rule, the line and the column of each finding."""
     return [(finding.code, finding.line, finding.column) for finding in lint_findings(xml, sku=sku)]
 
 
@@ -52,12 +53,12 @@ def variable(value: str) -> str:
 
 
 TRACE = '<base />\n<trace source="s"><message>{}</message></trace>'
-NEAR = {
+VALID = {
     "an ordinal comparison": variable('@("a".StartsWith("b", StringComparison.Ordinal))'),
     "an invariant conversion": variable('@("A".ToLowerInvariant())'),
     "a comparison of strings": variable('@((string)context.Variables["s"] == "abc")'),
     "a backend section that forwards": policy(),
-    "a backend section that answers": policy("<base />", backend="<return-response />"),
+    "a backend section that returns a response": policy("<base />", backend="<return-response />"),
     "a harmless header": policy(
         TRACE.format('@(context.Request.Headers.GetValueOrDefault("User-Agent", ""))')
     ),
@@ -68,15 +69,15 @@ NEAR = {
         TRACE.format('@(context.Request.Headers.GetValueOrDefault("Authorization", "").Length.ToString())')
     ),
     "a large document": policy(f"<base /><!-- {'x' * 200 * 1024} -->"),
-    "an answer of the gateway's own": policy(
+    "a response of the gateway itself": policy(
         "<base />\n<return-response><set-body>x</set-body></return-response>"
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NEAR)
+@pytest.mark.parametrize("name", VALID)
 def test_similar_valid_code_has_no_finding(name: str) -> None:
-    assert lint_findings(NEAR[name]) == []
+    assert lint_findings(VALID[name]) == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_token_that_is_logged_through_variables_is_found() -> None:
         '<set-variable name="b" value="@((string)context.Variables["a"] + "!")" />\n'
         '<trace source="s"><message>@((string)context.Variables["b"])</message></trace>'
     )
-    assert marks(xml) == [("traced-secret", 6, 28)]
+    assert locations(xml) == [("traced-secret", 6, 28)]
 
 
 def test_a_body_that_is_written_to_logs_is_found() -> None:
@@ -125,7 +126,7 @@ def test_a_body_that_is_written_to_logs_is_found() -> None:
 )
 def test_a_policy_that_is_not_available_in_the_sku_is_found(sku: str, name: str, code: str) -> None:
     xml = policy(f'<base />\n<{name} calls="1" renewal-period="60" counter-key="k" />', backend="<base />")
-    assert (code, 4, 1) in marks(xml, sku=sku)
+    assert (code, 4, 1) in locations(xml, sku=sku)
 
 
 def test_a_policy_that_is_available_in_the_sku_has_no_finding() -> None:
@@ -133,7 +134,7 @@ def test_a_policy_that_is_available_in_the_sku_has_no_finding() -> None:
     assert lint_findings(xml) == []
 
 
-def test_a_document_may_be_smaller_on_consumption() -> None:
+def test_the_consumption_tier_has_a_lower_limit_for_the_size_of_a_document() -> None:
     xml = policy(f"<base /><!-- {'x' * 17 * 1024} -->", backend="<base />")
     assert [finding.code for finding in lint_findings(xml, sku="Consumption")] == ["document-size"]
 
@@ -285,14 +286,14 @@ def test_the_path_of_a_request_is_not_a_secret() -> None:
     assert lint_findings(xml) == []
 
 
-def test_csharp_that_traces_a_token_is_found() -> None:
-    assert marks(variable(f"@{{ var t = {_TOKEN}; context.Trace(t); return 1; }}")) == [
+def test_a_call_of_context_trace_with_a_token_is_found() -> None:
+    assert locations(variable(f"@{{ var t = {_TOKEN}; context.Trace(t); return 1; }}")) == [
         ("traced-secret", 4, 31)
     ]
-    assert marks(variable('@{ context.Trace("came"); return 1; }')) == []
+    assert locations(variable('@{ context.Trace("came"); return 1; }')) == []
 
 
-def test_a_response_in_a_local_variable_is_buffered_too() -> None:
+def test_reading_the_body_of_a_response_in_a_local_variable_is_found() -> None:
     value = "@{ var r = context.Response; return r.Body.As<string>(true); }"
     xml = policy(outbound=f'<base />\n<set-variable name="v" value="{value}" />')
     assert [finding.code for finding in lint_findings(xml, surroundings=STREAMS)] == ["buffered-stream"]

@@ -70,10 +70,10 @@ def test_a_read_of_the_raw_query_string_has_no_finding() -> None:
     assert (finding.document, finding.line) == ("policy.xml", 2)
 
 
-# Types without their namespaces: R2
+# Types without their namespaces (R2)
 
 
-def test_a_type_of_a_namespace_that_may_not_be_imported_is_found() -> None:
+def test_an_unqualified_type_of_a_namespace_that_may_not_be_imported_is_found() -> None:
     assert variable('@(WebUtility.UrlDecode("a"))') == ["unqualified-type"]
     assert variable('@(System.Net.WebUtility.UrlDecode("a"))') == []
 
@@ -105,13 +105,13 @@ def test_a_header_of_the_connection_that_a_policy_names_is_found(name: str) -> N
 
 @pytest.mark.parametrize("message", ["Request", "Response"])
 def test_a_header_of_the_connection_that_a_policy_computes_is_found(message: str) -> None:
-    careless, careful = (UNLISTED.format(message, names) + DELETED for names in ('"host"', LISTED))
-    section = ("", careless) if message == "Response" else (careless, "")
-    assert set(rules_with_findings(*section)) == {"connection-header"}
-    assert rules_with_findings(*(part.replace(careless, careful) for part in section)) == []
+    unsafe, safe = (UNLISTED.format(message, names) + DELETED for names in ('"host"', LISTED))
+    sections = ("", unsafe) if message == "Response" else (unsafe, "")
+    assert set(rules_with_findings(*sections)) == {"connection-header"}
+    assert rules_with_findings(*(section.replace(unsafe, safe) for section in sections)) == []
 
 
-def test_a_computed_name_that_excludes_all_but_one_header_is_found() -> None:
+def test_a_computed_name_that_may_be_one_header_of_the_connection_is_found() -> None:
     without_te = UNLISTED.format("Request", LISTED.replace('"te", ', ""))
     (code,) = set(rules_with_findings(without_te + DELETED))
     assert code == "connection-header"
@@ -168,7 +168,7 @@ def test_a_value_that_is_removed_from_the_cache_is_found() -> None:
     assert rules_with_findings('<cache-store-value key="k" value="none" duration="30" />') == []
 
 
-# Variables that may be null: R7
+# Variables that may be null (R7)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_value_that_is_never_null_has_no_finding(value: str) -> None:
     assert [code for code in variable(value) if code == "null-variable"] == []
 
 
-# Answers of calls that failed (R8)
+# Variables of calls that failed (R8)
 
 READ = '<choose><when condition="@({})"><set-method>GET</set-method></when></choose>'
 

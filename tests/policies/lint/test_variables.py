@@ -84,7 +84,7 @@ SEND = (
         '<authentication-managed-identity resource="r" output-token-variable-name="a" />',
     ],
 )
-def test_every_policy_that_sets_a_variable_counts(policy: str) -> None:
+def test_a_variable_that_another_policy_than_set_variable_sets_must_be_declared(policy: str) -> None:
     assert messages("Needs: none. Sets: a.", policy) == []
     assert messages("Needs: none. Sets: none.", policy) == ["the document sets a: add it to Sets"]
 
@@ -101,10 +101,10 @@ def test_a_fragment_uses_variables_of_the_document_and_sets_variables_for_it() -
 
 @pytest.mark.parametrize("case", UP, ids=str)
 def test_every_policy_of_the_project_that_uses_variables_declares_them(case: Case) -> None:
-    without = [
+    undeclared = [
         document.name
         for document in documents(declared_service(case.stack, Cloud()))
         if ("context.Variables" in document.xml or "<set-variable" in document.xml)
         and not declares(document.xml)
     ]
-    assert without == []
+    assert undeclared == []

@@ -1,4 +1,4 @@
-"""Services without findings are checked once; any change leads to a new check."""
+"""A service without findings is checked only once; any change leads to a new check."""
 
 import sys
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def engine(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[Service]:
-    """The services that were checked."""
+    """The services that the lint checked."""
     services: list[Service] = []
 
     def check(service: Service, _surroundings: Surroundings) -> list[Finding]:
@@ -52,7 +52,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[Service]:
 @pytest.fixture
 def check_once(engine: Path, tmp_path: Path) -> CheckOnce:
     def check(service: Service = SERVICE, surroundings: Surroundings | None = None) -> list[Finding]:
-        # Each call is a new process, which reads the sources.
+        # Each call reads the engine's sources again, as a new process does.
         verdicts._version.cache_clear()
         return verdicts.check_once(service, surroundings or Surroundings(), tmp_path / "records", engine)
 
@@ -158,7 +158,7 @@ def test_old_records_are_deleted_when_there_are_many(
 
 
 def test_the_name_of_a_record_depends_on_every_compared_field() -> None:
-    """Names of records are made from `repr`; the cache in memory compares."""
+    """A record's name is computed from `repr`, so `repr` must show every field that equality compares."""
     kinds = {Diagnostic, *(kind for kind in vars(records).values() if hasattr(kind, "__dataclass_fields__"))}
     assert len(kinds) > 8
     assert {

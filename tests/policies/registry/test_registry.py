@@ -1,4 +1,4 @@
-"""The MCP registry: its pages, its entries, and what browsers need."""
+"""The MCP registry: its pages, its entries, searches, and cross-origin requests."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ SERVER: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def harness() -> Harness:
-    """A tier whose platform accepts long queries, so that the policy answers them."""
+    """A gateway with all servers. Its tier accepts long queries, so that the policy must refuse them."""
     config = {**ALL, "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
     return Harness(service_with(**config), ManualClock())
 
@@ -82,7 +82,7 @@ def test_every_server_of_the_stack_has_an_entry(harness: Harness) -> None:
         assert status == {"status": "active", "isLatest": True}
 
 
-def test_an_entry_has_the_addresses_at_the_gateway_and_the_version_of_the_image(harness: Harness) -> None:
+def test_an_entry_has_the_urls_at_the_gateway_and_the_version_of_the_image(harness: Harness) -> None:
     slack = entry_at(harness, "example.gateway%2Fslack/versions/latest").json()["server"]
 
     assert slack["version"] == "1.3.0"
@@ -92,7 +92,7 @@ def test_an_entry_has_the_addresses_at_the_gateway_and_the_version_of_the_image(
     ]
 
 
-def test_the_registry_contains_no_secret_and_no_address_behind_the_gateway(harness: Harness) -> None:
+def test_the_registry_contains_no_secret_and_no_url_of_a_backend(harness: Harness) -> None:
     text = json.dumps(listed(harness))
 
     for secret in ("xoxb", "audience", ".example/sse", "azurecontainerapps", "SLACK_MCP", "password"):
@@ -125,7 +125,7 @@ def test_the_versions_of_a_server_are_listed(harness: Harness) -> None:
         "%",
     ],
 )
-def test_missing_resources_are_not_found(harness: Harness, path: str) -> None:
+def test_a_path_without_a_server_or_version_results_in_404(harness: Harness, path: str) -> None:
     answer = entry_at(harness, path)
 
     assert (answer.status, answer.json()) == (404, {"error": "Server not found"})
@@ -194,6 +194,6 @@ def test_a_stack_can_switch_the_registry_off() -> None:
     assert "registry-namespace" not in {value.name for value in plan.named_values}
 
 
-def test_the_namespace_is_the_gateways_host_in_reverse() -> None:
+def test_the_namespace_is_the_gateways_host_name_with_its_labels_in_reverse_order() -> None:
     assert namespace("https://apim-x.azure-api.net") == "net.azure-api.apim-x"
     assert namespace("http://localhost:8000") == "localhost"
