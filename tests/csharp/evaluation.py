@@ -1,4 +1,4 @@
-"""Expressions with a context, in one line."""
+"""Evaluates expressions for the tests, and creates contexts, responses and tokens for them."""
 
 import base64
 import json
@@ -10,22 +10,22 @@ from apim.csharp.golden import build_context
 
 
 def context(**members: Any) -> Context:
-    """A context in the format of golden files."""
+    """A context with these members, in the format of golden files."""
     return build_context(members)
 
 
 def request(**members: Any) -> Context:
-    """A context with this request."""
+    """A context with a request that has these members."""
     return build_context({"request": members})
 
 
-def evaluate(text: str, evaluated_in: Context | None = None) -> object:
+def evaluate(text: str, policy_context: Context | None = None) -> object:
     """The value of an expression."""
-    return compile_expression(text, name="test").evaluate(evaluated_in or context())
+    return compile_expression(text, name="test").evaluate(policy_context or context())
 
 
 def response(status: int, body: str = "") -> Response:
-    """The response in the variable of send-request."""
+    """A response as send-request stores it in a variable."""
     return Response(
         status_code=status, headers=Headers({"X-One": ["1"]}), body=Body(body.encode()) if body else None
     )

@@ -28,9 +28,9 @@ def record(forms: list[str]) -> list[dict[str, Any]]:
         errors = [_error_of(expression, Path(folder)) for expression in expressions]
         good = [expression for expression, error in zip(expressions, errors, strict=True) if error is None]
         numbers = [{"expression": number} for number in range(len(good))]
-        answers = iter(mono.run_all(good, numbers, Path(folder)) if good else [])
+        results = iter(mono.run_all(good, numbers, Path(folder)) if good else [])
     return [
-        {"form": form, **(next(answers) if error is None else {"compile_error": error})}
+        {"form": form, **(next(results) if error is None else {"compile_error": error})}
         for form, error in zip(forms, errors, strict=True)
     ]
 
@@ -43,18 +43,18 @@ def _error_of(expression: mono.Expression, folder: Path) -> str | None:
 
 
 def compared(case: dict[str, Any]) -> str:
-    """A case and whether the evaluator agrees; if not, with the evaluator's answer in a second line."""
-    verdict = compare_case(case, {})
+    """A line with a case and whether the evaluator agrees; if not, a second line with its own result."""
+    comparison = compare_case(case, {})
     shown = json.dumps(case, ensure_ascii=False)
-    if verdict.outcome == "equal":
+    if comparison.outcome == "equal":
         return f"agrees: {shown}"
-    recorded = verdict.answer
-    answer = (
-        f"refused: {recorded['refused']}"
-        if "refused" in recorded
-        else json.dumps(recorded, ensure_ascii=False)
+    evaluated = comparison.answer
+    result = (
+        f"refused: {evaluated['refused']}"
+        if "refused" in evaluated
+        else json.dumps(evaluated, ensure_ascii=False)
     )
-    return f"DIFFERS: {shown}\n    the evaluator: {answer}"
+    return f"DIFFERS: {shown}\n    the evaluator: {result}"
 
 
 def add(cases: list[dict[str, Any]], file: Path = FILE) -> int:

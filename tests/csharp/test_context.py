@@ -7,9 +7,9 @@ from apim.csharp.context import LastError
 from tests.csharp.evaluation import context, evaluate, jwt, request, response
 
 
-def throws(text: str, evaluated_in: object = None) -> str:
+def throws(text: str, policy_context: object = None) -> str:
     with pytest.raises(DotNetException) as caught:
-        evaluate(text, evaluated_in)  # ty: ignore[invalid-argument-type]
+        evaluate(text, policy_context)  # ty: ignore[invalid-argument-type]
     return caught.value.type_name
 
 
@@ -18,12 +18,12 @@ def test_header_names_are_case_insensitive() -> None:
     assert evaluate('@(context.Request.Headers["x-many"][1])', policy_context) == "b"
     assert evaluate('@(context.Request.Headers.ContainsKey("X-MANY"))', policy_context) is True
     assert evaluate('@(context.Request.Headers.GetValueOrDefault("x-many", ""))', policy_context) == "a,b"
-    assert evaluate('@(context.Request.Headers.GetValueOrDefault("nope", "d"))', policy_context) == "d"
-    assert evaluate('@(context.Request.Headers.GetValueOrDefault("nope"))', policy_context) is None
-    assert throws('@(context.Request.Headers["nope"])', policy_context) == "KeyNotFoundException"
+    assert evaluate('@(context.Request.Headers.GetValueOrDefault("missing", "d"))', policy_context) == "d"
+    assert evaluate('@(context.Request.Headers.GetValueOrDefault("missing"))', policy_context) is None
+    assert throws('@(context.Request.Headers["missing"])', policy_context) == "KeyNotFoundException"
 
 
-def test_headers_are_a_dictionary_for_linq() -> None:
+def test_linq_can_enumerate_headers() -> None:
     policy_context = request(headers={"A": ["1"], "B": ["2", "3"]})
     assert (
         evaluate(
@@ -49,7 +49,7 @@ def test_headers_are_a_dictionary_for_linq() -> None:
     )
 
 
-def test_the_query_keeps_every_value() -> None:
+def test_the_query_has_every_value_of_a_repeated_parameter() -> None:
     policy_context = request(url="https://gateway.example/a?x=1&x=2&e=")
     assert evaluate('@(context.Request.Url.Query["x"].Length)', policy_context) == 2
     assert evaluate('@(context.Request.Url.Query.GetValueOrDefault("x"))', policy_context) == "1,2"
@@ -58,7 +58,7 @@ def test_the_query_keeps_every_value() -> None:
     assert evaluate("@(context.Request.Url.Path + context.Request.Url.Port)", policy_context) == "/a443"
 
 
-def test_a_body_is_null_when_there_is_none() -> None:
+def test_the_body_of_a_request_without_a_body_is_null() -> None:
     assert evaluate("@(context.Request.Body == null)", request()) is True
     assert throws("@(context.Request.Body.As<string>())", request()) == "NullReferenceException"
 
@@ -90,14 +90,14 @@ def test_a_form_is_decoded() -> None:
     assert evaluate(f'@({read}.ContainsKey("d"))', policy_context) is False
 
 
-def test_variables_are_objects() -> None:
+def test_variables_are_objects_that_an_expression_must_cast() -> None:
     policy_context = context(variables={"s": "x", "n": 5, "nothing": None})
     policy_context.variables["answer"] = response(404, '{"a":1}')
     assert evaluate('@((string)context.Variables["s"])', policy_context) == "x"
     assert evaluate('@((int)context.Variables["n"] + 1)', policy_context) == 6
-    assert evaluate('@(context.Variables.GetValueOrDefault<int>("nope", 7))', policy_context) == 7
-    assert evaluate('@(context.Variables.GetValueOrDefault("nope", "d"))', policy_context) == "d"
-    assert evaluate('@(context.Variables.GetValueOrDefault<bool>("nope"))', policy_context) is False
+    assert evaluate('@(context.Variables.GetValueOrDefault<int>("missing", 7))', policy_context) == 7
+    assert evaluate('@(context.Variables.GetValueOrDefault("missing", "d"))', policy_context) == "d"
+    assert evaluate('@(context.Variables.GetValueOrDefault<bool>("missing"))', policy_context) is False
     assert evaluate('@(context.Variables["nothing"] == null)', policy_context) is True
     assert evaluate('@(((IResponse)context.Variables["answer"]).StatusCode)', policy_context) == 404
     assert (
@@ -110,7 +110,7 @@ def test_variables_are_objects() -> None:
     assert (
         throws('@(context.Variables.GetValueOrDefault<int>("s"))', policy_context) == "InvalidCastException"
     )
-    assert throws('@((string)context.Variables["nope"])', policy_context) == "KeyNotFoundException"
+    assert throws('@((string)context.Variables["missing"])', policy_context) == "KeyNotFoundException"
     assert (
         throws('@(((IResponse)context.Variables["nothing"]).StatusCode)', policy_context)
         == "NullReferenceException"
@@ -136,14 +136,14 @@ def test_values_keep_their_type_between_expressions() -> None:
     assert to_text(None) is None
 
 
-def test_characters_beyond_u_ffff_count_twice_and_are_returned_unchanged() -> None:
+def test_characters_above_u_ffff_have_length_two_and_are_returned_unchanged() -> None:
     policy_context = context(variables={"s": "a\U0001f600"})
     assert evaluate('@(((string)context.Variables["s"]).Length)', policy_context) == 3
     assert evaluate('@((string)context.Variables["s"])', policy_context) == "a\U0001f600"
     assert evaluate('@(((string)context.Variables["s"]).Substring(1))', policy_context) == "\U0001f600"
 
 
-def test_on_error_has_the_last_error() -> None:
+def test_last_error_has_the_error_of_the_context_or_is_null() -> None:
     policy_context = context()
     policy_context.last_error = LastError(source="validate-jwt", reason="TokenExpired", message="gone")
     assert evaluate(
@@ -152,7 +152,7 @@ def test_on_error_has_the_last_error() -> None:
     assert evaluate('@(context.LastError?.PolicyId ?? "none")', context()) == "none"
 
 
-def test_the_time_is_that_of_the_context() -> None:
+def test_expressions_use_the_clock_of_the_context() -> None:
     policy_context = context()
     assert evaluate("@(DateTimeOffset.UtcNow.ToUnixTimeSeconds())", policy_context) == 1700000000
     assert evaluate('@(DateTime.UtcNow.ToString("r"))', policy_context) == "Tue, 14 Nov 2023 22:13:20 GMT"

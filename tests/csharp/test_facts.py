@@ -1,4 +1,4 @@
-"""Static facts about an expression, and which of its branches ran."""
+"""Facts that are known about an expression before it runs, and the record of the branches that ran."""
 
 import pytest
 

@@ -1,7 +1,8 @@
-"""Recorded results of real C#.
+"""The evaluator has the results that were recorded from real C# compilers and runtimes.
 
-`golden.json` comes from Roslyn on CoreCLR; `coreclr.json` was recorded from Roslyn 4.1, .NET 8 in the mode of
-the invariant culture and Newtonsoft.Json 13; `mono.json` from Mono, except where .NET 8 differs.
+`golden.json` was recorded with Roslyn on CoreCLR. `coreclr.json` was recorded with Roslyn 4.1, .NET 8 with
+the invariant culture, and Newtonsoft.Json 13. `mono.json` was recorded with Mono, except where .NET 8
+differs.
 """
 
 import json
@@ -27,17 +28,17 @@ def test_a_golden_case_has_the_recorded_result_or_does_not_compile(case: dict[st
 
 
 def test_nearly_all_golden_cases_compile() -> None:
-    verdicts = compare_file(FOLDER / "golden.json")
-    equal = [verdict for verdict in verdicts if verdict.outcome == "equal"]
-    assert len(equal) >= 0.99 * len(verdicts)
-    assert [verdict for verdict in verdicts if verdict.outcome == "different"] == []
+    comparisons = compare_file(FOLDER / "golden.json")
+    equal = [comparison for comparison in comparisons if comparison.outcome == "equal"]
+    assert len(equal) >= 0.99 * len(comparisons)
+    assert [comparison for comparison in comparisons if comparison.outcome == "different"] == []
 
 
 @pytest.mark.parametrize(("name", "least"), [("mono.json", 1300), ("coreclr.json", 300)])
 def test_the_evaluator_agrees_with_a_real_compiler(name: str, least: int) -> None:
-    verdicts = compare_file(FOLDER / name)
-    assert len(verdicts) > least
-    assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
+    comparisons = compare_file(FOLDER / name)
+    assert len(comparisons) > least
+    assert [comparison for comparison in comparisons if comparison.outcome != "equal"] == []
 
 
 def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
@@ -54,4 +55,4 @@ def test_a_wrong_result_is_reported_as_different(tmp_path: Path) -> None:
         {"form": "@(1 + )", "type": "Int32", "value": "1"},
     ]
     path.write_text(json.dumps({"context": {}, "cases": cases}), encoding="utf-8")
-    assert [verdict.outcome for verdict in compare_file(path)] == ["different", "refused"]
+    assert [comparison.outcome for comparison in compare_file(path)] == ["different", "refused"]

@@ -13,31 +13,32 @@ SUM, DIFFERENCE, PRODUCT = (
     for operator in "+-*"
 )
 QUOTIENT = compile_expression('@((int)context.Variables["a"] / (int)context.Variables["b"])', name="test")
-REST = compile_expression('@((int)context.Variables["a"] % (int)context.Variables["b"])', name="test")
+REMAINDER = compile_expression('@((int)context.Variables["a"] % (int)context.Variables["b"])', name="test")
 BYTE = compile_expression('@((int)(byte)(int)context.Variables["a"])', name="test")
 
 
 def wrapped(value: int) -> int:
+    """The value as a 32-bit integer, after an overflow."""
     return (value + 2**31) % 2**32 - 2**31
 
 
 @given(INTS, INTS)
 def test_sums_differences_and_products_wrap_around(a: int, b: int) -> None:
-    given_context = context(variables={"a": a, "b": b})
-    assert SUM.evaluate(given_context) == wrapped(a + b)
-    assert DIFFERENCE.evaluate(given_context) == wrapped(a - b)
-    assert PRODUCT.evaluate(given_context) == wrapped(a * b)
+    policy_context = context(variables={"a": a, "b": b})
+    assert SUM.evaluate(policy_context) == wrapped(a + b)
+    assert DIFFERENCE.evaluate(policy_context) == wrapped(a - b)
+    assert PRODUCT.evaluate(policy_context) == wrapped(a * b)
 
 
 @given(INTS, INTS.filter(lambda b: b not in {0, -1}))
 def test_quotient_times_divisor_plus_remainder_is_the_dividend(a: int, b: int) -> None:
-    given_context = context(variables={"a": a, "b": b})
-    quotient, rest = QUOTIENT.evaluate(given_context), REST.evaluate(given_context)
+    policy_context = context(variables={"a": a, "b": b})
+    quotient, remainder = QUOTIENT.evaluate(policy_context), REMAINDER.evaluate(policy_context)
     assert isinstance(quotient, int)
-    assert isinstance(rest, int)
-    assert quotient * b + rest == a
-    assert abs(rest) < abs(b)
-    assert rest == 0 or (rest < 0) == (a < 0)
+    assert isinstance(remainder, int)
+    assert quotient * b + remainder == a
+    assert abs(remainder) < abs(b)
+    assert remainder == 0 or (remainder < 0) == (a < 0)
 
 
 @given(INTS)

@@ -1,4 +1,4 @@
-"""JSON as Newtonsoft parses it, leniently; invalid JSON throws a .NET exception, never one of Python."""
+"""JSON is parsed as leniently as by Newtonsoft.Json; invalid JSON throws a .NET exception."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,10 +15,10 @@ READ = compile_expression(
 )
 
 
-def outcome(expression: Expression, given_context: Context) -> object:
-    """A value, or the name of the exception; NotSupportedException if the evaluator does not support it."""
+def outcome(expression: Expression, policy_context: Context) -> object:
+    """The value or the name of the exception; of a defect of the evaluator, also the message."""
     try:
-        return expression.evaluate(given_context)
+        return expression.evaluate(policy_context)
     except DotNetException as error:
         return f"{error.type_name} {error.message}" if "defect" in error.message else error.type_name
 
@@ -54,7 +54,7 @@ def outcome(expression: Expression, given_context: Context) -> object:
         ("NaN", 'Float "NaN"'),
         ("[Infinity, -Infinity]", 'Array ["Infinity","-Infinity"]'),
         ("\u0663", "JsonReaderException"),
-        # 64 levels are allowed, in a document of any length; the depth of a replaced value counts, too.
+        # 64 levels are allowed, in a document of any length; the depth of a replaced value also counts.
         ("[" * 64 + "]" * 64, "Array " + "[" * 64 + "]" * 64),
         ('{"a":' * 64 + "1" + "}" * 64, "Object " + '{"a":' * 64 + "1" + "}" * 64),
         ('{"a":' * 65 + "1" + "}" * 65, "JsonReaderException"),
@@ -165,7 +165,7 @@ PIECES = st.sampled_from(
 @example('{"a":"/Date(1)/"}')
 @example('{"a":new Date(1)}')
 @example('{"a":' + "9" * 4301 + "}")
-def test_any_string_gives_a_value_or_a_net_exception(text: str) -> None:
+def test_parsing_any_string_results_in_a_value_or_a_dotnet_exception(text: str) -> None:
     for reader in READERS:
         result = outcome(reader, request_with(text))
         assert isinstance(result, (str, bool))
@@ -175,33 +175,31 @@ def test_any_string_gives_a_value_or_a_net_exception(text: str) -> None:
 
 def request_with(text: str) -> Context:
     """A context with the text as a variable and as the body."""
-    given_context = request(body=text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
-    given_context.variables["t"] = text
-    return given_context
+    policy_context = request(body=text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+    policy_context.variables["t"] = text
+    return policy_context
 
 
 CONVERSIONS = [
     compile_expression(
-        f"@{{ return {text.format('t')}; }}".replace(
-            "@{", '@{ var t = JObject.Parse((string)context.Variables["t"])["v"];'
-        ),
+        f'@{{ var t = JObject.Parse((string)context.Variables["t"])["v"]; return {conversion}; }}',
         name="test",
     )
-    for text in (
-        "(string){0}",
-        "{0}.ToString()",
-        "(int?){0}",
-        "(long){0}",
-        "(bool?){0}",
-        "{0}.Value<string>()",
-        "(double){0}",
-        "(decimal?){0}",
-        "{0} is JArray",
-        "{0} as JObject",
-        "{0}.Type == JTokenType.Array",
-        "{0}.HasValues",
-        "{0}.Path",
-        "(DateTime){0}",
+    for conversion in (
+        "(string)t",
+        "t.ToString()",
+        "(int?)t",
+        "(long)t",
+        "(bool?)t",
+        "t.Value<string>()",
+        "(double)t",
+        "(decimal?)t",
+        "t is JArray",
+        "t as JObject",
+        "t.Type == JTokenType.Array",
+        "t.HasValues",
+        "t.Path",
+        "(DateTime)t",
     )
 ]
 VALUES = [
@@ -222,7 +220,7 @@ VALUES += ["undefined", "new Date(1)", "[1]", "{}", '"2020-01-01T00:00:00Z"', "9
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_parsed_values_convert_or_throw(value: str) -> None:
+def test_converting_any_parsed_value_causes_no_defect_of_the_evaluator(value: str) -> None:
     for conversion in CONVERSIONS:
         result = outcome(conversion, context(variables={"t": f'{{"v":{value}}}'}))
         assert "defect" not in str(result)

@@ -1,4 +1,4 @@
-"""Operator precedence: syntax trees are compared with Python's arithmetic, and with each other."""
+"""Precedence of operators: values are compared with Python's arithmetic, and syntax trees are examined."""
 
 import re
 
@@ -16,7 +16,7 @@ TERMS = st.tuples(st.sampled_from(["", "-", "~", "- -", "~-"]), st.integers(0, 9
 
 @st.composite
 def formulas(draw: st.DrawFn, depth: int = 2) -> str:
-    """Numbers, operators and brackets, to be read by precedence."""
+    """Random arithmetic with numbers, operators and parentheses."""
     pieces = [draw(TERMS)]
     for _ in range(draw(st.integers(1, 5))):
         pieces.append(draw(st.sampled_from(["|", "^", "&", "+", "-", "*"])))
@@ -27,14 +27,14 @@ def formulas(draw: st.DrawFn, depth: int = 2) -> str:
 
 @given(formulas())
 def test_operators_have_the_precedence_of_csharp(formula: str) -> None:
-    # Python ranks these operators as C# does, and all of them are exact modulo 2**32.
+    # These operators have the same precedence in Python, and their results are equal modulo 2**32.
     expected = (eval(formula) + 2**31) % 2**32 - 2**31
-    # A variable keeps the numbers from being constants, whose overflow does not compile.
+    # The variable makes the operands non-constant, because an overflow of constants does not compile.
     with_variable = re.sub(r"\d+", lambda number: f"({number[0]} + zero)", formula)
     assert evaluate(f"@{{ int zero = 0; return {with_variable}; }}") == expected
 
 
-def test_a_cast_needs_a_type_and_an_operand() -> None:
+def test_parentheses_are_a_cast_if_they_contain_a_type_and_an_operand_follows() -> None:
     assert isinstance(inner("(int)-1"), Cast)
     assert isinstance(inner("(x)y"), Cast)
     assert not isinstance(inner("(x)-1"), Cast)
@@ -42,17 +42,18 @@ def test_a_cast_needs_a_type_and_an_operand() -> None:
 
 
 def inner(text: str) -> object:
+    """The syntax tree of an expression within its parentheses."""
     tree = parse(f"@({text})")
     assert isinstance(tree, Paren)
     return tree.inner
 
 
-def test_a_question_mark_applies_to_the_operand_before_it() -> None:
+def test_a_null_conditional_operator_applies_only_to_the_operand_before_it() -> None:
     for text in ("!a?.b(c).d", "x == a?.b", "x + a?.b(c)", "-a?.b[0]"):
         assert "Conditional" in repr(inner(text))
         assert not isinstance(inner(text), Conditional)
 
 
-def test_null_ends_the_chain_but_not_the_code_after_parentheses() -> None:
+def test_after_null_the_rest_of_the_chain_is_skipped_but_not_the_code_after_parentheses() -> None:
     assert evaluate("@{ string s = null; return s?.Trim().Length.ToString().Trim(); }") is None
     assert evaluate("@{ string s = null; int? n = (s?.Trim().Length); return n.HasValue; }") is False

@@ -1,4 +1,4 @@
-"""Compiled expressions: Python code that behaves like the C# and contains none of its text."""
+"""Expressions are compiled to Python code that behaves like the C# and contains no text of it."""
 
 import io
 import json
@@ -22,7 +22,7 @@ FORMS = [
     for name in ("golden.json", "mono.json")
     for case in json.loads((FOLDER / name).read_text(encoding="utf-8"))["cases"]
 ]
-GENERATED = re.compile(r"[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool")
+GENERATED_NAMES = re.compile(r"[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool")
 ATTRIBUTES = {"isascii", "variables", "get", "pairs", "items"} | {
     function.name
     for definition in DEFINITIONS.values()
@@ -33,12 +33,12 @@ ATTRIBUTES = {"isascii", "variables", "get", "pairs", "items"} | {
 
 
 def test_statements_run_as_in_csharp() -> None:
-    # The results are Mono's.
-    verdicts = compare_file(FOLDER / "statements.json")
-    assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
-    for verdict in verdicts:
-        uncounted = compile_expression(verdict.form, name="test", counted=False)
-        assert str(uncounted.evaluate(context())) == verdict.expected["value"], verdict.form
+    # The results were recorded with Mono.
+    comparisons = compare_file(FOLDER / "statements.json")
+    assert [comparison for comparison in comparisons if comparison.outcome != "equal"] == []
+    for comparison in comparisons:
+        uncounted = compile_expression(comparison.form, name="test", counted=False)
+        assert str(uncounted.evaluate(context())) == comparison.expected["value"], comparison.form
 
 
 @pytest.mark.parametrize(
@@ -88,27 +88,29 @@ def test_an_unsupported_error_cannot_be_caught() -> None:
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
-    """The programs that expressions become while the test runs, with their tables."""
+    """The Python programs that are compiled from expressions during the test, and the names that they use."""
     compiled: list[tuple[str, dict[str, object]]] = []
     loaded = expressions.loaded
 
-    def keep(program: str, table: dict[str, object]) -> object:
+    def recording(program: str, table: dict[str, object]) -> object:
         compiled.append((program, table))
         return loaded(program, table)
 
-    monkeypatch.setattr(expressions, "loaded", keep)
+    monkeypatch.setattr(expressions, "loaded", recording)
     return compiled
 
 
-def test_python_is_compiled_when_it_first_runs(programs: list[tuple[str, dict[str, object]]]) -> None:
+def test_the_python_program_is_compiled_at_the_first_evaluation(
+    programs: list[tuple[str, dict[str, object]]],
+) -> None:
     expression = compile_expression("@(1 + context.Variables.Count)", name="test")
     assert not programs
     assert [expression.evaluate(context()), expression.evaluate(context())] == [1, 1]
     assert len(programs) == 1
 
 
-def known(text: str) -> Expression | None:
-    """An expression, or None when it is refused."""
+def compiled_or_none(text: str) -> Expression | None:
+    """The compiled expression, or None if the evaluator refuses it."""
     try:
         return compile_expression(text, name="test")
     except CSharpError:
@@ -124,9 +126,9 @@ def test_the_generated_program_contains_no_text_of_the_policy(
         '@(new { __class__ = 1, exec = "x" }.__class__)',
         "@(new[]{1}.Select(lambda => lambda + 1).First())",
     ]
-    evaluated = [known(text) for text in attacks]
-    assert all(evaluated)
-    for expression in [*evaluated, *map(known, FORMS)]:
+    compiled_attacks = [compiled_or_none(text) for text in attacks]
+    assert all(compiled_attacks)
+    for expression in [*compiled_attacks, *map(compiled_or_none, FORMS)]:
         if expression is not None:
             try:
                 expression.evaluate(context())
@@ -135,19 +137,19 @@ def test_the_generated_program_contains_no_text_of_the_policy(
     assert len(programs) > 1000
     for program, table in programs:
         assert table["__builtins__"] == {}
-        before = ""
+        previous = ""
         for token in tokenize.generate_tokens(io.StringIO(program).readline):
-            if token.type == tokenize.NAME and before == ".":
+            if token.type == tokenize.NAME and previous == ".":
                 assert token.string in ATTRIBUTES, program
             elif token.type == tokenize.NAME:
-                assert keyword.iskeyword(token.string) or GENERATED.fullmatch(token.string), program
+                assert keyword.iskeyword(token.string) or GENERATED_NAMES.fullmatch(token.string), program
             elif token.type == tokenize.STRING:
                 assert token.string == '""', program
             assert token.type != tokenize.COMMENT, program
-            before = token.string
+            previous = token.string
 
 
-def test_decisions_that_are_not_counted_are_still_listed() -> None:
+def test_an_expression_that_counts_no_branches_still_lists_its_decisions() -> None:
     text = "@(context.Variables.Count > 0 ? 1 : 2)"
     expression = compile_expression(text, name="test", counted=False)
     assert expression.evaluate(context()) == 2

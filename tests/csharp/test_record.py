@@ -1,4 +1,4 @@
-"""Recording golden answers."""
+"""The command that records golden cases."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_values_exceptions_and_compile_errors_are_recorded() -> None:
     assert all(record.compared(case).startswith("agrees: ") for case in cases)
 
 
-def test_a_result_that_differs_is_printed_with_the_answer_of_the_evaluator() -> None:
+def test_a_case_that_differs_is_printed_with_the_result_of_the_evaluator() -> None:
     assert record.compared({"form": "@(1 + 1)", "type": "Int32", "value": "3"}).endswith(
         '\n    the evaluator: {"type": "Int32", "value": "2"}'
     )

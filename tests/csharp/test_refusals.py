@@ -59,7 +59,7 @@ def test_unsupported_code_is_rejected_with_its_position_and_name(
     assert str(caught.value).startswith(f"policy.xml:7:{column}: ")
 
 
-def test_a_position_is_that_in_the_document() -> None:
+def test_the_position_of_an_error_is_its_position_in_the_document() -> None:
     text = "@{\n    var a = 1;\n    return b;\n}"
     with pytest.raises(CSharpError) as caught:
         compile_expression(text, name="policy.xml", line=10, column=30)
@@ -69,16 +69,16 @@ def test_a_position_is_that_in_the_document() -> None:
     assert (caught.value.line, caught.value.column) == (10, 32)
 
 
-def test_the_error_of_a_reference_comparison_has_the_remedy() -> None:
+def test_the_error_of_a_reference_comparison_says_how_to_fix_it() -> None:
     with pytest.raises(CSharpError, match="cast"):
         compile_expression('@(context.Variables["s"] == "abc")', name="policy.xml")
 
 
-def test_too_deep_nesting_is_rejected() -> None:
+def test_code_that_is_nested_too_deeply_is_rejected() -> None:
     with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression("@(" + "(" * 3000 + "1" + ")" * 3000 + ")", name="policy.xml")
 
 
-def test_long_chains_are_not_nesting() -> None:
+def test_a_long_chain_of_operators_does_not_count_as_nesting() -> None:
     text = " + ".join(['"a"'] * 300 + ['(string)context.Variables["x"]'] * 100)
     compile_expression(f"@({text})", name="policy.xml")

@@ -19,16 +19,16 @@ FORMS = [case["form"] for case in GOLDEN["cases"]] + [
 PIECES = sorted({piece for form in FORMS for piece in form.replace("(", " ( ").replace(".", " . ").split()})
 
 
-def outcome(expression: Expression, given_context: Context) -> tuple[object, DotNetException | None]:
-    """A value, or the exception."""
+def outcome(expression: Expression, policy_context: Context) -> tuple[object, DotNetException | None]:
+    """The value and None, or None and the exception."""
     try:
-        return expression.evaluate(given_context), None
+        return expression.evaluate(policy_context), None
     except DotNetException as error:
         return None, error
 
 
 def loaded(text: str) -> Expression | CSharpError:
-    """An expression, or why it was refused."""
+    """The compiled expression, or the error with which the evaluator refuses it."""
     try:
         return compile_expression(text, name="test")
     except CSharpError as error:
@@ -36,6 +36,7 @@ def loaded(text: str) -> Expression | CSharpError:
 
 
 def run(text: str) -> None:
+    """Evaluates an expression; fails if the evaluator or its compiler has a defect."""
     result = loaded(text)
     if isinstance(result, CSharpError):
         assert result.line >= 1
@@ -52,9 +53,9 @@ def run(text: str) -> None:
     st.integers(0, 200),
     st.sampled_from([*PIECES, "", " ", "(", ")", "null", "0", '"']),
 )
-def test_a_mutated_expression_is_rejected_or_evaluated(form: str, place: int, piece: str) -> None:
-    place = 2 + place % max(len(form) - 2, 1)
-    run(form[:place] + piece + form[place + len(piece) :])
+def test_a_mutated_expression_is_rejected_or_evaluated(form: str, position: int, piece: str) -> None:
+    position = 2 + position % max(len(form) - 2, 1)
+    run(form[:position] + piece + form[position + len(piece) :])
 
 
 @settings(max_examples=100)
@@ -64,7 +65,7 @@ def test_random_tokens_are_rejected_or_evaluated(pieces: list[str]) -> None:
 
 
 def end_of(text: str) -> int | CSharpError:
-    """The end of an expression, or the error."""
+    """The position of the end of an expression, or the error."""
     try:
         return find_end(text, 0)
     except CSharpError as error:
@@ -110,11 +111,11 @@ def test_strict_json_is_unchanged_after_a_round_trip(value: object) -> None:
 
 @given(st.text(max_size=20))
 def test_escaped_strings_can_be_unescaped(text: str) -> None:
-    given_context = context(variables={"t": text})
+    policy_context = context(variables={"t": text})
     for encode, decode in (
         ("Uri.EscapeDataString", "Uri.UnescapeDataString"),
         ("WebUtility.UrlEncode", "WebUtility.UrlDecode"),
         ("WebUtility.HtmlEncode", "WebUtility.HtmlDecode"),
     ):
         expression = compile_expression(f'@({decode}({encode}((string)context.Variables["t"])))', name="test")
-        assert expression.evaluate(given_context) == text
+        assert expression.evaluate(policy_context) == text

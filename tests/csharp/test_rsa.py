@@ -20,7 +20,7 @@ def _element(name: str, number: int) -> str:
     return f"<{name}>{base64.b64encode(octets).decode()}</{name}>"
 
 
-def xml() -> str:
+def public_key_xml() -> str:
     numbers = KEY.public_key().public_numbers()
     return f"<RSAKeyValue>{_element('Modulus', numbers.n)}{_element('Exponent', numbers.e)}</RSAKeyValue>"
 
@@ -30,9 +30,9 @@ def signed(kind: Any, name: str) -> str:
 
 
 def verified(signature: str, kind: str, name: str, *, key: str | None = None, data: str = DATA) -> object:
-    read = f'rsa.FromXmlString("{xml() if key is None else key}");' if key != "" else ""
+    import_key = f'rsa.FromXmlString("{public_key_xml() if key is None else key}");' if key != "" else ""
     return evaluate(
-        f"@{{ var rsa = RSA.Create(); {read} "
+        f"@{{ var rsa = RSA.Create(); {import_key} "
         f'return rsa.VerifyData(Encoding.UTF8.GetBytes("{data}"), Convert.FromBase64String("{signature}"), '
         f"HashAlgorithmName.{name}, RSASignaturePadding.{kind}); }}"
     )

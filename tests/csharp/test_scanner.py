@@ -1,4 +1,4 @@
-"""The bracket scanner finds where an expression ends."""
+"""The scanner finds the end of an expression in a policy document."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ def test_the_end_is_found_after_any_string_and_comment(literal: str, after: str)
 
 
 @given(literals)
-def test_statements_end_with_their_brace(literal: str) -> None:
+def test_a_block_of_statements_ends_at_its_closing_brace(literal: str) -> None:
     source = f"@{{ // }} )\n return {literal}; /* }} */ }}"
     assert find_end(source + "}", 0) == len(source)
 
