@@ -224,3 +224,5 @@ def test_f1_a_users_message_at_the_root_does_not_reach_a_server_for_agents_only(
     assert post_message(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer(token)).status == 400
     assert arrived(flow) == []
     assert post_message(flow, "/message", query="sessionId=abcdefgh-1234", **bearer(token)).status == 200
+    agent = bearer(agent_token(flow))
+    assert post_message(flow, "/message", query="azmcpcs=abcdefgh-1234", **agent).status == 200

@@ -151,8 +151,10 @@ def test_f4_messages_before_the_list_in_an_event_stream_reach_the_client(flow: F
     response = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}
     text = "".join(f"id: 1\ndata: {json.dumps(message)}\n\n" for message in (notification, request, response))
     flow.served = lambda: reply(200, text, Content_Type="Text/Event-Stream")
-    answer = send(flow, token_of(flow), LIST).body.decode()
-    output = [json.loads(event.partition("data: ")[2]) for event in answer.split("\n\n") if event]
+    answer = send(flow, token_of(flow), LIST)
+    assert answer.header("Content-Type") == "text/event-stream"
+    events = answer.body.decode().split("\n\n")
+    output = [json.loads(event.partition("data: ")[2]) for event in events if event]
     assert output == [notification, request, {**response, "result": {"tools": [READ]}}]
 
 
@@ -193,10 +195,15 @@ def test_f4_an_error_of_the_server_to_a_list_request_keeps_its_status(flow: Flow
     """Clients start a new session when they receive 404."""
     token = token_of(flow)
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Session not found"}}
-    for text, code in ((json.dumps(error), -32001), ("session not found", -32603)):
-        flow.served = lambda text=text: reply(404, text, Content_Type="text/plain")
+    for kind, text, code in (
+        ("text/plain", json.dumps(error), -32001),
+        ("text/plain", "session not found", -32603),
+        ("text/event-stream", "session not found", -32603),
+    ):
+        flow.served = lambda kind=kind, text=text: reply(404, text, Content_Type=kind)
         answer = send(flow, token, LIST)
-        assert (answer.status, answer.json()["error"]["code"]) == (404, code)
+        assert (answer.status, answer.header("Content-Type")) == (404, "application/json")
+        assert answer.json()["error"]["code"] == code
     flow.served = lambda: reply(202)
     assert send(flow, token, LIST).body == b""
     flow.served = lambda: reply(

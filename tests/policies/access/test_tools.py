@@ -286,6 +286,8 @@ def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> Non
         return response.status, response.json().get("error", {}).get("code")
 
     assert answer("tools/call", "read") == (200, None)
+    sent = arrived(flow)[-1]
+    assert (sent.header("Mcp-Method"), sent.header("Mcp-Name")) == ("tools/call", "read")
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     assert answer("ping", None, ping) == (200, None)
     assert answer("tools/call", None, ping) == (400, -32020)
@@ -362,6 +364,14 @@ def test_f4_the_body_of_a_response_to_another_request_than_tools_list_is_not_rea
         return was_read, first
 
     assert asyncio.run(send_and_read()) == (False, b"data: {}\n\n")
+
+
+def test_f4_only_a_list_of_tools_must_not_be_compressed(flow: Flow) -> None:
+    token = token_of(flow)
+    for message, coding in ((call("read"), "gzip"), (LIST, "identity")):
+        flow.served = tools_answer()
+        assert send(flow, token, message, Accept_Encoding="gzip").status == 200
+        assert arrived(flow)[-1].header("Accept-Encoding") == coding
 
 
 def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_id(flow: Flow) -> None:

@@ -11,7 +11,16 @@ from apim.service import Api, Operation, PolicyDocument
 from tests import existing
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness, Response, reply
-from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, service_with
+from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, service_with, unreachable
+
+MCP_HEADERS = {
+    "Access-Control-Allow-Origin": GATEWAY,
+    "Access-Control-Expose-Headers": "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Vary": "Origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The headers of every answer at the path of an MCP server."""
 
 
 @functools.cache
@@ -130,6 +139,38 @@ def answer_with_body(status: int, body: str, **headers: str) -> Response:
     token = flow.token()
     flow.served = lambda: reply(status, body.encode("latin-1"), **headers)
     return flow.call(token)
+
+
+def headers(answer: Response) -> dict[str, str]:
+    """All headers except the body's length."""
+    return {name: value for name, value in answer.headers if name != "Content-Length"}
+
+
+def test_e3_the_gateways_own_answers_have_the_headers_of_every_answer() -> None:
+    flow = Flow.new()
+    json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    refused = flow.harness.send("POST", "/mcp", body=b"{}")
+    challenge = {"WWW-Authenticate": refused.header("WWW-Authenticate")}
+    assert (refused.status, headers(refused)) == (401, MCP_HEADERS | json | challenge)
+    foreign = flow.harness.send("POST", "/mcp", body=b"{}", Origin="https://evil.example")
+    assert (foreign.status, headers(foreign)) == (403, json | {"X-Content-Type-Options": "nosniff"})
+    token = flow.token()
+    flow.store.failing = {len(flow.store.calls): unreachable}
+    unavailable = flow.call(token)
+    assert (unavailable.status, headers(unavailable)) == (503, MCP_HEADERS | json | {"Retry-After": "5"})
+
+
+def test_a4_the_answer_to_a_preflight_names_methods_and_headers() -> None:
+    answer = Flow.new().harness.send("OPTIONS", "/mcp", Origin=GATEWAY)
+    assert (answer.status, headers(answer)) == (
+        204,
+        MCP_HEADERS
+        | {
+            "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Max-Age": "600",
+        },
+    )
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -299,22 +340,39 @@ OWNERS_FILTER = """<policies>
 </policies>"""
 
 
+@functools.cache
+def harness_of_owner() -> Harness:
+    """A gateway at which the owner's policy for all APIs runs first and refuses the caller."""
+    owners = PolicyDocument(xml=OWNERS_FILTER, name="all APIs")
+    return Harness(replace(service_with(**existing.ALL), policy=owners))
+
+
 @pytest.mark.parametrize("path", ["/mcp", "/message"])
 def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_answer(path: str) -> None:
-    """The owner's policy for all APIs runs first and refuses the caller."""
-    owners = PolicyDocument(xml=OWNERS_FILTER, name="all APIs")
-    answer = Harness(replace(service_with(**existing.ALL), policy=owners)).send("POST", path, body=b"{}")
+    answer = harness_of_owner().send("POST", path, body=b"{}")
     assert answer.status == 403
-    expected = {
-        "Access-Control-Allow-Origin": GATEWAY,
-        "Access-Control-Expose-Headers": (
-            "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After"
-        ),
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-        "Vary": "Origin",
-        "X-Content-Type-Options": "nosniff",
-    }
-    assert {name: answer.header(name) for name in expected} == expected
+    assert {name: answer.header(name) for name in MCP_HEADERS} == MCP_HEADERS
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/.well-known/openid-configuration"),
+        ("GET", "/.well-known/jwks.json"),
+        ("GET", "/.well-known/oauth-protected-resource/mcp"),
+        ("POST", "/register"),
+        ("POST", "/token"),
+        ("POST", "/revoke"),
+        ("GET", "/v0.1/servers"),
+        ("GET", "/v0.1/servers/x/versions"),
+    ],
+)
+def test_a4_a_page_can_read_a_refusal_of_the_owners_policy(method: str, path: str) -> None:
+    answer = harness_of_owner().send(method, path, body=b"{}" if method == "POST" else None)
+    assert answer.status == 403
+    assert answer.header("Access-Control-Allow-Origin") == "*"
+    assert answer.header("Access-Control-Expose-Headers") == "Retry-After"
 
 
 def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:

@@ -1,4 +1,4 @@
-"""All headers of the gateway's pages and redirects, so that no change is missed."""
+"""All headers of the gateway's pages, redirects and documents, so that no change is missed."""
 
 import base64
 import hashlib
@@ -18,6 +18,15 @@ PAGE = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+PUBLIC = {"Content-Type": "application/json", "Cache-Control": "public, max-age=300"}
+WELL_KNOWN = (
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-protected-resource/mcp",
+)
 
 
 def policy(answer: Response) -> dict[str, str]:
@@ -140,8 +149,6 @@ def test_redirects_send_no_referrer_and_are_not_cached(flow: Flow) -> None:
 
 
 def test_json_responses_are_not_cached(flow: Flow) -> None:
-    json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
     code = flow.code()
     flow.store.failing = {len(flow.store.calls): unreachable}
     for answer, status, more in (
@@ -152,4 +159,27 @@ def test_json_responses_are_not_cached(flow: Flow) -> None:
         (flow.register(), 201, {}),
     ):
         assert answer.status == status
-        assert headers(answer) == json | cors | more
+        assert headers(answer) == JSON | CORS | more
+
+
+@pytest.mark.parametrize("path", WELL_KNOWN)
+def test_public_documents_may_be_cached_and_read_by_any_page(flow: Flow, path: str) -> None:
+    document = flow.get(path, "")
+    assert (document.status, headers(document)) == (200, PUBLIC | CORS)
+
+
+def test_a_missing_document_is_not_cached(flow: Flow) -> None:
+    missing = flow.get("/.well-known/oauth-protected-resource/none", "")
+    assert (missing.status, headers(missing)) == (404, JSON | CORS)
+
+
+@pytest.mark.parametrize("path", [*WELL_KNOWN, "/register", "/token", "/revoke", "/v0.1/servers"])
+def test_a4_a_preflight_allows_any_page_to_call_an_endpoint(flow: Flow, path: str) -> None:
+    allowed = CORS | {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "600"}
+    for requested, headers_allowed in (
+        ({}, "content-type"),
+        ({"Access_Control_Request_Headers": "x-a"}, "x-a"),
+    ):
+        answer = flow.harness.send("OPTIONS", path, Origin="https://app.example", **requested)
+        assert answer.status == 204
+        assert headers(answer) == allowed | {"Access-Control-Allow-Headers": headers_allowed}
