@@ -5,17 +5,10 @@ https://learn.microsoft.com/azure/api-management/api-management-howto-cache
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
+
+from apim.clock import Clock
 
 LARGEST_ITEM = 2 * 1024 * 1024
-
-
-class Timed(Protocol):
-    """A clock, in POSIX seconds."""
-
-    def now(self) -> float:
-        """The current time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class Cache:
         fail_lookups: whether every lookup finds no value.
     """
 
-    def __init__(self, clock: Timed, *, capacity: int = 250_000_000) -> None:
+    def __init__(self, clock: Clock, *, capacity: int = 250_000_000) -> None:
         self._clock = clock
         self._capacity = capacity
         self._entries: OrderedDict[str, _Entry] = OrderedDict()

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from apim.cache import Timed
+from apim.clock import Clock
 
 _LONGEST = 300.0
 _SWEEP_EVERY = 1000
@@ -50,7 +50,7 @@ class Counters:
     A counter is identified by its key only: policies at several scopes with the same key share it.
     """
 
-    def __init__(self, clock: Timed) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._events: dict[str, _Events] = {}
         self._additions = 0

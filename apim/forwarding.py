@@ -26,8 +26,8 @@ _ONE_BY_ONE = frozenset(
 )
 
 
-def flat(headers: csharp.Headers) -> Headers:
-    """The headers as they are sent: several values are combined into one header where HTTP allows it."""
+def field_lines(headers: csharp.Headers) -> Headers:
+    """The headers as field lines (RFC 9110, 5.2): several values share one line where HTTP allows it."""
     pairs: Headers = []
     for name, values in headers.items():
         if len(values) == 1:
@@ -47,7 +47,7 @@ def backend_request(run: Run) -> tuple[str, str, Headers, bytes | AsyncIterator[
     """
     request = run.context.request
     headers = []
-    for name, value in flat(request.headers):
+    for name, value in field_lines(request.headers):
         key = name.lower()
         if key == "content-length" or (key == "host" and value == run.original_host):
             continue

@@ -10,7 +10,8 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from apim.cache import Cache, Timed
+from apim.cache import Cache
+from apim.clock import Clock
 from apim.compiled import CompiledService, Pipeline
 from apim.compiler import LocatedExpression
 from apim.counters import Counters
@@ -18,7 +19,7 @@ from apim.csharp import UnsupportedError
 from apim.csharp import context as csharp
 from apim.failure import Failure, FinishedError, SendError
 from apim.findings import Finding
-from apim.forwarding import flat
+from apim.forwarding import field_lines
 from apim.hop_by_hop import end_to_end
 from apim.identity import CachedTokens, IdentityTokens
 from apim.keysets import OpenIdConfigurations
@@ -82,7 +83,7 @@ class Gateway:
         *,
         network: Network,
         identity: IdentityTokens,
-        clock: Timed,
+        clock: Clock,
         readings: Readings | None = None,
         traces: int = 200,
         counted: bool = False,
@@ -424,7 +425,7 @@ def _answer(run: Run) -> OutboundResponse:
     for finish in run.finishers:
         finish(response.headers)
     headers = [
-        (name, value) for name, value in end_to_end(flat(response.headers)) if name.lower() != "server"
+        (name, value) for name, value in end_to_end(field_lines(response.headers)) if name.lower() != "server"
     ]
     answer = OutboundResponse(status=response.status_code, reason=response.status_reason, headers=headers)
     reply = run.reply

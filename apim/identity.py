@@ -5,7 +5,7 @@ import binascii
 import json
 from typing import Protocol
 
-from apim.cache import Timed
+from apim.clock import Clock
 
 _RENEW_BEFORE = 300.0
 _UNKNOWN_LIFE = 300.0
@@ -37,7 +37,7 @@ class CachedTokens:
     https://learn.microsoft.com/azure/api-management/authentication-managed-identity-policy
     """
 
-    def __init__(self, source: IdentityTokens, clock: Timed) -> None:
+    def __init__(self, source: IdentityTokens, clock: Clock) -> None:
         self._source = source
         self._clock = clock
         self._tokens: dict[tuple[str, str | None], tuple[str, float]] = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import jwt
 
-from apim.cache import Timed
+from apim.clock import Clock
 from apim.failure import SendError
 from apim.messages import PayloadTooLargeError, buffered
 from apim.network import Network
@@ -47,7 +47,7 @@ class _Known:
 class OpenIdConfigurations:
     """The configurations of endpoints, by URL."""
 
-    def __init__(self, network: Network, clock: Timed) -> None:
+    def __init__(self, network: Network, clock: Clock) -> None:
         self._network = network
         self._clock = clock
         self._known: dict[str, _Known] = {}

@@ -86,7 +86,7 @@ class Routes:
 
     def _operation(self, api: Api, method: str, rest: str, query: str) -> Match:
         subject = rest.rstrip("/") or "/"
-        given: dict[str, str] | None = None
+        values: dict[str, str] | None = None
         for route in self._routes[api.id]:
             if route.operation.method.upper() != method:
                 continue
@@ -97,13 +97,13 @@ class Routes:
                 name: unquote(value or "") for name, value in zip(route.names, found.groups(), strict=True)
             }
             if route.query:
-                if given is None:
-                    given = dict(parse_qsl(query, keep_blank_values=True))
+                if values is None:
+                    values = dict(parse_qsl(query, keep_blank_values=True))
                 if not all(
-                    name in given and (free or given[name] == value) for name, value, free in route.query
+                    name in values and (free or values[name] == value) for name, value, free in route.query
                 ):
                     continue
-                parameters |= {value: given[name] for name, value, free in route.query if free}
+                parameters |= {value: values[name] for name, value, free in route.query if free}
             return Match(api, route.operation, parameters, rest)
         return Match(api, None, {}, rest)
 

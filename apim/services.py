@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apim.background import BackgroundTasks
-from apim.cache import Cache, Timed
+from apim.cache import Cache
+from apim.clock import Clock
 from apim.counters import Counters
 from apim.identity import CachedTokens
 from apim.keysets import OpenIdConfigurations
@@ -57,7 +58,7 @@ class Services:
     """
 
     network: Network
-    clock: Timed
+    clock: Clock
     cache: Cache
     counters: Counters
     tokens: CachedTokens

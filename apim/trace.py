@@ -176,10 +176,10 @@ class Trace:
             "messages": list(self.messages),
         }
 
-    def written(self, one: Performed | Evaluated) -> str:
+    def written(self, record: Performed | Evaluated) -> str:
         """The source location `file:line:column`, or the position in a document without a source map."""
-        written = self.source_locations.find(one.document, one.line, one.column)
-        return str(written or SourceLocation(one.document, one.line, one.column))
+        written = self.source_locations.find(record.document, record.line, record.column)
+        return str(written or SourceLocation(record.document, record.line, record.column))
 
     def elapsed(self) -> float:
         """Milliseconds since the request arrived."""

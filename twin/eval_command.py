@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from apim.csharp import CSharpError, DotNetException, compile_expression, golden
-from apim.csharp.dotnet.values import outward, type_of
+from apim.csharp.dotnet.values import to_python, type_of
 
 _MEMBERS = {
     "request": ("method", "url", "headers", "body", "matchedParameters"),
@@ -50,7 +50,7 @@ def evaluate(text: str, context_file: Path | None) -> bool:
     if value is None:
         console.print("null")
         return True
-    console.print(escape(str(outward(golden.printed(value)))))
+    console.print(escape(str(to_python(golden.printed(value)))))
     console.print(f"[dim]{escape(type_of(value).clr_name)}[/]")
     return True
 

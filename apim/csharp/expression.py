@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from apim.csharp import members
 from apim.csharp.context import Context
-from apim.csharp.dotnet.values import outward
+from apim.csharp.dotnet.values import to_python
 from apim.csharp.errors import CSharpError, DotNetException, RefusedError, UnsupportedError
 from apim.csharp.language import flow, syntax
 from apim.csharp.language.statement_parser import parse
@@ -107,7 +107,7 @@ class Expression:
             raise UnsupportedError(
                 f"{type(error).__name__} inside the evaluator, a defect of the twin"
             ) from error
-        return outward(value) if type(value) is str and not value.isascii() else value
+        return to_python(value) if type(value) is str and not value.isascii() else value
 
 
 class _Positions:

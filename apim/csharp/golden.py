@@ -27,7 +27,7 @@ from apim.csharp.context import (
 from apim.csharp.dotnet.collections import List
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import BYTE
-from apim.csharp.dotnet.values import Array, Sequence, outward, type_of
+from apim.csharp.dotnet.values import Array, Sequence, to_python, type_of
 from apim.csharp.errors import CSharpError, DotNetException, UnsupportedError
 from apim.csharp.expression import compile_expression
 from apim.csharp.json.reader import parse
@@ -37,7 +37,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """The comparison of one case.
 
     Attributes:
@@ -53,7 +53,7 @@ class Verdict:
     answer: dict[str, Any]
 
 
-def compare_file(path: Path) -> list[Verdict]:
+def compare_file(path: Path) -> list[Comparison]:
     """Evaluates every case of a file and compares the results.
 
     Raises:
@@ -67,7 +67,7 @@ def compare_file(path: Path) -> list[Verdict]:
     return [compare_case(case, document.get("context", {})) for case in document["cases"]]
 
 
-def compare_case(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
+def compare_case(case: dict[str, Any], context: dict[str, Any]) -> Comparison:
     """Evaluates one case and compares the result. A rejection is equal to any error of the compiler."""
     expected = {key: value for key, value in case.items() if key != "form"}
     evaluated = evaluate_case(case["form"], build_context(context))
@@ -75,7 +75,7 @@ def compare_case(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
         outcome = "equal" if "compile_error" in expected else "refused"
     else:
         outcome = "equal" if evaluated == expected else "different"
-    return Verdict(case["form"], outcome, expected, evaluated)
+    return Comparison(case["form"], outcome, expected, evaluated)
 
 
 def evaluate_case(form: str, context: Context) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def evaluate_case(form: str, context: Context) -> dict[str, Any]:
         value = expression.evaluate(context)
         if value is None:
             return {"type": "null", "value": None}
-        return {"type": type_of(value).clr_name, "value": outward(printed(value))}
+        return {"type": type_of(value).clr_name, "value": to_python(printed(value))}
     except UnsupportedError as error:
         return {"unsupported": error.message}
     except DotNetException as error:

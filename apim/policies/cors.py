@@ -92,8 +92,8 @@ class _Cors:
     def _fits(self, context: Context, origin: str, method: str) -> bool:
         origins = _values(self._origins, context)
         methods = _values(self._methods, context) or ["GET", "POST"]
-        return ("*" in origins or _normal(origin) in [_normal(one) for one in origins]) and (
-            "*" in methods or method.upper() in [one.upper() for one in methods]
+        return ("*" in origins or _normal(origin) in [_normal(allowed) for allowed in origins]) and (
+            "*" in methods or method.upper() in [allowed.upper() for allowed in methods]
         )
 
     def _fits_headers(self, context: Context, asked: list[str]) -> bool:

@@ -21,14 +21,14 @@ def _compile(node: Node) -> Action:
     def return_response(run: Run) -> None:
         context = run.context
         if variable:
-            given = context.variables.get(variable)
-            if not isinstance(given, Response):
+            stored = context.variables.get(variable)
+            if not isinstance(stored, Response):
                 raise Failure(
                     reason="ResponseVariableInvalid",
                     message=f"The variable {variable} does not contain a response.",
                 )
-            body = Body(given.body.content) if given.body else None
-            response = replace(given, headers=given.headers.copy(), body=body)
+            body = Body(stored.body.content) if stored.body else None
+            response = replace(stored, headers=stored.headers.copy(), body=body)
         else:
             response = Response(status_code=200, status_reason="OK")
         for edit in edits:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from apim.csharp.context import Body, Headers, Request, Response
 from apim.failure import Failure, SendError
-from apim.forwarding import flat
+from apim.forwarding import field_lines
 from apim.messages import PayloadTooLargeError, buffered
 from apim.node import Node
 from apim.policies import managed_identity, set_body, set_header, set_method
@@ -85,7 +85,9 @@ class _Outgoing:
 
 async def _exchange(run: Run, outgoing: tuple[str, str, Request, float]) -> Response:
     method, url, request, timeout = outgoing
-    headers = [(name, value) for name, value in flat(request.headers) if name.lower() != "content-length"]
+    headers = [
+        (name, value) for name, value in field_lines(request.headers) if name.lower() != "content-length"
+    ]
     body = request.body.content if request.body else None
     reply = await run.send(method, url, headers=headers, body=body, timeout=timeout)
     try:

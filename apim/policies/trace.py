@@ -42,8 +42,8 @@ def _compile(node: Node) -> Action:
 
 
 def _operation_id(context: Context) -> str:
-    given = _TRACEPARENT.fullmatch(",".join(context.request.headers.get("traceparent") or []))
-    return given[1] if given else context.request_id.hex
+    traceparent = _TRACEPARENT.fullmatch(",".join(context.request.headers.get("traceparent") or []))
+    return traceparent[1] if traceparent else context.request_id.hex
 
 
 POLICY = Policy(

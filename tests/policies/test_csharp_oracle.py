@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from apim.csharp import DotNetException, Expression, compile_expression
 from apim.csharp.context import Body, Context, Headers, LastError, Operation, Response
 from apim.csharp.dotnet.types import STRING
-from apim.csharp.dotnet.values import Array, outward, type_of
+from apim.csharp.dotnet.values import Array, to_python, type_of
 from apim.csharp.golden import build_context, printed
 from apim.csharp.json.reader import parse
 from apim.csharp.language.literals import utf16
@@ -215,7 +215,7 @@ def evaluated(expression: Expression, context: Context) -> dict[str, Any]:
         return {"throws": error.type_name}
     if value is None:
         return {"type": "null", "value": None}
-    return {"type": type_of(value).clr_name, "value": outward(printed(value))}
+    return {"type": type_of(value).clr_name, "value": to_python(printed(value))}
 
 
 def test_evaluator_and_mono_agree_on_every_expression_of_the_policies(tmp_path: Path) -> None:

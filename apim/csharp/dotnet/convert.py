@@ -7,8 +7,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from apim.csharp.dotnet.conversions import decimal_of_double
-from apim.csharp.dotnet.moments import DateTime
-from apim.csharp.dotnet.text.moments import parse_date
+from apim.csharp.dotnet.date_times import DateTime
+from apim.csharp.dotnet.text.date_times import parse_date
 from apim.csharp.dotnet.text.parsing import parse_bool, parse_decimal, parse_double, parse_integer
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import INTEGERS
@@ -173,7 +173,7 @@ def change_type(value: Any, target: str) -> Any:
         "Decimal": to_decimal,
         "Boolean": to_bool,
         "DateTime": to_date,
-        "String": lambda given: None if given is None else to_string(given),
+        "String": lambda value: None if value is None else to_string(value),
     }.get(target)
     if found is None:
         raise invalid_cast(value, target)

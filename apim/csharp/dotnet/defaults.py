@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.key_value_pair import KeyValuePair
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.types import ClrType, is_enum
 from apim.csharp.dotnet.values import INTEGER_CLASSES, EnumValue
 

@@ -25,7 +25,7 @@ _EMPTY: Final = "Sequence contains no elements"
 _NO_MATCH: Final = "Sequence contains no matching element"
 
 
-def given(values: Values | None, name: str = "source") -> Iterator[Any]:
+def items_of(values: Values | None, name: str = "source") -> Iterator[Any]:
     """The items of a source; `name` is its parameter's name in .NET.
 
     Raises:
@@ -48,84 +48,84 @@ def invalid(message: str) -> DotNetException:
 
 def where(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
     """Where."""
-    yield from filter(test, given(source))
+    yield from filter(test, items_of(source))
 
 
 def where_indexed(source: Values, test: Callable[[Any, int], bool]) -> Iterator[Any]:
     """Where with a predicate that has the index as its second parameter."""
-    for index, item in enumerate(given(source)):
+    for index, item in enumerate(items_of(source)):
         if test(item, index):
             yield item
 
 
 def select(source: Values, project: Callable[[Any], Any]) -> Iterator[Any]:
     """Select."""
-    yield from map(project, given(source))
+    yield from map(project, items_of(source))
 
 
 def select_indexed(source: Values, project: Callable[[Any, int], Any]) -> Iterator[Any]:
     """Select with a selector that has the index as its second parameter."""
-    for index, item in enumerate(given(source)):
+    for index, item in enumerate(items_of(source)):
         yield project(item, index)
 
 
 def select_many(source: Values, project: Callable[[Any], Values]) -> Iterator[Any]:
     """SelectMany."""
-    for item in given(source):
-        yield from given(project(item))
+    for item in items_of(source):
+        yield from items_of(project(item))
 
 
 def select_many_pairs(
     source: Values, project: Callable[[Any], Values], combine: Callable[[Any, Any], Any]
 ) -> Iterator[Any]:
     """SelectMany with a result selector for each pair."""
-    for item in given(source):
-        for inner in given(project(item)):
+    for item in items_of(source):
+        for inner in items_of(project(item)):
             yield combine(item, inner)
 
 
 def take(source: Values, count: int) -> Iterator[Any]:
     """Take."""
     if count > 0:
-        yield from itertools.islice(given(source), count)
+        yield from itertools.islice(items_of(source), count)
 
 
 def skip(source: Values, count: int) -> Iterator[Any]:
     """Skip."""
-    yield from itertools.islice(given(source), max(count, 0), None)
+    yield from itertools.islice(items_of(source), max(count, 0), None)
 
 
 def take_while(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
     """TakeWhile."""
-    yield from itertools.takewhile(test, given(source))
+    yield from itertools.takewhile(test, items_of(source))
 
 
 def skip_while(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
     """SkipWhile."""
-    yield from itertools.dropwhile(test, given(source))
+    yield from itertools.dropwhile(test, items_of(source))
 
 
 def concat(first: Values, second: Values) -> Iterator[Any]:
     """Concat."""
-    yield from given(first, "first")
-    yield from given(second, "second")
+    yield from items_of(first, "first")
+    yield from items_of(second, "second")
 
 
 def append(source: Values, item: Any) -> Iterator[Any]:
     """Append."""
-    yield from given(source)
+    yield from items_of(source)
     yield item
 
 
 def prepend(source: Values, item: Any) -> Iterator[Any]:
     """Prepend."""
     yield item
-    yield from given(source)
+    yield from items_of(source)
 
 
 def reverse_(source: Values) -> Iterator[Any]:
     """Reverse."""
-    yield from reversed(list(given(source)))
+    yield from reversed(list(items_of(source)))
 
 
 def key_function(comparer: Any) -> Callable[[Any], Any]:
@@ -139,7 +139,7 @@ def distinct(source: Values, comparer: Any = None) -> Iterator[Any]:
     """Distinct."""
     seen: set[Any] = set()
     key = key_function(comparer)
-    for item in given(source):
+    for item in items_of(source):
         if key(item) not in seen:
             seen.add(key(item))
             yield item
@@ -147,14 +147,14 @@ def distinct(source: Values, comparer: Any = None) -> Iterator[Any]:
 
 def union(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Union."""
-    yield from distinct(itertools.chain(given(first, "first"), given(second, "second")), comparer)
+    yield from distinct(itertools.chain(items_of(first, "first"), items_of(second, "second")), comparer)
 
 
 def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Intersect."""
     key = key_function(comparer)
-    wanted = {key(item) for item in given(second, "second")}
-    for item in given(first, "first"):
+    wanted = {key(item) for item in items_of(second, "second")}
+    for item in items_of(first, "first"):
         if key(item) in wanted:
             wanted.discard(key(item))
             yield item
@@ -164,8 +164,8 @@ def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any
     """Except."""
     key = key_function(comparer)
     has_text = comparer is None and type(second) is Array and second.clr_type.args[0] is STRING
-    seen = set(second.items) if has_text else {key(item) for item in given(second, "second")}
-    for item in given(first, "first"):
+    seen = set(second.items) if has_text else {key(item) for item in items_of(second, "second")}
+    for item in items_of(first, "first"):
         identity = item if has_text else key(item)
         if identity not in seen:
             seen.add(identity)
@@ -174,7 +174,7 @@ def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any
 
 def zip_(first: Values, second: Values, combine: Callable[[Any, Any], Any]) -> Iterator[Any]:
     """Zip; the result is as long as the shorter source."""
-    for one, other in zip(given(first, "first"), given(second, "second"), strict=False):
+    for one, other in zip(items_of(first, "first"), items_of(second, "second"), strict=False):
         yield combine(one, other)
 
 
@@ -187,10 +187,10 @@ def join(
 ) -> Iterator[Any]:
     """Join: pairs of items whose keys are equal."""
     found: dict[Any, list[Any]] = {}
-    for item in given(inner, "inner"):
+    for item in items_of(inner, "inner"):
         if (key := inner_key(item)) is not None:
             found.setdefault(key_of(key), []).append(item)
-    for item in given(outer, "outer"):
+    for item in items_of(outer, "outer"):
         key = outer_key(item)
         for other in found.get(key_of(key), []) if key is not None else []:
             yield combine(item, other)
@@ -200,7 +200,7 @@ def default_if_empty(default: Any) -> Callable[[Values], Iterator[Any]]:
     """DefaultIfEmpty."""
 
     def items(source: Values) -> Iterator[Any]:
-        found = list(given(source))
+        found = list(items_of(source))
         yield from found or [default]
 
     return items
@@ -210,7 +210,7 @@ def of_type(of: ClrType) -> Callable[[Values], Iterator[Any]]:
     """OfType."""
 
     def items(source: Values) -> Iterator[Any]:
-        for item in given(source):
+        for item in items_of(source):
             if item is not None and is_instance(item, of):
                 yield item
 
@@ -221,7 +221,7 @@ def cast(of: ClrType) -> Callable[[Values], Iterator[Any]]:
     """Cast."""
 
     def items(source: Values) -> Iterator[Any]:
-        for item in given(source):
+        for item in items_of(source):
             if item is not None and not is_instance(item, of):
                 raise DotNetException(
                     "InvalidCastException", f"Unable to cast object of type '{type_of(item)}' to type '{of}'."
@@ -268,7 +268,7 @@ class Ordered(Sequence):
         self.keys = keys
 
     def _sorted(self) -> list[Any]:
-        items = list(given(self.source))
+        items = list(items_of(self.source))
         for key, descending, comparer in reversed(self.keys):
             compare = compare_values if comparer is None else comparer.compare
             order = cmp_to_key(lambda a, b, compare=compare: compare(a, b))
@@ -309,7 +309,7 @@ def group_(element: ClrType, key_type: ClrType, result: ClrType | None = None) -
     ) -> Sequence:
         def groups() -> list[Grouping]:
             found: dict[Any, tuple[Any, list[Any]]] = {}
-            for item in given(source):
+            for item in items_of(source):
                 value = key(item)
                 found.setdefault(None if value is None else key_of(value), (value, []))[1].append(
                     item if project is None else project(item)
@@ -336,7 +336,7 @@ def first_or(default: Any) -> Callable[..., Any]:
     """FirstOrDefault."""
 
     def first(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
-        return next(given(source) if test is None else filter(test, given(source)), default)
+        return next(items_of(source) if test is None else filter(test, items_of(source)), default)
 
     return first
 
@@ -354,7 +354,7 @@ def last_or(default: Any) -> Callable[..., Any]:
 
     def last(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
         found = default
-        for found in given(source) if test is None else filter(test, given(source)):  # noqa: B007 -- the last
+        for found in items_of(source) if test is None else filter(test, items_of(source)):  # noqa: B007 -- the last
             pass
         return found
 
@@ -373,7 +373,7 @@ def single_or(default: Any) -> Callable[..., Any]:
     """SingleOrDefault."""
 
     def single(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
-        found = [item for item in given(source) if test is None or test(item)]
+        found = [item for item in items_of(source) if test is None or test(item)]
         if len(found) > 1:
             raise invalid(
                 "Sequence contains more than one element"
@@ -388,11 +388,11 @@ def single_or(default: Any) -> Callable[..., Any]:
 def to_array(element: ClrType) -> Callable[[Values | None], Array]:
     """ToArray."""
     if element is not BYTE:
-        return lambda source: Array(element, list(given(source)))
+        return lambda source: Array(element, list(items_of(source)))
 
     def to_bytes(source: Values | None) -> Array:
         whole = _joined_bytes(source)
-        return Array(BYTE, given(source) if whole is None else whole)
+        return Array(BYTE, items_of(source) if whole is None else whole)
 
     return to_bytes
 
@@ -418,7 +418,7 @@ def _items(source: Values) -> Any:
     """The items as a list, for access by index."""
     if type(source) is Array and type(source.items) is list:
         return source.items
-    return list(given(source))
+    return list(items_of(source))
 
 
 def element_at(source: Values, index: int) -> Any:
@@ -445,33 +445,33 @@ def element_at_or(default: Any) -> Callable[[Values, int], Any]:
 
 def any_(source: Values | None, test: Callable[[Any], bool] | None = None) -> bool:
     """Any."""
-    items = given(source)
+    items = items_of(source)
     return any(map(test, items)) if test is not None else next(items, _MISSING) is not _MISSING
 
 
 def all_(source: Values | None, test: Callable[[Any], bool]) -> bool:
     """All."""
-    return all(map(test, given(source)))
+    return all(map(test, items_of(source)))
 
 
 def count(source: Values | None, test: Callable[[Any], bool] | None = None) -> int:
     """Count."""
-    return sum(1 for item in given(source) if test is None or test(item))
+    return sum(1 for item in items_of(source) if test is None or test(item))
 
 
 def contains(source: Values | None, wanted: Any, comparer: Any = None) -> bool:
     """Contains."""
     if comparer is not None:
-        return any(comparer.key(item) == comparer.key(wanted) for item in given(source))
+        return any(comparer.key(item) == comparer.key(wanted) for item in items_of(source))
     if type(wanted) is str and type(source) is Array and type(source.items) is list:
         return wanted in source.items  # In Python too, a string equals only the same string.
-    return any(equals(item, wanted) for item in given(source))
+    return any(equals(item, wanted) for item in items_of(source))
 
 
 def sequence_equal(first: Values | None, second: Values | None) -> bool:
     """SequenceEqual."""
     missing = object()
-    pairs = itertools.zip_longest(given(first, "first"), given(second, "second"), fillvalue=missing)
+    pairs = itertools.zip_longest(items_of(first, "first"), items_of(second, "second"), fillvalue=missing)
     return all(one is not missing and other is not missing and equals(one, other) for one, other in pairs)
 
 
@@ -479,7 +479,7 @@ def sum_(kind: str, *, nullable: bool = False) -> Callable[..., Any]:
     """Sum, which throws if the sum of integers overflows."""
 
     def total(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
-        items = [item if project is None else project(item) for item in given(source)]
+        items = [item if project is None else project(item) for item in items_of(source)]
         if nullable:
             items = [item for item in items if item is not None]
         if kind == "Double":
@@ -508,7 +508,7 @@ def average(kind: str) -> Callable[..., Any]:
     """Average."""
 
     def average(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
-        items = [item if project is None else project(item) for item in given(source)]
+        items = [item if project is None else project(item) for item in items_of(source)]
         if not items:
             raise invalid(_EMPTY)
         if kind == "Decimal":
@@ -531,7 +531,7 @@ def extreme(sign: int) -> Callable[..., Any]:
 
         def extreme(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
             best: Any = _MISSING
-            for raw in given(source):
+            for raw in items_of(source):
                 item = raw if project is None else project(raw)
                 if item is not None and (best is _MISSING or sign * compare_values(item, best) > 0):
                     best = item
@@ -548,7 +548,7 @@ def extreme(sign: int) -> Callable[..., Any]:
 
 def aggregate(source: Values, combine: Callable[[Any, Any], Any]) -> Any:
     """Aggregate."""
-    items = list(given(source))
+    items = list(items_of(source))
     if not items:
         raise invalid(_EMPTY)
     result = items[0]
@@ -559,7 +559,7 @@ def aggregate(source: Values, combine: Callable[[Any, Any], Any]) -> Any:
 
 def aggregate_from(source: Values, seed: Any, combine: Callable[[Any, Any], Any]) -> Any:
     """Aggregate with a seed."""
-    for item in given(source):
+    for item in items_of(source):
         seed = combine(seed, item)
     return seed
 
@@ -575,7 +575,7 @@ def to_dictionary(
         if value_type is None:
             comparer, project = project, None
         made = Dictionary(key_type, value_type or source_type, comparer)
-        for item in given(source):
+        for item in items_of(source):
             made.add(key(item), item if project is None else project(item))
         return made
 

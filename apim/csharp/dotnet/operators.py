@@ -1,4 +1,4 @@
-"""The predefined operators on numbers, strings, booleans, enums and moments.
+"""The predefined operators on numbers, strings, booleans, enums, dates and times.
 
 Source: the sections "Numeric promotions" and "Arithmetic operators" of the C# 7.3 specification.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any, Final
 
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.types import (
     BOOLEAN,
     DATE_TIME,
@@ -48,7 +48,7 @@ SYMBOLS: Final[dict[Any, str]] = {
     operator.is_not: "is not",
 }
 """The Python operators, by the functions that compute them."""
-_MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
+_DATES_AND_TIMES: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
 def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case per type
@@ -245,11 +245,11 @@ def shift(op: str, of: str) -> Operation:
     return lambda left, right: integer(of, int(left) >> (right & mask))
 
 
-def moments(op: str, left: ClrType, right: ClrType) -> tuple[ClrType, Operation] | None:  # noqa: PLR0911 -- one case per kind
+def date_times(op: str, left: ClrType, right: ClrType) -> tuple[ClrType, Operation] | None:  # noqa: PLR0911 -- one case per kind
     """Operators on DateTime, DateTimeOffset and TimeSpan."""
-    if left is right and left in _MOMENTS and op in _COMPARISONS:
+    if left is right and left in _DATES_AND_TIMES and op in _COMPARISONS:
         return BOOLEAN, _COMPARISONS[op]
-    if op not in {"+", "-"} or left not in _MOMENTS:
+    if op not in {"+", "-"} or left not in _DATES_AND_TIMES:
         return None
     sign = 1 if op == "+" else -1
     if right is TIME_SPAN and left is TIME_SPAN:

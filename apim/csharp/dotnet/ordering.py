@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.values import EnumValue
 from apim.csharp.errors import DotNetException, UnsupportedError
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import urljoin
 
-from apim.csharp.dotnet.values import outward
+from apim.csharp.dotnet.values import to_python
 from apim.csharp.errors import DotNetException, UnsupportedError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -212,7 +212,9 @@ def _escaped(text: str) -> str:
 
 def percent(text: str, keep: frozenset[str] = frozenset()) -> str:
     """The percent-encoded UTF-8 of a string, without the characters in `keep`; lone surrogates are U+FFFD."""
-    return "".join(c if c in keep else "".join(f"%{byte:02X}" for byte in c.encode()) for c in outward(text))
+    return "".join(
+        c if c in keep else "".join(f"%{byte:02X}" for byte in c.encode()) for c in to_python(text)
+    )
 
 
 def escape_data(text: str) -> str:

@@ -8,7 +8,7 @@
 | Int64, UInt32, ..., Char | subclasses of int below |
 | enums | EnumValue |
 | T[], List<T>, ... | Array (`bytes(value)` of a byte[]), and the classes in `collections` |
-| DateTime, TimeSpan, DateTimeOffset | `moments` |
+| DateTime, TimeSpan, DateTimeOffset | `date_times` |
 | JToken | `json.tokens` |
 | IRequest, Headers, ... | the classes in `apim.csharp.context` |
 """
@@ -184,7 +184,7 @@ def iterate(value: Any) -> Iterator[object]:
     return iter(value)
 
 
-def outward(text: str) -> str:
+def to_python(text: str) -> str:
     """A Python string from UTF-16 code units: surrogate pairs are joined, lone surrogates replaced."""
     if text.isascii() or not SURROGATE.search(text):
         return text
@@ -207,6 +207,6 @@ def equals(left: Any, right: Any) -> bool:
     return left is right
 
 
-def inward(value: Any) -> Any:
+def from_python(value: Any) -> Any:
     """A value that comes from outside an expression; a string is converted to UTF-16 code units."""
     return utf16(value) if type(value) is str else value

@@ -14,8 +14,8 @@ from apim.csharp.dotnet.convert import (
     to_double,
     to_integer,
 )
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
-from apim.csharp.dotnet.text.moments import parse_offset, parse_span
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.text.date_times import parse_offset, parse_span
 from apim.csharp.dotnet.text.parsing import parse_guid
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import BYTE, INTEGERS

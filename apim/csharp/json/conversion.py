@@ -7,9 +7,9 @@ from uuid import UUID
 
 from apim.csharp.dotnet.collections import AnonymousObject, Dictionary, HashSet, List, Tuple
 from apim.csharp.dotnet.convert import change_type
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.defaults import default_of
 from apim.csharp.dotnet.key_value_pair import KeyValuePair
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.text.values import full_name, to_string
 from apim.csharp.dotnet.types import BYTE, ClrType, clr, is_reference_type
 from apim.csharp.dotnet.uri import Uri

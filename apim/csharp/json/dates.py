@@ -6,7 +6,7 @@ https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/Utili
 import re
 from typing import Final
 
-from apim.csharp.dotnet.moments import (
+from apim.csharp.dotnet.date_times import (
     LOCAL,
     TICKS_PER_MINUTE,
     UNSPECIFIED,
@@ -34,13 +34,13 @@ def string_token(text: str, *, dates: bool) -> JValue:
         DotNetException: ArgumentOutOfRangeException, for `/Date(...)/` with a date outside .NET's range.
     """
     if dates and text[:1] == "/":
-        moment = _microsoft_date(text)
-        if moment is not None:
-            return JValue(moment, "Date")
+        found = _microsoft_date(text)
+        if found is not None:
+            return JValue(found, "Date")
     elif dates and len(text) in _ISO_LENGTHS and text[10] == "T" and text[0].isdigit():
-        moment = iso_date(text)
-        if moment is not None:
-            return JValue(moment, "Date")
+        found = iso_date(text)
+        if found is not None:
+            return JValue(found, "Date")
     return JValue(text, "String")
 
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
-from apim.csharp.dotnet.text.moments import date_text, offset_text, span_text
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.text.date_times import date_text, offset_text, span_text
 from apim.csharp.dotnet.text.numbers import double_text, number_text
 from apim.csharp.dotnet.types import BYTE, clr
 from apim.csharp.dotnet.values import Array, Char, EnumValue, Integer, equals

@@ -228,13 +228,13 @@ class Base(ABC):
             symbol = operators.SYMBOLS.get(function)
             if symbol is not None:
                 return f"({arguments[0]} {symbol} {arguments[1]})"
-        exact_class = str if function in {to_string_cast, runtime.inward} else None
+        exact_class = str if function in {to_string_cast, runtime.from_python} else None
         if isinstance(function, Downcast):
             exact_class = _CLASSES.get(function.wanted)
         if exact_class is not None:
             kept, source = self.temporary(), self.source
             exact = f"{source.name(type)}({kept} := {arguments[0]}) is {source.name(exact_class)}"
-            if function is runtime.inward:
+            if function is runtime.from_python:
                 exact += f" and {kept}.isascii()"
             return f"({kept} if {exact} else {source.call(function, kept)})"
         return self.source.call(function, *arguments)
@@ -253,9 +253,9 @@ class Base(ABC):
         written = sorted(found for found in set_here if found.startswith("v"))
         self.function.unset.update(written)
         outer = [f"nonlocal {', '.join(written)}"] if written else []
-        given = ", ".join(sorted(set(_KEPT.findall(text)) - set_here))
-        self.function.nested += [f"def {name}({given}):", *indented([*outer, f"return {text}"])]
-        return Bound(bound.type, f"{name}({given})", bound.at, bound.const, bound.path, bound.present)
+        kept = ", ".join(sorted(set(_KEPT.findall(text)) - set_here))
+        self.function.nested += [f"def {name}({kept}):", *indented([*outer, f"return {text}"])]
+        return Bound(bound.type, f"{name}({kept})", bound.at, bound.const, bound.path, bound.present)
 
     def note(self, fact: str, at: int) -> None:
         """Records a fact about the expression."""

@@ -216,8 +216,8 @@ class Calls(Names):
         return self.invoke(choice, None, at)
 
     def _no_overload(self, owner: ClrType, name: str, arguments: list[ArgumentValue], at: int) -> NoReturn:
-        given = ", ".join("out" if a.bound is None else str(a.bound.type) for a in arguments)
-        self.refuse(f"no supported `{name}` of {owner} accepts ({given})", at, f"{owner}.{name}")
+        types = ", ".join("out" if a.bound is None else str(a.bound.type) for a in arguments)
+        self.refuse(f"no supported `{name}` of {owner} accepts ({types})", at, f"{owner}.{name}")
 
     def invoke(self, choice: Choice, receiver: Bound | None, at: int) -> Bound:
         """The call of the chosen member."""
@@ -262,8 +262,8 @@ class Calls(Names):
 
     def _check_order(self, choice: Choice, at: int) -> None:
         """Rejects named arguments in another order, because arguments are evaluated in parameter order."""
-        given = [argument.at for slot in choice.slots for argument in slot.arguments]
-        if given != sorted(given):
+        positions = [argument.at for slot in choice.slots for argument in slot.arguments]
+        if positions != sorted(positions):
             self.refuse("named arguments must be in the order of the parameters", at, "named arguments")
 
     def try_now(

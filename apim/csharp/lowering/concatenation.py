@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from apim.csharp.dotnet.date_times import UNIX_EPOCH_TICKS, DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.defaults import default_of
-from apim.csharp.dotnet.moments import UNIX_EPOCH_TICKS, DateTime, DateTimeOffset, TimeSpan
 from apim.csharp.dotnet.text.values import format_value, to_string
 from apim.csharp.dotnet.types import (
     DYNAMIC,

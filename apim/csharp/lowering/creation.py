@@ -51,9 +51,9 @@ class Creation(Operations):
             return Bound(of, self.source.call(default_of, self.source.name(of)), node.at)
         choice = Overloads(self, arguments, ()).choose(candidates, node.at, f"new {of}")
         if choice is None:
-            given = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
+            types = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
             self.refuse(
-                f"the twin does not support a constructor of {of} with the arguments ({given})",
+                f"the twin does not support a constructor of {of} with the arguments ({types})",
                 node.at,
                 f"new {of}",
             )
@@ -177,10 +177,10 @@ class Creation(Operations):
         self.scope.enter()
         try:
             variables = []
-            for (declared, name), given in zip(node.parameters, parameters, strict=True):
-                if declared is not None and self.type_named(declared) is not given:
-                    self.refuse(f"the type of this parameter must be {given}", node.at, "CS1661")
-                variables.append(self.scope.declare(name, given, node.at, writable=True))
+            for (declared, name), expected in zip(node.parameters, parameters, strict=True):
+                if declared is not None and self.type_named(declared) is not expected:
+                    self.refuse(f"the type of this parameter must be {expected}", node.at, "CS1661")
+                variables.append(self.scope.declare(name, expected, node.at, writable=True))
             result, body = self._lambda_body(node.body, returns)
             made, self.function = self.function, outer
         finally:

@@ -217,9 +217,9 @@ class Names(Base):
 
     def _indexed(self, target: Bound, choice: Choice) -> str:
         """The code that calls the chosen indexer."""
-        given = choice.slots[0].arguments
-        if target.path == "context.Variables" and given and given[0].bound is not None:
-            name = given[0].bound.const
+        arguments = choice.slots[0].arguments
+        if target.path == "context.Variables" and arguments and arguments[0].bound is not None:
+            name = arguments[0].bound.const
             if isinstance(name, str) and name.isascii():
                 return self._variable(name)
         get = choice.candidate.member.function
@@ -251,8 +251,8 @@ class Names(Base):
         ]
         choice = Overloads(self, arguments, ()).choose(candidates, at, "this[]") if candidates else None
         if choice is None:
-            given = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
-            self.refuse(f"{target.type} has no indexer that takes {given}", at, f"{target.type}[]")
+            types = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
+            self.refuse(f"{target.type} has no indexer that takes {types}", at, f"{target.type}[]")
         return choice
 
     def _note_variable(self, target: Bound, choice: Choice, at: int) -> None:

@@ -184,7 +184,7 @@ class Operations(Calls, Interpolation):
                 "!=": operator.is_not,
             }[op]
             return BOOLEAN, BOOLEAN, BOOLEAN, function
-        found = operators.moments(op, left, right)
+        found = operators.date_times(op, left, right)
         if found is None and left is right:
             found = operators.enums(op, left)
         if found is None and left is right and left.name == "Guid" and op in _EQUALITY:

@@ -317,26 +317,26 @@ def convertible(bound: Bound, target: ClrType) -> Converter | None:
     return found
 
 
-def collect(declared: ClrType, given: ClrType, found: dict[str, list[ClrType]]) -> None:
+def collect(declared: ClrType, argument: ClrType, found: dict[str, list[ClrType]]) -> None:
     """Infers type arguments, and adds them to `found`.
 
     Args:
         declared: the type of a parameter, which may contain type parameters.
-        given: the type of its argument.
+        argument: the type of its argument.
         found: for each type parameter, the types that were inferred so far.
     """
     if declared.name.startswith("!"):
-        if declared.name[1:] in found and given is not NULL:
-            found[declared.name[1:]].append(given)
+        if declared.name[1:] in found and argument is not NULL:
+            found[declared.name[1:]].append(argument)
         return
-    if not is_open(declared) or given is NULL:
+    if not is_open(declared) or argument is NULL:
         return
-    if declared.name == "Nullable" and given.name != "Nullable":
-        collect(declared.args[0], given, found)
+    if declared.name == "Nullable" and argument.name != "Nullable":
+        collect(declared.args[0], argument, found)
         return
     bases = [
         base
-        for base in supertypes(given)
+        for base in supertypes(argument)
         if base.name == declared.name and len(base.args) == len(declared.args)
     ]
     if declared.name == "[]":

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 from apim.csharp.dotnet.collections import AnonymousObject, missing_key
 from apim.csharp.dotnet.conversions import explicit, is_instance, is_subtype, same
 from apim.csharp.dotnet.types import BYTE, ClrType, clr
-from apim.csharp.dotnet.values import BYTES_TABLE, Array, Char, inward, type_of
+from apim.csharp.dotnet.values import BYTES_TABLE, Array, Char, from_python, type_of
 from apim.csharp.errors import DotNetException, UnsupportedError, null_reference
 
 MISSING: Final = object()
@@ -42,7 +42,7 @@ def variable(value: Any, name: str) -> Any:
     """`context.Variables[name]`; `value` is MISSING if the variable does not exist."""
     if value is MISSING:
         raise missing_key(name)
-    return inward(value)
+    return from_python(value)
 
 
 def set_cell(cell: list[Any], value: Any) -> Any:

@@ -19,7 +19,7 @@ _FAMILIES: Final = (
     "convert",
     "math",
     "guid",
-    "moments",
+    "date_times",
     "collections",
     "arrays",
     "linq",

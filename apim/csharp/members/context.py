@@ -10,12 +10,12 @@ from urllib.parse import unquote_plus
 from apim.csharp import context as own
 from apim.csharp.dotnet.collections import Dictionary, List, missing_key
 from apim.csharp.dotnet.conversions import explicit
+from apim.csharp.dotnet.date_times import UTC_KIND, DateTime, TimeSpan, from_posix
 from apim.csharp.dotnet.defaults import default_of
 from apim.csharp.dotnet.key_value_pair import KeyValuePair
-from apim.csharp.dotnet.moments import UTC_KIND, DateTime, TimeSpan, from_posix
 from apim.csharp.dotnet.signature import Attribute, Contextual, Typed, define
 from apim.csharp.dotnet.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
-from apim.csharp.dotnet.values import Array, Sequence, inward
+from apim.csharp.dotnet.values import Array, Sequence, from_python
 from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from apim.csharp.json.reader import parse
 from apim.csharp.language.literals import utf16
@@ -45,12 +45,12 @@ class View:
         if key is None:
             raise argument_null("key")
         value = self.source.get(key, _MISSING)
-        return None if value is _MISSING else (key, inward(value))
+        return None if value is _MISSING else (key, from_python(value))
 
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The keys with their values."""
         for key, value in self.source.items():
-            yield utf16(key), inward(value)
+            yield utf16(key), from_python(value)
 
     def __iter__(self) -> Iterator[KeyValuePair]:
         value_type = _VALUE_TYPES[self.clr_type.name]
@@ -162,7 +162,7 @@ def _typed_value(of: ClrType) -> Callable[..., Any]:
         found = view.source.get(key, _MISSING)
         if found is _MISSING:
             return default
-        found = inward(found)
+        found = from_python(found)
         return found if cast is None else cast(found)
 
     return read
@@ -266,7 +266,7 @@ define(
 
 
 def _text(name: str) -> Attribute:
-    return Attribute(name, inward)
+    return Attribute(name, from_python)
 
 
 def _moment(name: str) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from apim.csharp.dotnet.signature import Checked, define
 from apim.csharp.dotnet.types import clr
-from apim.csharp.dotnet.values import Char, outward
+from apim.csharp.dotnet.values import Char, to_python
 from apim.csharp.errors import UnsupportedError, argument_null, out_of_range
 from apim.csharp.language.literals import utf16
 
@@ -29,7 +29,7 @@ class Encoding:
             return bytes(ord(c) if c < "\x80" else 0x3F for c in text)
         if self.codec == "latin-1":
             return "".join(c if c <= "\xff" else "?" for c in text).encode("latin-1")
-        return outward(text).encode(self.codec)
+        return to_python(text).encode(self.codec)
 
     def decode(self, data: Any) -> str:
         """GetString, which replaces invalid bytes by U+FFFD, and in ASCII by `?`."""

@@ -78,7 +78,7 @@ define(
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T})": _by_default(enumerables.default_if_empty),
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T}, T defaultValue)": plain(
             lambda source, default: List(
-                type_of(source).args[0], list(enumerables.given(source)) or [default]
+                type_of(source).args[0], list(enumerables.items_of(source)) or [default]
             )
         ),
         "static IEnumerable<R> OfType<R>(this IEnumerable0 source)": Typed(enumerables.of_type),
@@ -161,13 +161,13 @@ define(
         ),
         f"static T[] ToArray<T>({_T})": Typed(enumerables.to_array),
         f"static List<T> ToList<T>({_T})": Typed(
-            lambda element: lambda source: List(element, enumerables.given(source))
+            lambda element: lambda source: List(element, enumerables.items_of(source))
         ),
         f"static HashSet<T> ToHashSet<T>({_T})": Typed(
-            lambda element: lambda source: HashSet(element, enumerables.given(source))
+            lambda element: lambda source: HashSet(element, enumerables.items_of(source))
         ),
         f"static HashSet<T> ToHashSet<T>({_T}, IEqualityComparer<T> comparer)": Typed(
-            lambda element: lambda source, comparer: HashSet(element, enumerables.given(source), comparer)
+            lambda element: lambda source, comparer: HashSet(element, enumerables.items_of(source), comparer)
         ),
         f"static Dictionary<K, T> ToDictionary<T, K>({_T}, {_KEYED})": Typed(enumerables.to_dictionary),
         f"static Dictionary<K, T> ToDictionary<T, K>({_T}, {_KEYED}, IEqualityComparer<K> comparer)": Typed(

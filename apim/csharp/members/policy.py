@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from apim.csharp.context import Context
-from apim.csharp.dotnet.moments import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
+from apim.csharp.dotnet.date_times import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
 from apim.csharp.dotnet.signature import Checked, Contextual, define
 from apim.csharp.dotnet.types import STRING, clr
 from apim.csharp.dotnet.values import Sequence

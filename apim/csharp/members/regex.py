@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from apim.csharp.dotnet.moments import TimeSpan
+from apim.csharp.dotnet.date_times import TimeSpan
 from apim.csharp.dotnet.regex import Group, Groups, Match, Matches, Regex, expand
 from apim.csharp.dotnet.regex_translation import translate
 from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, define, prepared_by

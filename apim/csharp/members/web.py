@@ -5,7 +5,7 @@ from html.entities import name2codepoint
 
 from apim.csharp.dotnet.signature import define
 from apim.csharp.dotnet.uri_parsing import percent
-from apim.csharp.dotnet.values import outward
+from apim.csharp.dotnet.values import to_python
 from apim.csharp.language.literals import utf16
 
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!*()")
@@ -40,7 +40,7 @@ def html_encode(text: str | None) -> str | None:
             return _NAMED[character]
         return f"&#{code};" if 160 <= code < 256 or code > 0xFFFF else character  # noqa: PLR2004 -- Latin-1
 
-    return "".join(map(encode, outward(text)))
+    return "".join(map(encode, to_python(text)))
 
 
 def html_decode(text: str | None) -> str | None:

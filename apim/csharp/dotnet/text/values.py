@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
-from apim.csharp.dotnet.text.moments import date_text, offset_text, span_text
+from apim.csharp.dotnet.date_times import DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.text.date_times import date_text, offset_text, span_text
 from apim.csharp.dotnet.text.numbers import double_text, format_number, number_text
 from apim.csharp.dotnet.types import DEFINITIONS, ClrType
-from apim.csharp.dotnet.values import Array, Char, EnumValue, Integer, outward, type_of
+from apim.csharp.dotnet.values import Array, Char, EnumValue, Integer, to_python, type_of
 from apim.csharp.errors import DotNetException, UnsupportedError
 
 _NAMED_BY_TYPE: Final = frozenset({"List", "Dictionary", "HashSet"})
@@ -23,7 +23,7 @@ def to_text(value: object) -> str | None:
     """
     if value is None:
         return None
-    return outward(to_string(value))
+    return to_python(to_string(value))
 
 
 def to_string(value: Any) -> str:

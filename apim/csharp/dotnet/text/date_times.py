@@ -6,7 +6,7 @@ https://learn.microsoft.com/dotnet/standard/base-types/custom-date-and-time-form
 import re
 from typing import Final
 
-from apim.csharp.dotnet.moments import (
+from apim.csharp.dotnet.date_times import (
     LOCAL,
     TICKS_PER_DAY,
     TICKS_PER_HOUR,

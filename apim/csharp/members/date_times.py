@@ -7,7 +7,7 @@ import calendar
 from typing import Any, Final
 
 from apim.csharp.context import Context
-from apim.csharp.dotnet.moments import (
+from apim.csharp.dotnet.date_times import (
     LOCAL,
     MAX_TICKS,
     TICKS_PER_DAY,
@@ -24,7 +24,7 @@ from apim.csharp.dotnet.moments import (
     ticks_of,
 )
 from apim.csharp.dotnet.signature import Checked, Contextual, define
-from apim.csharp.dotnet.text.moments import (
+from apim.csharp.dotnet.text.date_times import (
     _span,
     date_text,
     offset_text,
