@@ -223,7 +223,7 @@ class Settings:
         """The key versions that policies accept: the previous one, the one in use, and the next one.
 
         While a deployment changes the version, policies that it has not updated yet receive tokens that the
-        updated ones sealed with the next key.
+        updated ones encrypt with the next key.
         """
         return range(max(1, self.key_version - 1), self.key_version + 2)
 

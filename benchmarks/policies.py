@@ -1,7 +1,8 @@
 """The cost of the policies without a network: processor time of one request, and of loading all of them.
 
 `python -m benchmarks.policies [--requests 2000] [--profile]`. It runs the dev stack's policies with an access
-token that is sealed with their key, and a backend and a store that answer immediately, all in this process.
+token that is encrypted with their key, and with a backend and a store that answer immediately, all in this
+process.
 """
 
 import argparse
@@ -149,10 +150,10 @@ def _request(
         ("Accept-Encoding", "gzip"),
     ]
     if token is not None:
-        sealed = _token(service, server)
+        encrypted = _token(service, server)
         # One character of the ciphertext differs, so only the check of the MAC detects it.
-        wrong = sealed[:200] + ("A" if sealed[200] != "A" else "B") + sealed[201:]
-        headers.append(("Authorization", "Bearer " + (sealed if token == "valid" else wrong)))
+        wrong = encrypted[:200] + ("A" if encrypted[200] != "A" else "B") + encrypted[201:]
+        headers.append(("Authorization", "Bearer " + (encrypted if token == "valid" else wrong)))
     return InboundRequest(
         method="POST",
         path=_PATHS[server],
@@ -163,7 +164,7 @@ def _request(
 
 
 def _token(service: Service, server: str) -> str:
-    """An access token as the token policy seals it."""
+    """An access token as the token policy encrypts it."""
     key = next(value.value for value in service.named_values if value.name == "token-key-v1")
     now = int(time.time())
     claims = {

@@ -59,11 +59,11 @@ def main() -> None:
             running["FastMCP"] = stack.enter_context(proxy)
         running["twin"] = stack.enter_context(servers.twin(first + 4, first, state))
         say("signing in")
-        sealed = access_token(f"http://localhost:{first + 4}", f"http://localhost:{first + 6}")
+        encrypted = access_token(f"http://localhost:{first + 4}", f"http://localhost:{first + 6}")
         signed = jwt.encode(
             {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
         )
-        tokens = {name: sealed if name == "twin" else signed for name in running}
+        tokens = {name: encrypted if name == "twin" else signed for name in running}
         targets = [_target(name, server.port, tokens[name]) for name, server in running.items()]
         uvloop.run(_measure(targets, running, arguments.concurrency, arguments.seconds, before))
 

@@ -86,7 +86,7 @@ def main() -> None:
         bare = stack.enter_context(servers.passthrough(first + 1, first, key))
         twin = stack.enter_context(servers.twin(first + 3, first, state))
         say("signing in")
-        sealed = access_token(f"http://localhost:{first + 3}", f"http://localhost:{first + 5}")
+        encrypted = access_token(f"http://localhost:{first + 3}", f"http://localhost:{first + 5}")
         signed = jwt.encode(
             {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
         )
@@ -95,7 +95,7 @@ def main() -> None:
             for name, server, token in (
                 ("direct", backend, signed),
                 ("passthrough", bare, signed),
-                ("twin", twin, sealed),
+                ("twin", twin, encrypted),
             )
         ]
     show(

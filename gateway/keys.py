@@ -1,4 +1,4 @@
-"""The keys with which the gateway seals tokens and signs consent forms.
+"""The keys with which the gateway encrypts tokens and signs consent forms.
 
 A key's version is part of the name of its named value (`token-key-v1`), so no named value ever changes its
 content. API Management does not define the order in which a deployment's named values and policies take
@@ -8,7 +8,7 @@ effect, so during a rotation policies and named values of both versions may be i
     policies accept         1 2 3       2 3 4
     named values contain  1 2 3 4   1 2 3 4 5
 
-Policies that still use version 2 accept what policies with version 3 seal, and vice versa. All named values
+Policies with version 2 accept the tokens of policies with version 3, and vice versa. All named values
 that either of them mentions exist in both deployments.
 """
 
@@ -50,7 +50,7 @@ class KeyRing(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeyRingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:KeyRing", name, None, opts)
-        # ignore_changes: an edited length must not replace a key that seals valid tokens.
+        # ignore_changes: an edited length must not replace a key of valid tokens.
         kept = pulumi.ResourceOptions(parent=self, protect=args.protect, ignore_changes=["length", "keepers"])
         declared = declared_key_versions(args.version)
         self.values = {}

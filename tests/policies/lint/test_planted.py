@@ -18,7 +18,7 @@ from twin.gateway_plan import plan_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"
 API, TOKEN, RESPONSE_FRAGMENT = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
-OPEN_TOKEN, UNSEAL = "csharp/open-token.cs.j2", "csharp/unseal.cs.j2"
+ACCESS_TOKEN, DECRYPT = "csharp/access-token.cs.j2", "csharp/decrypt.cs.j2"
 CHECK = '<include-fragment fragment-id="mcp-token" />'
 RESPONSE_CHECK = '<include-fragment fragment-id="mcp-answer" />'
 MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
@@ -106,18 +106,18 @@ def within(condition: str) -> Edit:
 
 def bypass(condition: str) -> Edit:
     """The C# that decrypts a token returns forged claims under a condition."""
-    return OPEN_TOKEN, FIRST_STATEMENT, f"if ({condition}) {{ {FORGED_CLAIMS} }}\n{FIRST_STATEMENT}"
+    return ACCESS_TOKEN, FIRST_STATEMENT, f"if ({condition}) {{ {FORGED_CLAIMS} }}\n{FIRST_STATEMENT}"
 
 
 BYPASSES: dict[str, tuple[Edit, ...]] = {
     "the check removed": ((API, CHECK, ""),),
     "commented out in Jinja": ((API, CHECK, f"[# {CHECK} #]"),),
-    "the MAC commented out in C#": ((UNSEAL, MAC, f"// {MAC}"),),
-    "the MAC compared with itself": ((UNSEAL, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
-    "the result of the MAC comparison ignored": ((UNSEAL, f"{MAC} {{ [[ otherwise ]] }}", f"{MAC} {{ }}"),),
+    "the MAC commented out in C#": ((DECRYPT, MAC, f"// {MAC}"),),
+    "the MAC compared with itself": ((DECRYPT, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
+    "the result of the MAC comparison ignored": ((DECRYPT, f"{MAC} {{ [[ otherwise ]] }}", f"{MAC} {{ }}"),),
     "claims returned before the MAC is compared": (
         (
-            UNSEAL,
+            DECRYPT,
             "var authenticated =",
             f"if (parts.Length == 5) {{ {FORGED_CLAIMS} }}\nvar authenticated =",
         ),
