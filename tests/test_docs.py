@@ -335,6 +335,13 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+def test_every_template_that_a_document_names_exists(document: Path) -> None:
+    templates = [f"/{path.relative_to(ROOT)}" for path in (ROOT / "policies").rglob("*.*")]
+    for name in re.findall(r"`([\w./-]+\.(?:j2|cs))`", document.read_text()):
+        assert any(template.endswith(f"/{name}") for template in templates), name
+
+
 def test_messages_that_the_troubleshooting_page_quotes_are_those_of_the_project() -> None:
     folders = ("scripts", "configuration", "backends", "twin", "policies", "tests")
     files = [
