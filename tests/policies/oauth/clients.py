@@ -145,4 +145,4 @@ REQUESTS: dict[str, tuple[str, dict[str, str | None]]] = {
     "Go SDK without a path": ("Go SDK", {"redirect_uri": "http://localhost:50321"}),
     "Spring Security": ("Spring Security", {}),
 }
-"""By name: the client's registration, and the parameters in which its request differs from a plain one."""
+"""By name: the key in REGISTRATIONS, and the parameters that differ from those of `Flow.authorize`."""

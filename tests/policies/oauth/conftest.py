@@ -1,4 +1,4 @@
-"""Fixtures of all tests of the policies in this process."""
+"""Fixtures of the tests of sign-ins."""
 
 from types import SimpleNamespace
 
@@ -9,9 +9,9 @@ from apim.policies import retry
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Policies retry without a pause; other threads of this process still wait."""
+    """Removes the pause of the policy retry; `asyncio.sleep` is not changed elsewhere."""
 
-    async def passed(_seconds: float) -> None:
+    async def no_sleep(_seconds: float) -> None:
         return
 
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=no_sleep))

@@ -33,7 +33,7 @@ FORM = "application/x-www-form-urlencoded"
 OBJECT_ID = "55555555-5555-4555-8555-555555555555"
 
 _ATTEMPTS = 3
-"""The number of attempts of the gateway for each call to the store."""
+"""The number of times that the gateway tries each call to the store."""
 
 Document = dict[str, Any]
 Failing = Callable[[], Reply]
@@ -168,10 +168,12 @@ class Flow:
     Attributes:
         prefix: the beginning of all paths of the gateway: empty, or a slash and the stack's path prefix.
         cookies: the browser's cookies, by name.
-        tampered: claims that replace the valid ones in Entra's next ID token.
+        tampered: claims that replace the valid claims in Entra's next ID tokens.
         entra_request: the parameters of the latest request to Entra's token endpoint.
         entra: returns the response of Entra's token endpoint instead of the regular one.
         served: returns the response of the MCP server.
+        client_id: the id of the client; each registration replaces it.
+        nonce: the nonce of the last sign-in at Entra.
         registered: the number of registrations that were requested.
         refreshed: the number of refresh tokens that Entra issued.
     """
@@ -410,7 +412,7 @@ def _query(parameters: dict[str, str | None]) -> str:
 
 
 def handle_of(answer: Response) -> str:
-    """The handle with which the browser is sent to the consent page."""
+    """The transaction's handle in the URL of the consent page, to which a response redirects."""
     return parameters_of(answer.header("Location") or "")["transaction"]
 
 

@@ -1,4 +1,4 @@
-"""The parts of a server's response that reach the client (docs/authorization.md, E3 and E6)."""
+"""The parts of a server's response that the gateway forwards, and its own errors (E3, E6 and E8)."""
 
 import functools
 from dataclasses import replace
@@ -20,7 +20,7 @@ MCP_HEADERS = {
     "Vary": "Origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""The headers of every answer at the path of an MCP server."""
+"""The headers of every response at the path of an MCP server."""
 
 
 @functools.cache
@@ -29,6 +29,7 @@ def harness_with(**config: str) -> Harness:
 
 
 def answer_with(status: int, **headers: str) -> Response:
+    """The gateway's response if the server responds with this status and these headers."""
     flow = Flow.new()
     token = flow.token()
     flow.served = lambda: reply(status, "the server's text", **headers)
@@ -36,14 +37,14 @@ def answer_with(status: int, **headers: str) -> Response:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299, 400, 404, 405, 406, 409, 410, 499])
-def test_an_answer_about_the_request_is_passed_on_with_its_body(status: int) -> None:
+def test_a_success_or_client_error_of_a_server_is_forwarded_with_its_body(status: int) -> None:
     answer = answer_with(status)
     assert answer.status == status
     assert status == 204 or answer.body == b"the server's text"
 
 
 @pytest.mark.parametrize("status", [199, 300, 302, 307, 399, 401, 403, 500, 501, 502, 504, 599])
-def test_a_failure_or_redirect_of_a_server_becomes_a_502(status: int) -> None:
+def test_any_other_status_of_a_server_becomes_502_without_its_body(status: int) -> None:
     answer = answer_with(status, Location="https://ca-notes.internal.example", Server="x")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert answer.header("Location") is None
@@ -66,7 +67,7 @@ DATE = "Sat, 28 Nov 2026 12:00:00 GMT"
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_e3_a_busy_server_may_name_a_date(status: int) -> None:
+def test_e3_a_date_in_the_retry_after_of_a_busy_server_is_returned_if_it_is_valid(status: int) -> None:
     assert answer_with(status, Retry_After=DATE).header("Retry-After") == DATE
     for wrong in (DATE + "x", "x" + DATE, DATE.replace("GMT", "CET"), DATE + ", " + DATE):
         assert answer_with(status, Retry_After=wrong).header("Retry-After") == "5"
@@ -77,7 +78,7 @@ JSON_RPC = '{"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "Th
 
 @pytest.mark.parametrize("status", [403, 429, 500, 501, 502, 503, 504, 599])
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
-def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_type: str) -> None:
+def test_e6_a_json_rpc_error_of_a_server_is_forwarded_unchanged(status: int, content_type: str) -> None:
     answer = answer_with_body(status, JSON_RPC, Content_Type=content_type, Retry_After=DATE)
     assert (answer.status, answer.body.decode()) == (status, JSON_RPC)
     assert answer.header("Content-Type") == content_type
@@ -108,12 +109,12 @@ def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_t
         "\xff",
     ],
 )
-def test_e6_any_other_body_of_a_failure_is_withheld(body: str) -> None:
+def test_e6_any_other_body_of_a_failed_server_is_not_forwarded(body: str) -> None:
     answer = answer_with_body(500, body, Content_Type="application/json")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
 
 
-def test_e6_a_json_rpc_error_must_be_readable_json() -> None:
+def test_e6_a_json_rpc_error_is_forwarded_only_as_uncompressed_json() -> None:
     for headers in (
         {"Content_Type": "text/plain"},
         {"Content_Type": "application/problem+json"},
@@ -128,13 +129,14 @@ def test_e6_a_json_rpc_error_must_be_readable_json() -> None:
     )
 
 
-def test_e6_a_challenge_of_a_server_is_never_the_gateways() -> None:
-    """With the server's 401 a client would sign in again."""
+def test_e6_the_401_and_the_challenge_of_a_server_are_not_forwarded() -> None:
+    """After a 401 the client would sign in at the gateway again."""
     answer = answer_with_body(401, JSON_RPC, Content_Type="application/json", WWW_Authenticate="Bearer")
     assert (answer.status, answer.header("WWW-Authenticate")) == (502, None)
 
 
 def answer_with_body(status: int, body: str, **headers: str) -> Response:
+    """The gateway's response if the server responds with this status, body and headers."""
     flow = Flow.new()
     token = flow.token()
     flow.served = lambda: reply(status, body.encode("latin-1"), **headers)
@@ -146,7 +148,7 @@ def headers(answer: Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers if name != "Content-Length"}
 
 
-def test_e3_the_gateways_own_answers_have_the_headers_of_every_answer() -> None:
+def test_e3_the_gateways_own_responses_have_the_headers_of_every_answer() -> None:
     flow = Flow.new()
     json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     refused = flow.harness.send("POST", "/mcp", body=b"{}")
@@ -160,7 +162,7 @@ def test_e3_the_gateways_own_answers_have_the_headers_of_every_answer() -> None:
     assert (unavailable.status, headers(unavailable)) == (503, MCP_HEADERS | json | {"Retry-After": "5"})
 
 
-def test_a4_the_answer_to_a_preflight_names_methods_and_headers() -> None:
+def test_a4_the_response_to_a_preflight_names_methods_and_headers() -> None:
     answer = Flow.new().harness.send("OPTIONS", "/mcp", Origin=GATEWAY)
     assert (answer.status, headers(answer)) == (
         204,
@@ -174,20 +176,20 @@ def test_a4_the_answer_to_a_preflight_names_methods_and_headers() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_e3_no_response_of_a_server_is_shown_as_a_page_of_the_gateway(status: int) -> None:
+def test_e3_browsers_show_no_response_of_a_server_as_a_page_of_the_gateway(status: int) -> None:
     answer = answer_with(status, X_Content_Type_Options="x", Content_Security_Policy="script-src *")
     assert answer.header("X-Content-Type-Options") == "nosniff"
     assert answer.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
-def test_e3_the_allow_header_of_a_server_is_passed_on() -> None:
+def test_e3_the_allow_header_of_a_server_is_forwarded() -> None:
     assert answer_with(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
 
 
-def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
+def test_e3_only_listed_headers_of_a_request_are_forwarded() -> None:
     flow = Flow.new()
     token = flow.token()
-    passed = {
+    forwarded = {
         "Accept": "application/json",
         "Accept-Encoding": "gzip, br",
         "Content-Type": "application/json",
@@ -207,15 +209,15 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
         "X-Own": "x",
         "Via": "x",
     }
-    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
+    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **forwarded, **dropped)
     (sent,) = [request for request in flow.harness.network.sent if "functions.example" in request.url]
-    assert {name: sent.header(name) for name in passed} == passed
+    assert {name: sent.header(name) for name in forwarded} == forwarded
     assert {name: sent.header(name) for name in dropped} == dict.fromkeys(dropped)
     assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
 
 
 @pytest.mark.parametrize("count", [40, 41])
-def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(count: int) -> None:
+def test_e3_a_response_with_more_headers_than_the_policies_can_delete_is_not_forwarded(count: int) -> None:
     """The gateway's policies can delete at most 40 headers."""
     answer = answer_with(200, **{f"X_Own_{number}": "x" for number in range(count)})
     assert not [name for name, _ in answer.headers if name.lower().startswith("x-own")]
@@ -223,7 +225,7 @@ def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(count: 
 
 
 @pytest.mark.parametrize("count", [40, 41])
-def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(count: int) -> None:
+def test_e3_a_request_with_more_headers_than_the_policies_can_delete_is_refused(count: int) -> None:
     flow = Flow.new()
     token = flow.token()
     # The client's token and the cookie are also removed.
@@ -288,7 +290,7 @@ def test_e8_an_api_without_policies_does_not_name_its_host(timed_out: bool, stat
 
 
 def test_e8_a_failing_endpoint_returns_the_gateways_error() -> None:
-    """The store returns an invalid response; a page of any origin can still read the error."""
+    """The store returns an invalid response; web pages of any origin can read the error."""
     flow = Flow.new()
     code = flow.code()
     html = "<html>cosmos-x.documents.azure.com"
@@ -348,7 +350,7 @@ def harness_of_owner() -> Harness:
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/message"])
-def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_answer(path: str) -> None:
+def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_response(path: str) -> None:
     answer = harness_of_owner().send("POST", path, body=b"{}")
     assert answer.status == 403
     assert {name: answer.header(name) for name in MCP_HEADERS} == MCP_HEADERS
@@ -368,14 +370,14 @@ def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_answer(path:
         ("GET", "/v0.1/servers/x/versions"),
     ],
 )
-def test_a4_a_page_can_read_a_refusal_of_the_owners_policy(method: str, path: str) -> None:
+def test_a4_web_pages_can_read_a_refusal_of_the_owners_policy(method: str, path: str) -> None:
     answer = harness_of_owner().send(method, path, body=b"{}" if method == "POST" else None)
     assert answer.status == 403
     assert answer.header("Access-Control-Allow-Origin") == "*"
     assert answer.header("Access-Control-Expose-Headers") == "Retry-After"
 
 
-def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
+def test_e8_an_error_at_an_mcp_path_does_not_name_the_store() -> None:
     flow = Flow.new()
     token = flow.token()
     flow.store.failing = {len(flow.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}

@@ -1,4 +1,4 @@
-"""Audit records: each event creates one record, without secrets or content."""
+"""Audit records: each event creates a single record, without secrets or content."""
 
 from collections.abc import Callable, Mapping
 
@@ -39,44 +39,45 @@ def record(flow: Flow) -> Mapping[str, str]:
     return audit_record.properties
 
 
-def one_record(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
-    """The only record since the last call, with these values."""
+def record_with(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
+    """The only record since the last call, which must have this summary."""
     audit_record = record(flow)
-    assert essence(audit_record) == expected
+    assert summary(audit_record) == expected
     return audit_record
 
 
-def essence(properties: Mapping[str, str]) -> tuple[str, ...]:
+def summary(properties: Mapping[str, str]) -> tuple[str, ...]:
+    """The event, the outcome, the error, the subject and the server of a record."""
     return tuple(properties[name] for name in ("event", "outcome", "error", "subject", "server"))
 
 
-def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
+def test_f7_each_event_of_a_sign_in_creates_record_with(flow: Flow) -> None:
     flow.register()
-    registered = one_record(flow, ("registration", "success", NO_VALUE, NO_VALUE, NO_VALUE))
+    registered = record_with(flow, ("registration", "success", NO_VALUE, NO_VALUE, NO_VALUE))
 
     page = flow.consent_page(handle_of(flow.authorize()))
     assert not records(flow)
     at_entra = flow.consent(page)
-    consent = one_record(flow, ("consent", "success", NO_VALUE, NO_VALUE, "mcp"))
+    consent = record_with(flow, ("consent", "success", NO_VALUE, NO_VALUE, "mcp"))
 
     back = flow.callback(at_entra)
-    sign_in = one_record(flow, ("sign-in", "success", NO_VALUE, OBJECT_ID, "mcp"))
+    sign_in = record_with(flow, ("sign-in", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     code = (back.header("Location") or "").partition("code=")[2].partition("&")[0]
     tokens = flow.redeem(code).json()
-    token = one_record(flow, ("token", "success", NO_VALUE, OBJECT_ID, "mcp"))
+    token = record_with(flow, ("token", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     refreshed = flow.refresh(tokens["refresh_token"]).json()
-    refresh = one_record(flow, ("refresh", "success", NO_VALUE, OBJECT_ID, "mcp"))
+    refresh = record_with(flow, ("refresh", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 200
-    call = one_record(flow, ("mcp-request", "success", NO_VALUE, OBJECT_ID, "mcp"))
+    call = record_with(flow, ("mcp-request", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     flow.revoke(refreshed["refresh_token"])
-    revocation = one_record(flow, ("revocation", "success", NO_VALUE, OBJECT_ID, "mcp"))
+    revocation = record_with(flow, ("revocation", "success", NO_VALUE, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 401
-    assert essence(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
+    assert summary(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
 
     all_records = (registered, consent, sign_in, token, refresh, call, revocation)
     assert {audit_record["client"] for audit_record in all_records} == {
@@ -88,7 +89,7 @@ def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
 def test_f7_a_denied_consent_creates_a_record(flow: Flow) -> None:
     page = flow.consent_page(handle_of(flow.authorize()))
     flow.consent(page, "deny")
-    assert essence(record(flow)) == ("consent", "refused", "access_denied", NO_VALUE, "mcp")
+    assert summary(record(flow)) == ("consent", "refused", "access_denied", NO_VALUE, "mcp")
 
 
 REFUSALS = [
@@ -161,7 +162,7 @@ def test_f7_a_refusal_creates_one_record_with_its_reason(
     flow: Flow, name: str, expected: tuple[str, str, str]
 ) -> None:
     REQUESTS[name](flow)
-    assert essence(record(flow))[:3] == expected
+    assert summary(record(flow))[:3] == expected
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_f7_the_record_of_a_call_has_the_outcome_of_the_servers_response(
     assert (audit_record["outcome"], audit_record["error"]) == (outcome, error)
 
 
-def test_f7_a_record_belongs_to_the_clients_trace(flow: Flow) -> None:
+def test_f7_a_record_has_the_trace_id_that_the_client_sends(flow: Flow) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     flow.harness.send("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
     assert [audit_record.operation_id for audit_record in records(flow)] == [trace]
@@ -222,7 +223,8 @@ def test_f7_metadata_and_preflights_create_no_record(flow: Flow) -> None:
 
 
 def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
-    """Canaries in all values that a client or a browser sends, and all values that a sign-in creates."""
+    """No record contains the canary, which is in the values that a client or a browser sends, or any secret
+    value that a sign-in creates."""
     flow.register(client_name=f"App {CANARY}", software_id=CANARY)
     started = flow.authorize(state=CANARY, scope=f"functions {CANARY}", login_hint=CANARY)
     page = flow.consent_page(handle_of(started))

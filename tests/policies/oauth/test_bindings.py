@@ -1,4 +1,4 @@
-"""The bindings of a sign-in between transaction, browser, form, Entra's response, code and client."""
+"""A sign-in binds its transaction, browser, form, response of Entra, code and client to each other."""
 
 import base64
 import hmac
@@ -20,8 +20,8 @@ def form_token(page: bytes) -> str:
     return token
 
 
-def test_a_form_token_is_for_one_transaction_even_under_the_same_secret(flow: Flow) -> None:
-    """An attacker who has both cookies may put the first transaction's secret into the second one."""
+def test_a_form_token_is_valid_only_for_its_transaction_even_with_the_same_secret(flow: Flow) -> None:
+    """An attacker who has both cookies may put the first transaction's secret into the second cookie."""
     first = flow.page()
     ((name, secret),) = flow.cookies.items()
     second_handle = handle_of(flow.authorize())
@@ -35,7 +35,7 @@ def test_a_form_token_is_for_one_transaction_even_under_the_same_secret(flow: Fl
     assert {document["status"] for document in flow.store.of("transactions")} == {"pending"}
 
 
-def test_a_form_token_is_for_one_browser(flow: Flow) -> None:
+def test_a_form_token_is_valid_only_in_the_browser_with_its_cookie(flow: Flow) -> None:
     page = flow.page()
     (name,) = flow.cookies
     for cookies in ({}, {name: "x" * 43}, {name: ""}, {"other": flow.cookies[name]}):
@@ -48,10 +48,10 @@ def test_a_reloaded_page_keeps_the_browsers_secret(flow: Flow) -> None:
     """A form that is open in another tab stays valid; a cookie without a valid secret is replaced."""
     handle = handle_of(flow.authorize())
     first = flow.consent_page(handle)
-    kept = dict(flow.cookies)
+    cookies = dict(flow.cookies)
     assert form_token(flow.consent_page(handle).body) == form_token(first.body)
-    assert flow.cookies == kept
-    (name,) = kept
+    assert flow.cookies == cookies
+    (name,) = cookies
     for forged in ("x", "x" * 42, "x" * 44, "x" * 42 + "%"):
         flow.cookies = {name: forged}
         flow.consent_page(handle)
@@ -60,9 +60,9 @@ def test_a_reloaded_page_keeps_the_browsers_secret(flow: Flow) -> None:
 
 def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: Flow) -> None:
     answer = flow.at_entra()
-    address, _, query = (answer.header("Location") or "").partition("?")
+    url, _, query = (answer.header("Location") or "").partition("?")
     assert (
-        address
+        url
         == f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/oauth2/v2.0/authorize"
     )
     parameters = parameters_of("?" + query)
@@ -101,8 +101,8 @@ def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: 
     }
 
 
-def test_c5_a_form_without_a_cookie_is_refused_even_with_a_right_token(flow: Flow) -> None:
-    """The token is computed with the gateway's key for a browser that has no secret."""
+def test_c5_a_form_without_a_cookie_is_refused_even_with_a_correct_token(flow: Flow) -> None:
+    """The token is computed with the gateway's key and an empty browser secret."""
     page = flow.page()
     transaction = flow.store.one("transactions")
     key = base64.b64decode(flow.named_value("consent-key-v1"))
@@ -148,7 +148,7 @@ def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:
         "{t}%2E{u}&state={t}.{u}",
     ],
 )
-def test_a_malformed_state_ends_on_a_page(flow: Flow, state: str) -> None:
+def test_a_malformed_state_results_in_an_error_page(flow: Flow, state: str) -> None:
     parameters = parameters_of(flow.at_entra().header("Location") or "")
     transaction, _, upstream = parameters["state"].partition(".")
     answer = flow.get("/oauth-callback", "code=x&state=" + state.format(t=transaction, u=upstream))
@@ -157,7 +157,7 @@ def test_a_malformed_state_ends_on_a_page(flow: Flow, state: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["pending", "denied", "claimed", "Approved", ""])
-def test_entras_answer_counts_for_a_transaction_that_was_allowed(flow: Flow, status: str) -> None:
+def test_entras_response_is_accepted_only_for_an_approved_transaction(flow: Flow, status: str) -> None:
     at_entra = flow.at_entra()
     flow.store.one("transactions")["status"] = status
     assert flow.callback(at_entra).status == 400
@@ -166,7 +166,7 @@ def test_entras_answer_counts_for_a_transaction_that_was_allowed(flow: Flow, sta
 
 @pytest.mark.parametrize("status", ["approved", "denied", "claimed", ""])
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_a_decision_counts_for_a_transaction_that_waits_for_it(
+def test_a_decision_is_accepted_only_for_a_pending_transaction(
     flow: Flow, decision: str, status: str
 ) -> None:
     page = flow.page()
@@ -176,7 +176,7 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
 
 
 @pytest.mark.parametrize(
-    ("kept", "requested", "audience"),
+    ("granted", "requested", "audience"),
     [
         (RESOURCE, {}, RESOURCE),
         (RESOURCE, {"resource": ""}, RESOURCE),
@@ -194,12 +194,12 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
     ],
     ids=str,
 )
-def test_d2_a_token_is_for_what_was_granted_or_for_less(
-    flow: Flow, kept: str, requested: dict[str, str], audience: str | None
+def test_d2_the_audience_of_a_token_is_the_granted_resource_or_a_part_of_it(
+    flow: Flow, granted: str, requested: dict[str, str], audience: str | None
 ) -> None:
     code = flow.code()
     grant = flow.store.one("grants")
-    grant["resource"] = kept
+    grant["resource"] = granted
     answer = flow.redeem(code, **requested)
     if audience is None:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
@@ -225,7 +225,7 @@ def test_d1_a_code_is_bound_to_its_client_redirect_uri_and_verifier(flow: Flow) 
     assert flow.redeem(code, client_id=own).status == 200
 
 
-def test_a_decision_is_a_form_from_the_gateways_own_page(flow: Flow) -> None:
+def test_a_decision_is_accepted_only_from_a_page_of_the_gateways_origin(flow: Flow) -> None:
     page = flow.page()
     fields = "&".join(
         f"{name}={value}" for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())

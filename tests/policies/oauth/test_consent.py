@@ -1,4 +1,4 @@
-"""Authorization requests and the consent page: resources, targets of errors, confirmation."""
+"""Authorization requests and the consent page: resources, where errors are sent, and confirmation."""
 
 import functools
 import json
@@ -40,8 +40,8 @@ def of_stack(**config: str) -> Flow:
     return Flow.at(_harness(**config))
 
 
-def kept_resource(flow: Flow, *resources: str) -> str:
-    """The stored resource, or the error that the client receives."""
+def stored_resource(flow: Flow, *resources: str) -> str:
+    """The resource of the stored transaction, or the error that the client receives."""
     more = "".join(f"&resource={resource}" for resource in resources)
     query = f"redirect_uri={CALLBACK}&client_id={flow.client_id}&response_type=code&code_challenge={'x' * 43}"
     answer = flow.get("/authorize", f"{query}&code_challenge_method=S256{more}")
@@ -54,9 +54,9 @@ def kept_resource(flow: Flow, *resources: str) -> str:
 # Real clients
 
 
-@pytest.mark.parametrize("request_", REQUESTS)
-def test_c1_the_requests_of_real_clients_reach_the_consent_page(flow: Flow, request_: str) -> None:
-    client, changed = REQUESTS[request_]
+@pytest.mark.parametrize("name", REQUESTS)
+def test_c1_real_clients_reach_the_consent_page_and_complete_the_sign_in(flow: Flow, name: str) -> None:
+    client, changed = REQUESTS[name]
     assert flow.register(**REGISTRATIONS[client]).status == 201
     parameters = {"redirect_uri": REGISTRATIONS[client]["redirect_uris"][0]} | changed
     page = flow.consent_page(handle_of(flow.authorize(**parameters)))
@@ -67,8 +67,8 @@ def test_c1_the_requests_of_real_clients_reach_the_consent_page(flow: Flow, requ
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> None:
-    """The origin of a local gateway may be written with any name of the machine."""
+def test_c1_a_redirect_uri_with_another_port_cannot_be_on_the_gateways_own_origin(host: str) -> None:
+    """Each name of the loopback host is a name of the local gateway."""
     local = local_harness()
     flow = Flow.at(local)
     assert flow.register(redirect_uris=[f"http://{host}/consent"]).status == 201
@@ -82,7 +82,7 @@ def test_b2_an_origin_with_another_scheme_is_not_the_gateways_own() -> None:
     assert flow.register(redirect_uris=["https://localhost:8000/callback"]).status == 201
 
 
-def test_b2_a_name_of_this_machine_is_not_the_origin_of_a_gateway_elsewhere(flow: Flow) -> None:
+def test_b2_localhost_is_not_the_own_origin_of_a_gateway_with_another_host(flow: Flow) -> None:
     assert flow.register(redirect_uris=["https://localhost/callback"]).status == 201
 
 
@@ -96,6 +96,7 @@ def test_b2_the_default_port_belongs_to_the_gateways_own_origin(host: str, port:
 
 @functools.cache
 def local_harness(url: str = "http://localhost:8000") -> Harness:
+    """The gateway of a local stack with this URL."""
     service = service_with(local="true", localUrl=url, entraAuthority="http://localhost:8002")
     values = tuple(
         replace(value, value=url) if value.name == "gateway-url" else value for value in service.named_values
@@ -107,7 +108,7 @@ def local_harness(url: str = "http://localhost:8000") -> Harness:
 
 
 @pytest.mark.parametrize(
-    ("resources", "kept"),
+    ("resources", "stored"),
     [
         ([RESOURCE], RESOURCE),
         ([f"{RESOURCE}/"], RESOURCE),
@@ -127,17 +128,19 @@ def local_harness(url: str = "http://localhost:8000") -> Harness:
         (["foreign"], "invalid_target"),
     ],
 )
-def test_c2_a_resource_is_one_server_by_any_of_its_urls(flow: Flow, resources: list[str], kept: str) -> None:
-    assert kept_resource(flow, *resources) == kept
+def test_c2_every_url_of_a_server_names_the_same_resource_and_other_urls_are_refused(
+    flow: Flow, resources: list[str], stored: str
+) -> None:
+    assert stored_resource(flow, *resources) == stored
 
 
-def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mean_the_gateway() -> None:
+def test_c2_resources_of_two_servers_are_refused_unless_the_stack_has_a_single_audience() -> None:
     both = [RESOURCE, f"{GATEWAY}/notes-mcp/sse"]
     containers = json.dumps([SSE])
-    assert kept_resource(of_stack(containers=containers), *both) == "invalid_target"
-    assert kept_resource(of_stack(containers=containers), both[1]) == f"{GATEWAY}/notes-mcp"
-    one_audience = of_stack(containers=containers, audience="gateway")
-    assert [kept_resource(one_audience, *resources) for resources in (both, both[:1], both[1:], [])] == [
+    assert stored_resource(of_stack(containers=containers), *both) == "invalid_target"
+    assert stored_resource(of_stack(containers=containers), both[1]) == f"{GATEWAY}/notes-mcp"
+    single_audience = of_stack(containers=containers, audience="gateway")
+    assert [stored_resource(single_audience, *resources) for resources in (both, both[:1], both[1:], [])] == [
         GATEWAY
     ] * 4
 
@@ -174,7 +177,7 @@ def link_of(page: Response) -> str:
     return unescape(link)
 
 
-def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow: Flow) -> None:
+def test_c2_an_error_for_a_dynamically_registered_web_client_is_shown_on_a_page(flow: Flow) -> None:
     flow.register(redirect_uris=[APP])
     for changed, error in (
         ({"response_type": "token"}, "unsupported_response_type"),
@@ -198,7 +201,9 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow
 
 
 @pytest.mark.parametrize("redirect_uri", [CALLBACK, "com.example.app:/cb"])
-def test_c2_an_error_of_an_app_on_the_users_machine_is_sent_to_the_app(flow: Flow, redirect_uri: str) -> None:
+def test_c2_an_error_for_an_app_on_the_users_machine_is_sent_to_the_app(
+    flow: Flow, redirect_uri: str
+) -> None:
     flow.register(redirect_uris=[redirect_uri])
     answer = flow.authorize(redirect_uri=redirect_uri, response_type="token")
     assert parameters_of(end_of(answer))["error"] == "unsupported_response_type"
@@ -232,7 +237,7 @@ def test_c5_denying_needs_no_confirmation(flow: Flow) -> None:
     assert flow.consent(page, "deny", confirm="").status == 303
 
 
-def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(flow: Flow) -> None:
+def test_c5_entra_asks_users_of_dynamically_registered_clients_to_select_an_account(flow: Flow) -> None:
     parameters = parameters_of(flow.at_entra().header("Location") or "")
     assert parameters["prompt"] == "select_account"
 
@@ -269,7 +274,8 @@ def test_too_many_requests_are_answered_with_a_page(flow: Flow, path: str) -> No
     assert b"<h1>Too many sign-ins at once</h1>" in answers[-1].body
 
 
-def test_c4_safari_stores_the_cookies_of_a_local_stack() -> None:
+def test_c4_cookies_of_a_local_stack_are_not_secure() -> None:
+    """Safari does not store `Secure` cookies of http://localhost."""
     flow = Flow.at(local_harness())
     page = flow.consent_page(handle_of(flow.authorize(resource=None)))
     (name,) = flow.cookies
@@ -278,7 +284,7 @@ def test_c4_safari_stores_the_cookies_of_a_local_stack() -> None:
     assert "HttpOnly; SameSite=Lax" in (page.header("Set-Cookie") or "")
 
 
-def test_c2_the_token_endpoint_accepts_the_same_urls_of_a_server(flow: Flow) -> None:
+def test_c2_the_token_endpoint_accepts_every_url_of_a_server_as_its_resource(flow: Flow) -> None:
     for resource in (RESOURCE, f"{RESOURCE}/sse", f"{RESOURCE}/", GATEWAY, ""):
         answer = flow.redeem(flow.code(), resource=resource)
         assert flow.claims_of(answer.json()["access_token"])["aud"] == RESOURCE

@@ -1,4 +1,4 @@
-"""While a stack is deployed or removed, operations may exist before their own policies."""
+"""Operations without a policy of their own, which exist for a short time while a stack is deployed."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ def _without_operation_policies(api: Api) -> Api:
 
 @pytest.fixture(scope="module")
 def half_deployed() -> Harness:
-    """The gateway with the policies of its APIs and none of its operations."""
+    """A gateway whose APIs have their policies, and whose operations do not."""
     service: Service = service_with()
     return Harness(replace(service, apis=tuple(map(_without_operation_policies, service.apis))))
 
@@ -33,7 +33,7 @@ def half_deployed() -> Harness:
         ("GET", "/.well-known/oauth-protected-resource/mcp"),
     ],
 )
-def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
+def test_an_endpoint_without_its_policy_returns_503_and_forwards_nothing(
     half_deployed: Harness, method: str, path: str
 ) -> None:
     answer = half_deployed.send(method, path)

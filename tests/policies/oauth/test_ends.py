@@ -1,4 +1,4 @@
-"""Expiry exact to the second, even if the store has not deleted an expired document yet."""
+"""Everything expires exactly to the second, even if the store has not deleted an expired document yet."""
 
 import pytest
 
@@ -66,7 +66,7 @@ def test_a_code_expires_after_a_minute_even_if_the_store_still_has_it(
 
 
 @pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400)])
-def test_an_access_token_does_not_outlive_its_grant(flow: Flow, left: int, status: int) -> None:
+def test_an_access_token_expires_with_its_grant_at_the_latest(flow: Flow, left: int, status: int) -> None:
     code = flow.code()
     flow.store.one("grants")["expires"] = flow.now + left
     answer = flow.redeem(code)
@@ -83,10 +83,13 @@ def test_an_access_token_expires_exactly_after_expires_in(flow: Flow) -> None:
     assert flow.call(answer["access_token"]).status == 401
 
 
-@pytest.mark.parametrize(("past", "accepted"), [(59, True), (61, False)])
-def test_entras_clock_may_be_a_minute_ahead(flow: Flow, past: int, accepted: bool) -> None:
+@pytest.mark.parametrize(("seconds", "accepted"), [(59, True), (61, False)])
+def test_an_id_token_that_expired_less_than_a_minute_ago_is_accepted(
+    flow: Flow, seconds: int, accepted: bool
+) -> None:
+    """Entra's clock may differ from the gateway's clock."""
     at_entra = flow.at_entra()
-    flow.tampered = {"nbf": flow.now - 3600, "exp": flow.now - past}
+    flow.tampered = {"nbf": flow.now - 3600, "exp": flow.now - seconds}
     parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
     assert ("code" in parameters) == accepted
 
@@ -99,10 +102,10 @@ def test_b4_a_request_without_a_sign_in_does_not_extend_a_registration(flow: Flo
     assert client["ttl"] == 86400
 
 
-def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
+def test_b4_the_first_token_request_of_a_sign_in_extends_the_registration(
     flow: Flow,
 ) -> None:
-    """No step before the sign-in of a user extends it."""
+    """No earlier step extends it, so an unused registration expires after a day."""
     client = dict(flow.store.one("clients"))
     assert client["ttl"] == 86400
     flow.harness.clock.advance(3600)
@@ -117,7 +120,7 @@ def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
 
 
 @pytest.mark.parametrize("body", ["{}", ""])
-def test_a_sign_in_of_a_client_without_a_registration_works(flow: Flow, body: str) -> None:
+def test_a_code_is_redeemed_although_the_registration_no_longer_exists(flow: Flow, body: str) -> None:
     """The registration may have expired in the meantime, or the client has a metadata document."""
     code = flow.code()
     flow.store.documents = {

@@ -1,4 +1,4 @@
-"""A rotation of the keys during its deployment.
+"""Sign-ins and tokens while a rotation of the keys is deployed.
 
 API Management does not guarantee an order in which changed named values and policies take effect, and units
 of a gateway may differ for minutes. Each step of a sign-in may therefore run with the policies of either
@@ -55,7 +55,7 @@ def signed_in(harnesses: Callable[[str], Harness]) -> int:
 
 @rotation
 @pytest.mark.parametrize("first", STEPS)
-def test_d4_a_sign_in_in_progress_survives_the_rotation(before: str, after: str, first: str) -> None:
+def test_d4_a_sign_in_in_progress_continues_during_the_rotation(before: str, after: str, first: str) -> None:
     """From the step `first` on, the policies are those of the other version, in either direction."""
     changed_steps = STEPS[STEPS.index(first) :]
     for versions in ((before, after), (after, before)):
@@ -77,7 +77,7 @@ ORDERS = {
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_d4_a_half_deployed_rotation_invalidates_nothing_at_any_step(order: str) -> None:
-    """The second state takes effect at one step, and the third at a later one (R11)."""
+    """The second state takes effect at any step, and the third state at the same or any later step (R11)."""
     for second, third in itertools.combinations_with_replacement(range(len(ALL_STEPS)), 2):
 
         def state(step: str, second: int = second, third: int = third) -> Harness:
@@ -110,7 +110,7 @@ def test_d4_policies_work_with_the_named_values_of_either_version(before: str, a
 
 @rotation
 def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
-    """A rotation adds keys, and removes one that the policies of neither version use."""
+    """A rotation adds a key, and removes a key that the policies of neither version use."""
     old, new = (
         {named_value.name: named_value.value for named_value in service_with(keyVersion=version).named_values}
         for version in (before, after)
@@ -120,11 +120,11 @@ def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
     }
     removed = old.keys() - new.keys()
     for version in (before, after):
-        mentioned = harness_with(version, version).gateway.used_values
-        assert removed & mentioned == set()
+        used = harness_with(version, version).gateway.used_values
+        assert removed & used == set()
 
 
-def test_d4_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
+def test_d4_a_token_is_accepted_after_one_rotation_but_not_after_two() -> None:
     flow = Flow.at(harness_with("1", "1"))
     token = flow.token()
     statuses = []
@@ -134,7 +134,7 @@ def test_d4_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
     assert statuses == [200, 200, 401, 401]
 
 
-def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
+def test_d4_a_sign_in_in_progress_continues_after_one_rotation_but_not_after_two() -> None:
     flow = Flow.at(harness_with("1", "1"))
     page = flow.page()
     flow.move_to(harness_with("3", "3"))
@@ -144,7 +144,7 @@ def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
 
 
 def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
-    """The rotation after a leak: named values and state contained the keys of two more versions."""
+    """Rotate like this after a leak, because named values and state also contain keys of later versions."""
     leaked = {named_value.name for named_value in service_with(keyVersion="1").named_values}
     accepted = {
         name
@@ -156,8 +156,8 @@ def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> N
 
 
 @rotation
-def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> None:
-    """Also while units run the policies of both versions, and while the new version is rolled back."""
+def test_d5_a_refresh_token_stays_valid_during_the_rotation(before: str, after: str) -> None:
+    """Also while units run the policies of both versions, and while the rotation is rolled back."""
     for first, second, third in itertools.product((before, after), repeat=3):
         flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
@@ -171,7 +171,9 @@ def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> No
 
 
 @rotation
-def test_d5_units_of_both_versions_give_the_same_new_refresh_token(before: str, after: str) -> None:
+def test_d5_units_with_policies_of_both_versions_issue_the_same_new_refresh_token(
+    before: str, after: str
+) -> None:
     for first, second in ((before, after), (after, before)):
         flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
@@ -181,7 +183,7 @@ def test_d5_units_of_both_versions_give_the_same_new_refresh_token(before: str, 
         assert flow.refresh(renewed).status == 200
 
 
-def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> None:
+def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_is_refused() -> None:
     flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     flow.move_to(harness_with("3", "3"))

@@ -1,4 +1,4 @@
-"""Limits of lengths, numbers and characters: the last accepted value and the first refused one."""
+"""Limits of lengths, numbers and characters: the last accepted value and the first refused value."""
 
 import base64
 import json
@@ -17,6 +17,7 @@ def flow() -> Flow:
 
 
 def register_raw(flow: Flow, body: str, content_type: str = "application/json") -> int:
+    """The status of the response to a registration with this body."""
     return flow.post("/register", body, content_type=content_type).status
 
 
@@ -33,6 +34,7 @@ VISIBLE_NEIGHBORS = (
     "~\u00a1\u00ac\u00ae\u061b\u2010\u2027\u2030\u2070\ud7fb\uf900\u115e\u1161\u17b3\u2801\u27ff"
 )
 VISIBLE_NEIGHBORS += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
+"""Accepted characters, most of them next to a refused range."""
 
 
 @pytest.mark.parametrize("letters", INVISIBLE_CHARACTERS, ids=ascii)
@@ -76,7 +78,7 @@ def test_a_redirect_uri_contains_only_characters_that_uris_allow(flow: Flow) -> 
     }
 
 
-def test_encoded_bytes_of_a_redirect_uri_are_not_control_characters(flow: Flow) -> None:
+def test_a_redirect_uri_must_not_contain_encoded_control_characters_or_malformed_escapes(flow: Flow) -> None:
     octets = {code for code in range(256) if accepted(flow, f"https://app.example/%{code:02x}")}
     assert octets == set(range(0x20, 0x100)) - {0x7F}
     assert [accepted(flow, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")] == [
@@ -137,7 +139,9 @@ def test_encoded_bytes_of_a_redirect_uri_are_not_control_characters(flow: Flow) 
         ("file:///etc/passwd", False),
     ],
 )
-def test_a_redirect_uri_has_one_of_three_forms(flow: Flow, uri: str, expected: bool) -> None:
+def test_a_redirect_uri_is_https_or_loopback_or_has_a_private_use_scheme(
+    flow: Flow, uri: str, expected: bool
+) -> None:
     assert accepted(flow, uri) == expected
 
 
@@ -316,7 +320,9 @@ def test_a_registered_client_receives_an_error_for_an_invalid_value(
         ("state", ""),
     ],
 )
-def test_each_parameter_is_optional_or_required(flow: Flow, parameter: str, error: str) -> None:
+def test_a_missing_parameter_is_an_error_only_if_it_is_required(
+    flow: Flow, parameter: str, error: str
+) -> None:
     """A parameter without a value counts as omitted (RFC 6749, section 3.1)."""
     assert [error_of(flow, **{parameter: value}) for value in (None, "")] == [error, error]
 
@@ -324,8 +330,10 @@ def test_each_parameter_is_optional_or_required(flow: Flow, parameter: str, erro
 def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
     for omitted in (None, ""):
         flow.authorize(resource=omitted, scope=omitted, state=omitted)
-    kept = [[document[name] for name in ("resource", "scope")] for document in flow.store.of("transactions")]
-    assert kept == [[GATEWAY, "functions"]] * 2
+    stored = [
+        [document[name] for name in ("resource", "scope")] for document in flow.store.of("transactions")
+    ]
+    assert stored == [[GATEWAY, "functions"]] * 2
     assert [document["state"] for document in flow.store.of("transactions")] == ["", "="]
 
 
@@ -336,7 +344,7 @@ def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(
     "code",
     ["{0}.{1}x", "x{0}.{1}", "{0}{1}", "{0}.{1}.", "{0}.{1}\n", "{1}.{0}", ".{1}", "{0}.", "{0}.{1}.{1}"],
 )
-def test_a_code_of_another_form_is_not_looked_up(flow: Flow, code: str) -> None:
+def test_a_malformed_code_is_refused_without_a_call_to_the_store(flow: Flow, code: str) -> None:
     parts = flow.code().split(".")
     flow.store.calls.clear()
     answer = flow.redeem(code.format(*parts))
@@ -386,7 +394,7 @@ def test_a_form_must_have_its_content_type(flow: Flow, content_type: str, status
 
 
 @pytest.mark.parametrize("path", ["/token", "/consent"])
-def test_a_missing_form_is_treated_as_an_empty_one(flow: Flow, path: str) -> None:
+def test_a_request_without_a_form_is_refused(flow: Flow, path: str) -> None:
     answer = flow.harness.send("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
 
@@ -394,8 +402,8 @@ def test_a_missing_form_is_treated_as_an_empty_one(flow: Flow, path: str) -> Non
 # Access tokens
 
 
-def sealed(flow: Flow, plaintext: bytes) -> str:
-    """A token that is sealed with the gateway's key."""
+def encrypted(flow: Flow, plaintext: bytes) -> str:
+    """A token with this plaintext, encrypted with the gateway's key."""
     key = OctKey.import_key(base64.b64decode(flow.named_value("token-key-v1")))
     header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
     return jwe.encrypt_compact(header, plaintext, key, algorithms=["dir", "A256CBC-HS512"])
@@ -405,9 +413,9 @@ def sealed(flow: Flow, plaintext: bytes) -> str:
 def test_an_access_token_has_4096_characters_at_most(
     flow: Flow, plaintext: int, length: int, accepted: bool
 ) -> None:
-    """Encryption works on blocks of 16 bytes, so that no token has between 4077 and 4096 characters."""
+    """Encryption uses blocks of 16 bytes, so no token has between 4077 and 4096 characters."""
     claims = json.dumps(flow.claims_of(flow.token()))
-    token = sealed(flow, claims.ljust(plaintext).encode())
+    token = encrypted(flow, claims.ljust(plaintext).encode())
     assert len(token) == length
     assert flow.call(token).status == (200 if accepted else 401)
     assert flow.revoke(token).status == 200
@@ -415,7 +423,7 @@ def test_an_access_token_has_4096_characters_at_most(
 
 
 def test_a_shortened_access_token_is_refused_at_every_length(flow: Flow) -> None:
-    """Some lengths are not valid base64url."""
+    """Some lengths are not valid in base64url."""
     header, key, iv, ciphertext, tag = flow.token().split(".")
     for length in range(1, 9):
         token = ".".join((header, key, iv, ciphertext[:length], tag))
@@ -435,14 +443,14 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_requests_of_one_address_are_limited_for_each_minute(flow: Flow, name: str) -> None:
-    """Each endpoint and each address is counted separately."""
+def test_the_requests_of_an_address_to_an_endpoint_are_limited_per_minute(flow: Flow, name: str) -> None:
+    """Each endpoint and each address has a separate limit."""
 
     def status_of(method: str, path: str, ip: str = "203.0.113.7") -> int:
         return flow.harness.send(method, path, ip=ip).status
 
-    method, path, most = ENDPOINTS[name]
-    assert 429 not in {status_of(method, path) for _ in range(most)}
+    method, path, limit = ENDPOINTS[name]
+    assert 429 not in {status_of(method, path) for _ in range(limit)}
     refused = flow.harness.send(method, path)
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
     assert status_of(method, path, ip="203.0.113.8") != 429

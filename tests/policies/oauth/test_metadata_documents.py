@@ -40,10 +40,10 @@ CLAUDE_CODE: dict[str, Any] = {
 
 
 class Host:
-    """A web server for documents.
+    """A web server that publishes a metadata document at every URL.
 
     Attributes:
-        fetched: the URLs that the gateway requested.
+        fetched: the requests of the gateway.
         answer: returns the response.
     """
 
@@ -54,6 +54,7 @@ class Host:
         )
 
     def serve(self, flow: Flow) -> None:
+        """Handles the gateway's requests, except those to the store and to Entra."""
         before = flow.harness.network.answer
         cosmos, authority = flow.named_value("cosmos-url"), flow.named_value("entra-authority")
 
@@ -78,6 +79,7 @@ def flow() -> Flow:
 
 
 def document(**changed: Any) -> dict[str, Any]:
+    """The metadata document of an app; a member that is changed to None is omitted."""
     document = {"client_id": URL, "client_name": "App", "redirect_uris": [APP]} | changed
     return {name: value for name, value in document.items() if value is not None}
 
@@ -168,7 +170,7 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
 
 
 @pytest.mark.parametrize(
-    ("changed", "headers", "words"),
+    ("changed", "headers", "message"),
     [
         ({"client_id": URL + "x"}, {}, "not its own URL"),
         ({"client_id": None}, {}, "not its own URL"),
@@ -212,11 +214,11 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
     ],
 )
 def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
-    flow: Flow, changed: dict[str, Any], headers: dict[str, str], words: str
+    flow: Flow, changed: dict[str, Any], headers: dict[str, str], message: str
 ) -> None:
     page = outcome(flow, Host(document(**changed), **headers))
     assert "This app cannot be identified" in page
-    assert words in page
+    assert message in page
 
 
 def test_b5_the_host_of_the_keys_may_be_written_in_capitals(flow: Flow) -> None:
@@ -262,12 +264,12 @@ def test_b5_a_url_without_a_valid_document_is_not_a_client(flow: Flow, answer: C
     "content_type",
     ["application/json; charset=utf-8", "Application/JSON", "application/client-metadata+json"],
 )
-def test_b5_a_document_is_json_of_any_kind(flow: Flow, content_type: str) -> None:
+def test_b5_the_content_type_of_a_document_is_any_json_type(flow: Flow, content_type: str) -> None:
     assert outcome(flow, Host(document(), Content_Type=content_type)) == "consent"
 
 
 @pytest.mark.parametrize(
-    ("control", "kept"),
+    ("control", "seconds"),
     [
         (None, 300),
         ("max-age=60", 60),
@@ -281,30 +283,30 @@ def test_b5_a_document_is_json_of_any_kind(flow: Flow, content_type: str) -> Non
     ],
 )
 def test_b5_a_document_is_cached_as_long_as_its_headers_allow(
-    flow: Flow, control: str | None, kept: int
+    flow: Flow, control: str | None, seconds: int
 ) -> None:
     host = Host(document(), **({"Cache_Control": control} if control else {}))
     fetched = []
-    for seconds in (0, kept - 1, 1) if kept else (0, 0, 0):
-        flow.harness.clock.advance(seconds)
+    for pause in (0, seconds - 1, 1) if seconds else (0, 0, 0):
+        flow.harness.clock.advance(pause)
         assert outcome(flow, host) == "consent"
         fetched.append(len(host.fetched))
-    assert fetched == ([1, 1, 2] if kept else [1, 2, 3])
+    assert fetched == ([1, 1, 2] if seconds else [1, 2, 3])
 
 
 @pytest.mark.parametrize("control", ["no-store", "no-cache", "max-age=0"])
 def test_b5_a_document_that_must_not_be_cached_is_never_stored_in_the_cache(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, control: str
 ) -> None:
-    """What API Management does with a duration of 0 seconds is not documented."""
-    cache, kept = flow.harness.gateway.services.cache, []
-    monkeypatch.setattr(cache, "store", lambda key, *_: kept.append(key.partition("|")[0]))
+    """It is not documented what API Management does with a duration of 0 seconds."""
+    cache, stored = flow.harness.gateway.services.cache, []
+    monkeypatch.setattr(cache, "store", lambda key, *_: stored.append(key.partition("|")[0]))
     for headers in ({"Cache_Control": control}, {}):
         assert outcome(flow, Host(document(), **headers)) == "consent"
-    assert kept.count("document") == 1
+    assert stored.count("document") == 1
 
 
-def test_b5_only_listed_domains_are_accepted_when_there_is_a_list() -> None:
+def test_b5_if_the_stack_lists_domains_only_documents_of_these_domains_are_accepted() -> None:
     flow = Flow.at(_harness("example.com", "claude.ai"))
     host = Host(document())
     assert outcome(flow, host) == "consent"
@@ -333,7 +335,7 @@ def test_b5_the_redirect_uri_must_be_in_the_document(flow: Flow) -> None:
     assert "redirect URI is not registered" in page
 
 
-def test_b5_an_operator_may_block_a_client_by_its_url(flow: Flow) -> None:
+def test_b5_an_operator_can_block_a_client_that_has_a_metadata_document(flow: Flow) -> None:
     host = Host(document())
     assert outcome(flow, host) == "consent"
     identity = flow.store.one("transactions")["clientDocumentId"]
@@ -368,7 +370,7 @@ def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(fl
     assert statuses == [400, 200]
 
 
-def test_b5_fetching_has_a_limit_for_the_whole_stack(flow: Flow) -> None:
+def test_b5_the_number_of_fetched_documents_is_limited_for_the_whole_stack(flow: Flow) -> None:
     host = Host(document(), Cache_Control="no-store")
     host.serve(flow)
     answers = [
@@ -390,7 +392,7 @@ def test_c1_a_document_may_list_loopback_redirect_uris(flow: Flow) -> None:
     assert "redirect URI is not registered" in outcome(flow, host, redirect_uri=CALLBACK)
 
 
-def test_b5_a_block_of_a_client_with_a_cached_document_takes_effect_immediately(flow: Flow) -> None:
+def test_b5_a_block_takes_effect_immediately_although_the_document_is_cached(flow: Flow) -> None:
     host = Host(document(), Cache_Control="max-age=3600")
     assert outcome(flow, host) == "consent"
     blocked = {"blocked": {"at": flow.now, "ttl": None}}

@@ -1,4 +1,4 @@
-"""All headers of the gateway's pages, redirects and documents, so that no change is missed."""
+"""Every header of the gateway's pages, redirects and documents, so that any change is noticed."""
 
 import base64
 import hashlib
@@ -44,8 +44,8 @@ def policy(answer: Response) -> dict[str, str]:
 
 def headers(answer: Response) -> dict[str, str]:
     """All headers except the body's length, the Content-Security-Policy and cookies."""
-    left_out = {"Content-Length", "Content-Security-Policy", "Set-Cookie"}
-    return {name: value for name, value in answer.headers if name not in left_out}
+    excluded = {"Content-Length", "Content-Security-Policy", "Set-Cookie"}
+    return {name: value for name, value in answer.headers if name not in excluded}
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def flow() -> Flow:
         ("com.example.app:/cb", "com.example.app:", True),
     ],
 )
-def test_the_consent_page_leads_to_the_client_and_to_entra(
+def test_the_form_of_the_consent_page_can_lead_only_to_the_gateway_entra_and_the_client(
     flow: Flow, redirect_uri: str, action: str, warned: bool
 ) -> None:
     flow.register(redirect_uris=[redirect_uri])
@@ -81,17 +81,17 @@ def test_the_consent_page_leads_to_the_client_and_to_entra(
     assert redirect_uri.startswith(origin[1])
 
 
-def _of_another_site(flow: Flow) -> Response:
+def _from_another_site(flow: Flow) -> Response:
     return flow.harness.send("POST", "/consent", body=b"", Origin="https://evil.example")
 
 
-def _of_another_browser(flow: Flow) -> Response:
+def _consent_in_another_browser(flow: Flow) -> Response:
     page = flow.page()
     flow.cookies.clear()
     return flow.consent(page)
 
 
-def _of_another_browser_at_the_end(flow: Flow) -> Response:
+def _callback_in_another_browser(flow: Flow) -> Response:
     at_entra = flow.at_entra()
     flow.cookies.clear()
     return flow.callback(at_entra)
@@ -102,7 +102,7 @@ def _without_a_store(flow: Flow) -> Response:
     return flow.consent_page("x")
 
 
-WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
+ERRORS: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
     "unknown client": (lambda flow: flow.authorize(client_id="x"), 400, "This app is not registered"),
     "unknown redirect URI": (
         lambda flow: flow.authorize(redirect_uri="https://evil.example"),
@@ -110,21 +110,26 @@ WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
         "The redirect URI is not registered",
     ),
     "unknown sign-in": (lambda flow: flow.consent_page("x"), 400, "This sign-in is no longer open"),
-    "another site": (_of_another_site, 403, "This answer came from another site"),
-    "another browser": (_of_another_browser, 403, "This sign-in belongs to another browser"),
-    "another browser at the end": (
-        _of_another_browser_at_the_end,
+    "consent from another site": (_from_another_site, 403, "This answer came from another site"),
+    "consent in another browser": (
+        _consent_in_another_browser,
+        403,
+        "This sign-in belongs to another browser",
+    ),
+    "callback in another browser": (
+        _callback_in_another_browser,
         403,
         "This sign-in belongs to another browser",
     ),
     "no store": (_without_a_store, 503, "Please try again"),
 }
+"""A function that causes the error, the status and the title of the page."""
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_an_error_page_has_no_links(flow: Flow, wrong: str) -> None:
-    make, status, title = WRONG[wrong]
-    page = make(flow)
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_page_has_a_title_and_no_form_and_sets_no_cookie(flow: Flow, error: str) -> None:
+    cause, status, title = ERRORS[error]
+    page = cause(flow)
     assert (page.status, re.findall("<h1>(.*?)</h1>", page.body.decode())) == (status, [title])
     assert headers(page) == PAGE | ({"Retry-After": "5"} if status == 503 else {})
     assert page.header("Set-Cookie") is None
@@ -138,7 +143,7 @@ def test_an_error_page_has_no_links(flow: Flow, wrong: str) -> None:
 
 def test_redirects_send_no_referrer_and_are_not_cached(flow: Flow) -> None:
     """The URLs contain values that no other party may receive and no cache may store."""
-    quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    expected = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     start = flow.authorize()
     denied = flow.consent(flow.page(), "deny")
     at_entra = flow.consent(flow.consent_page(handle_of(start)))
@@ -146,13 +151,13 @@ def test_redirects_send_no_referrer_and_are_not_cached(flow: Flow) -> None:
     wrong = flow.authorize(scope='"')
     for answer, status in ((start, 302), (denied, 303), (at_entra, 303), (end, 302), (wrong, 302)):
         assert answer.status == status
-        assert headers(answer) == quiet | {"Location": answer.header("Location")}
+        assert headers(answer) == expected | {"Location": answer.header("Location")}
 
 
 def test_json_responses_are_not_cached(flow: Flow) -> None:
     code = flow.code()
     flow.store.failing = {len(flow.store.calls): unreachable}
-    for answer, status, more in (
+    for answer, status, further in (
         (flow.redeem(code), 503, {"Retry-After": "5"}),
         (flow.redeem(code, grant_type="x"), 400, {}),
         (flow.redeem(code), 200, {"Pragma": "no-cache"}),
@@ -160,11 +165,11 @@ def test_json_responses_are_not_cached(flow: Flow) -> None:
         (flow.register(), 201, {}),
     ):
         assert answer.status == status
-        assert headers(answer) == JSON | CORS | more
+        assert headers(answer) == JSON | CORS | further
 
 
 @pytest.mark.parametrize("path", WELL_KNOWN)
-def test_public_documents_may_be_cached_and_read_by_any_page(flow: Flow, path: str) -> None:
+def test_public_documents_may_be_cached_and_read_by_web_pages_of_any_origin(flow: Flow, path: str) -> None:
     document = flow.get(path, "")
     assert (document.status, headers(document)) == (200, PUBLIC | CORS)
 
@@ -175,7 +180,7 @@ def test_a_missing_document_is_not_cached(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("path", [*WELL_KNOWN, "/register", "/token", "/revoke", "/v0.1/servers"])
-def test_a4_a_preflight_allows_any_page_to_call_an_endpoint(flow: Flow, path: str) -> None:
+def test_a4_a_preflight_allows_web_pages_of_any_origin_to_call_an_endpoint(flow: Flow, path: str) -> None:
     expected = CORS | {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "600"}
     send = partial(flow.harness.send, "OPTIONS", path, Origin="https://app.example")
     for answer, allowed in ((send(), "content-type"), (send(Access_Control_Request_Headers="x-a"), "x-a")):

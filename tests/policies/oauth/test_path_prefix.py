@@ -1,4 +1,4 @@
-"""A stack below a path prefix, in an API Management service with APIs of other owners."""
+"""A stack with a path prefix, in an API Management service with APIs of other owners."""
 
 import functools
 import re
@@ -15,7 +15,7 @@ from tests.stacks import FUNCTIONS_ONLY
 from twin.gateway_plan import plan_stack
 
 PREFIX = "ai/servers"
-"""Its second segment is also one of the registry's paths."""
+"""Its last segment, `servers`, is also in the paths of the registry."""
 ISSUER = f"{GATEWAY}/{PREFIX}"
 ADOPTED = {
     "sku": "StandardV2",
@@ -31,7 +31,7 @@ OTHERS = ("", "ai", "mcp", ".well-known/oauth-protected-resource", ".well-known/
 
 
 def of_another_owner(path: str) -> Api:
-    """An API that answers every request with its own path."""
+    """An API that returns its own path in the header `Owner` of every response."""
     header = f'<set-header name="Owner"><value>{path or "root"}</value></set-header>'
     answer = f"<return-response>{header}</return-response>"
     return Api(
@@ -53,6 +53,7 @@ def shared(service: Service) -> Service:
 
 @functools.cache
 def harness(**config: str) -> Harness:
+    """A gateway with the stack below the prefix and the APIs of other owners."""
     return Harness(shared(service_with(**{**ADOPTED, **config})), ManualClock())
 
 
@@ -62,13 +63,13 @@ def flow() -> Flow:
 
 
 @pytest.fixture
-def whole() -> Flow:
-    """A flow at a gateway whose tokens are for all servers."""
+def one_audience() -> Flow:
+    """A flow at a gateway whose tokens are valid for all servers."""
     return Flow.at(harness(audience="gateway"), f"/{PREFIX}")
 
 
-def at(flow: Flow, path: str) -> Any:
-    """The JSON document at a path of the host."""
+def json_at(flow: Flow, path: str) -> Any:
+    """The JSON document at a path, which no API of another owner may return."""
     answer = flow.harness.send("GET", path)
     assert answer.status == 200, (path, answer.body)
     assert answer.header("Owner") is None, path
@@ -83,7 +84,7 @@ def test_apis_of_other_owners_get_the_requests_below_their_paths(flow: Flow, pat
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/token", "/register", "/message", "/v0.1/servers", SERVER])
-def test_the_root_of_the_host_remains_that_of_other_owners(flow: Flow, path: str) -> None:
+def test_requests_at_the_root_of_the_host_reach_the_apis_of_other_owners(flow: Flow, path: str) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         assert flow.harness.send(method, path, body=b"{}").header("Owner") == "root"
 
@@ -97,9 +98,9 @@ def test_e4a_no_message_path_is_published_at_the_root() -> None:
     ]
 
 
-def test_a2_metadata_is_where_clients_look_for_that_of_an_issuer_with_a_path(flow: Flow) -> None:
+def test_a2_metadata_is_at_each_url_that_is_specified_for_an_issuer_with_a_path(flow: Flow) -> None:
     """RFC 8414, sections 3.1 and 5; OpenID Connect Discovery, section 4; MCP, authorization."""
-    document = at(flow, f"/{PREFIX}{OPENID}")
+    document = json_at(flow, f"/{PREFIX}{OPENID}")
     assert document["issuer"] == ISSUER
     assert {name: url for name, url in document.items() if name.endswith(("_endpoint", "_uri"))} == {
         "authorization_endpoint": f"{ISSUER}/authorize",
@@ -108,9 +109,9 @@ def test_a2_metadata_is_where_clients_look_for_that_of_an_issuer_with_a_path(flo
         "registration_endpoint": f"{ISSUER}/register",
         "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
     }
-    assert at(flow, f"{OPENID}/{PREFIX}") == document
-    assert at(flow, f"{SERVER}/{PREFIX}").items() <= document.items()
-    assert at(flow, f"/{PREFIX}/.well-known/jwks.json") == {"keys": []}
+    assert json_at(flow, f"{OPENID}/{PREFIX}") == document
+    assert json_at(flow, f"{SERVER}/{PREFIX}").items() <= document.items()
+    assert json_at(flow, f"/{PREFIX}/.well-known/jwks.json") == {"keys": []}
 
 
 @pytest.mark.parametrize("path", [f"{SERVER}/{PREFIX}", f"{OPENID}/{PREFIX}", f"{RESOURCE}/{PREFIX}/mcp"])
@@ -122,7 +123,7 @@ def test_a4_metadata_outside_of_the_prefix_answers_preflights(flow: Flow, path: 
 @pytest.mark.parametrize("below", ["/mcp", "/mcp/", "/mcp/sse", "/mcp/sse/"])
 def test_a1_each_mcp_path_has_its_document_and_its_challenge_points_there(flow: Flow, below: str) -> None:
     path = f"/{PREFIX}{below}"
-    document = at(flow, f"{RESOURCE}{path}")
+    document = json_at(flow, f"{RESOURCE}{path}")
     assert document["resource"] == f"{GATEWAY}{path}"
     assert document["authorization_servers"] == [ISSUER]
     challenge = flow.harness.send("POST", path, body=b"{}").header("WWW-Authenticate") or ""
@@ -166,8 +167,8 @@ def test_a_user_signs_in_below_the_prefix(flow: Flow) -> None:
     assert flow.call(refreshed).status == 401
 
 
-def test_c5_cookies_keep_the_prefix_that_other_hosts_cannot_set(flow: Flow) -> None:
-    """`__Host-` needs the path `/` (RFC 6265bis, section 4.1.3.2)."""
+def test_c5_cookies_have_the_name_prefix_host_and_the_path_of_the_root(flow: Flow) -> None:
+    """Other hosts cannot set cookies with `__Host-`, which needs the path `/` (RFC 6265bis, 4.1.3.2)."""
     flow.at_entra()
     for line in (flow.page().header("Set-Cookie"), flow.at_entra().header("Set-Cookie")):
         assert re.match(r"__Host-\w+-[\w-]{12}=", line or "")
@@ -193,13 +194,13 @@ def test_c5_only_pages_of_the_gateways_origin_may_send_the_form(flow: Flow) -> N
 
 
 def test_b2_no_redirect_uri_is_on_the_shared_origin(flow: Flow) -> None:
-    """Other owners' APIs there could read the code."""
+    """APIs of other owners on this origin could read the code."""
     for uri in (f"{GATEWAY}/callback", f"{ISSUER}/callback"):
         assert flow.register(redirect_uris=[uri]).json()["error"] == "invalid_redirect_uri"
 
 
-def test_a_token_of_a_stack_without_the_prefix_is_refused_below_it(flow: Flow) -> None:
-    """Also when both have the same keys: issuer and audience differ."""
+def test_a_stack_with_the_prefix_and_a_stack_without_it_refuse_each_others_tokens(flow: Flow) -> None:
+    """The stacks in this test have the same keys, but their issuers and audiences differ."""
     root = Flow.new()
     outside = root.token()
     flow.store.documents |= root.store.documents
@@ -214,30 +215,34 @@ def test_a_token_of_a_stack_without_the_prefix_is_refused_below_it(flow: Flow) -
     "resource",
     [f"{GATEWAY}/mcp", f"{GATEWAY}/ai", f"{ISSUER}/x", f"{GATEWAY}/AI/servers/mcp", f"{ISSUER}mcp"],
 )
-def test_c2_resources_outside_of_the_prefix_are_foreign(flow: Flow, resource: str) -> None:
+def test_c2_resources_outside_of_the_prefix_are_refused(flow: Flow, resource: str) -> None:
     answer = flow.authorize(resource=resource)
     assert parameters_of(answer.header("Location") or "")["error"] == "invalid_target"
 
 
 @pytest.mark.parametrize("resource", [None, GATEWAY, f"{GATEWAY}/", ISSUER, f"{ISSUER}/"])
-def test_c2_the_origin_and_the_issuer_mean_no_server(flow: Flow, resource: str | None) -> None:
+def test_c2_no_resource_the_origin_and_the_issuer_mean_the_whole_gateway(
+    flow: Flow, resource: str | None
+) -> None:
     flow.authorize(resource=resource)
     assert {document["resource"] for document in flow.store.of("transactions")} == {ISSUER}
 
 
-def test_a_token_for_all_servers_names_the_issuer(whole: Flow) -> None:
-    assert at(whole, f"{RESOURCE}/{PREFIX}")["resource"] == ISSUER
-    assert at(whole, f"{RESOURCE}/{PREFIX}/")["resource"] == f"{ISSUER}/"
-    assert whole.harness.send("GET", RESOURCE).header("Owner") == ".well-known/oauth-protected-resource"
-    token = whole.token()
-    assert whole.claims_of(token)["aud"] == ISSUER
-    assert whole.call(token).status == 200
+def test_the_audience_of_a_token_for_all_servers_is_the_issuer(one_audience: Flow) -> None:
+    assert json_at(one_audience, f"{RESOURCE}/{PREFIX}")["resource"] == ISSUER
+    assert json_at(one_audience, f"{RESOURCE}/{PREFIX}/")["resource"] == f"{ISSUER}/"
+    assert (
+        one_audience.harness.send("GET", RESOURCE).header("Owner") == ".well-known/oauth-protected-resource"
+    )
+    token = one_audience.token()
+    assert one_audience.claims_of(token)["aud"] == ISSUER
+    assert one_audience.call(token).status == 200
 
 
 def test_f7_audit_records_name_the_path_of_the_server_and_all_servers_by_a_star(
-    flow: Flow, whole: Flow
+    flow: Flow, one_audience: Flow
 ) -> None:
-    for signed_in, server in ((flow, f"{PREFIX}/mcp"), (whole, "*")):
+    for signed_in, server in ((flow, f"{PREFIX}/mcp"), (one_audience, "*")):
         telemetry = signed_in.harness.gateway.services.telemetry
         telemetry.clear()
         signed_in.token()
@@ -247,15 +252,15 @@ def test_f7_audit_records_name_the_path_of_the_server_and_all_servers_by_a_star(
 
 
 def test_the_registry_is_below_the_prefix(flow: Flow) -> None:
-    (entry,) = at(flow, f"/{PREFIX}/v0.1/servers")["servers"]
+    (entry,) = json_at(flow, f"/{PREFIX}/v0.1/servers")["servers"]
     assert [remote["url"] for remote in entry["server"]["remotes"]] == [f"{ISSUER}/mcp", f"{ISSUER}/mcp/sse"]
     name = entry["server"]["name"].replace("/", "%2F")
-    assert at(flow, f"/{PREFIX}/v0.1/servers/{name}/versions/latest") == entry
-    assert at(flow, f"//{PREFIX}/v0.1/servers/{name}/versions")["servers"] == [entry]
+    assert json_at(flow, f"/{PREFIX}/v0.1/servers/{name}/versions/latest") == entry
+    assert json_at(flow, f"//{PREFIX}/v0.1/servers/{name}/versions")["servers"] == [entry]
 
 
 def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
-    """Without the prefix, any other URL would belong to another owner."""
+    """Other URLs without the prefix belong to other owners."""
     uses = {
         match.group(0)
         for document in documents(service_with(**ADOPTED))

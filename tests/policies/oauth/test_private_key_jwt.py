@@ -1,4 +1,4 @@
-"""private_key_jwt: clients whose metadata document lists only this method sign token requests (RFC 7523)."""
+"""Clients with private_key_jwt, which send a signed assertion with each token request (RFC 7523)."""
 
 import functools
 import json
@@ -45,14 +45,14 @@ def _harness() -> Harness:
     return Harness(service_with(), ManualClock())
 
 
-class Confidential:
-    """A client with keys, and the host that publishes them.
+class ConfidentialClient:
+    """A client with keys, and the host that publishes its metadata document and its keys.
 
     Attributes:
         flow: the gateway.
-        published: the keys.
+        published: the published keys.
         fetched: the number of requests for the keys.
-        broken: the response that replaces the keys.
+        broken: returns the response that replaces the keys; None if the host responds normally.
     """
 
     def __init__(self, **changed: Any) -> None:
@@ -80,16 +80,18 @@ class Confidential:
         return self.broken() if self.broken else reply(200, json.dumps({"keys": self.published}))
 
     def code(self) -> str:
+        """All steps up to the authorization code."""
         page = self.flow.consent_page(handle_of(self.flow.authorize(redirect_uri=APP)))
         end = self.flow.callback(self.flow.consent(page)).header("Location") or ""
         return parameters_of(end)["code"]
 
     def assertion(self, *, key: Any = None, alg: str = "RS256", **changed: Any) -> str:
+        """A signed assertion; a claim that is changed to None is omitted."""
         claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": self.flow.now + 60, "jti": "x"} | changed
         key = key or _key("one")
         header = {"alg": alg, "kid": key.kid}
-        kept = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(header, kept, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
+        present = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(header, present, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
 
     def assertion_with(self, *, pss: bool = False, **header: Any) -> str:
         """A valid assertion with this header, signed with RSA and SHA-256 regardless of the header."""
@@ -101,15 +103,15 @@ class Confidential:
         signature = key.sign(signed.encode(), scheme, hashes.SHA256())
         return f"{signed}.{encoded(signature)}"
 
-    def redeem(self, code: str, assertion: str | None, kind: str | None = TYPE) -> Response:
+    def redeem(self, code: str, assertion: str | None, assertion_type: str | None = TYPE) -> Response:
         return self.flow.redeem(
-            code, redirect_uri=APP, client_assertion=assertion, client_assertion_type=kind
+            code, redirect_uri=APP, client_assertion=assertion, client_assertion_type=assertion_type
         )
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256"])
-def test_b5_a_client_with_private_key_jwt_redeems_and_refreshes(alg: str) -> None:
-    client = Confidential()
+def test_b5_a_client_redeems_and_refreshes_with_assertions_and_not_without(alg: str) -> None:
+    client = ConfidentialClient()
     answer = client.redeem(client.code(), client.assertion(alg=alg))
     assert answer.status == 200, answer.body
     for assertion, status in ((client.assertion(), 200), ("", 401)):
@@ -123,11 +125,11 @@ def test_b5_a_client_with_private_key_jwt_redeems_and_refreshes(alg: str) -> Non
 
 
 def test_b5_an_assertion_may_name_the_issuer_in_a_list() -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     assert client.redeem(client.code(), client.assertion(aud=[GATEWAY])).status == 200
 
 
-WRONG: dict[str, dict[str, Any]] = {
+WRONG_ASSERTIONS: dict[str, dict[str, Any]] = {
     "for another server": {"aud": "https://other.example"},
     "for the token endpoint": {"aud": f"{GATEWAY}/token"},
     "for several servers": {"aud": [GATEWAY, "https://other.example"]},
@@ -144,11 +146,11 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", WRONG_ASSERTIONS)
 def test_b5_an_assertion_that_is_wrong_in_one_way_is_refused(name: str) -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     code = client.code()
-    refused = client.redeem(code, client.assertion(**WRONG[name]))
+    refused = client.redeem(code, client.assertion(**WRONG_ASSERTIONS[name]))
     assert (refused.status, refused.json()["error"]) == (401, "invalid_client")
     assert client.redeem(code, client.assertion()).status == 200
 
@@ -159,7 +161,7 @@ def test_b5_an_assertion_that_is_wrong_in_one_way_is_refused(name: str) -> None:
 def test_b5_clocks_may_differ_by_a_minute_and_an_assertion_is_valid_for_an_hour_at_most(
     claim: str, accepted: int, refused: int
 ) -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     code, now = client.code(), client.flow.now
     for seconds, status in ((refused, 401), (accepted, 200)):
         changed: dict[str, Any] = {claim: now + seconds}
@@ -177,13 +179,15 @@ def test_b5_clocks_may_differ_by_a_minute_and_an_assertion_is_valid_for_an_hour_
     ],
     ids=str,
 )
-def test_b5_a_header_that_is_not_understood_or_names_another_key_is_refused(header: dict[str, Any]) -> None:
-    client = Confidential()
+def test_b5_an_assertion_with_an_unsupported_header_or_another_key_id_is_refused(
+    header: dict[str, Any],
+) -> None:
+    client = ConfidentialClient()
     assert client.redeem(client.code(), client.assertion_with(**header)).status == 401
 
 
 def test_b5_an_assertion_without_a_key_id_is_checked_with_every_key() -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     client.published = [
         {"kty": "RSA", "n": "!!", "e": "AQAB"},
         {"kty": "RSA", "n": "A" * 345, "e": "AQAB"},
@@ -194,11 +198,11 @@ def test_b5_an_assertion_without_a_key_id_is_checked_with_every_key() -> None:
     assert client.redeem(client.code(), client.assertion_with(alg="RS256")).status == 200
 
 
-def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> None:
-    client = Confidential()
+def test_b5_no_token_is_issued_without_an_assertion_or_for_a_malformed_assertion() -> None:
+    client = ConfidentialClient()
     code, good = client.code(), client.assertion()
     head, body, signature = good.split(".")
-    for assertion, kind in (
+    for assertion, assertion_type in (
         (None, TYPE),
         (good, None),
         (good, "x"),
@@ -216,7 +220,7 @@ def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> Non
         (f"{good}\n", TYPE),
         (f" {good}", TYPE),
     ):
-        answer = client.redeem(code, assertion, kind)
+        answer = client.redeem(code, assertion, assertion_type)
         assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
     assert client.redeem(code, good).status == 200
 
@@ -235,14 +239,14 @@ def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> Non
     ],
 )
 def test_b5_only_the_published_keys_are_accepted(published: list[dict[str, Any]]) -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     client.published = published
     assert client.redeem(client.code(), client.assertion()).status == 401
 
 
 @pytest.mark.filterwarnings("ignore:Key size")
-def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
-    client = Confidential()
+def test_b5_a_key_of_1024_bits_is_refused() -> None:
+    client = ConfidentialClient()
     weak = _key("weak", 1024)
     client.published = [weak.as_dict(private=False)]
     assert client.redeem(client.code(), client.assertion(key=weak)).status == 401
@@ -257,8 +261,8 @@ def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
         lambda: reply(404, json.dumps({"keys": [_key("one").as_dict(private=False)]})),
     ],
 )
-def test_b5_without_the_keys_the_client_receives_503_with_retry_after(broken: Any) -> None:
-    client = Confidential()
+def test_b5_if_the_keys_cannot_be_fetched_the_client_receives_503_with_retry_after(broken: Any) -> None:
+    client = ConfidentialClient()
     code = client.code()
     client.broken = broken
     answer = client.redeem(code, client.assertion())
@@ -268,13 +272,13 @@ def test_b5_without_the_keys_the_client_receives_503_with_retry_after(broken: An
 
 
 def test_b5_a_document_that_also_lists_the_method_none_needs_no_assertion() -> None:
-    client = Confidential(token_endpoint_auth_methods_supported=["none", "private_key_jwt"])
+    client = ConfidentialClient(token_endpoint_auth_methods_supported=["none", "private_key_jwt"])
     assert client.redeem(client.code(), None, None).status == 200
     assert client.fetched == 0
 
 
 def test_b5_an_assertion_does_not_replace_the_verifier() -> None:
-    client = Confidential()
+    client = ConfidentialClient()
     answer = client.flow.redeem(
         client.code(),
         redirect_uri=APP,
@@ -285,9 +289,9 @@ def test_b5_an_assertion_does_not_replace_the_verifier() -> None:
     assert answer.json()["error"] == "invalid_grant"
 
 
-def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
-    """For a valid token; for other tokens the response reveals nothing (RFC 7009, section 2.1)."""
-    client = Confidential()
+def test_b5_the_revocation_of_a_valid_token_also_needs_an_assertion() -> None:
+    """The response for an unknown token reveals nothing, so it needs none (RFC 7009, section 2.2)."""
+    client = ConfidentialClient()
     response = client.redeem(client.code(), client.assertion()).json()
     flow = client.flow
     for kind in ("access_token", "refresh_token"):
@@ -301,8 +305,8 @@ def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
 
 
 @pytest.mark.parametrize("published", ["<html>", "", "[]", "{}", '{"keys": {}}'])
-def test_b5_an_answer_that_is_not_a_key_set_is_not_cached(published: str) -> None:
-    client = Confidential()
+def test_b5_a_response_that_is_not_a_key_set_is_not_cached(published: str) -> None:
+    client = ConfidentialClient()
     code = client.code()
     client.broken = lambda: reply(200, published)
     answer = client.redeem(code, client.assertion())

@@ -1,4 +1,4 @@
-"""Queries that are too long.
+"""Queries that are longer than the gateway accepts.
 
 API Management accepts 2,048 bytes in the v2 tiers and more in the classic ones. If the platform accepts a
 longer query, the policies refuse it, and no URL that they create exceeds the limit.
@@ -26,7 +26,9 @@ def flow() -> Flow:
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/oauth-callback"])
-def test_a_page_shows_the_length_of_its_url_and_the_limit(flow: Flow, path: str) -> None:
+def test_a_query_that_is_too_long_results_in_a_page_with_its_length_and_the_limit(
+    flow: Flow, path: str
+) -> None:
     longest, longer = (flow.get(path, "state=" + "x" * (length - 6)) for length in (LONGEST, LONGEST + 1))
     assert b"too long" not in longest.body
     assert (longer.status, longer.header("Location")) == (400, None)
@@ -45,7 +47,7 @@ def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token:
     assert flow.harness.network.sent == []
 
 
-def test_the_length_of_a_redirect_uri_leaves_space_for_the_rest_of_the_query(flow: Flow) -> None:
+def test_a_redirect_uri_must_leave_space_for_the_other_parameters_of_the_query(flow: Flow) -> None:
     fits = "https://app.example/aa" + "%41" * 254
     answer = flow.register(redirect_uris=[fits, fits + "a"])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
@@ -56,8 +58,8 @@ def test_the_length_of_a_redirect_uri_leaves_space_for_the_rest_of_the_query(flo
     assert flow.authorize(redirect_uri=fits, state=state).status == 302
 
 
-def test_the_gateways_own_addresses_stay_short(flow: Flow) -> None:
-    """Entra adds a code and its session to the `state` of the gateway."""
+def test_a_long_state_of_the_client_is_not_in_the_gateways_own_urls(flow: Flow) -> None:
+    """Entra adds a code and a session state to the callback URL, which must stay below the limit."""
     start = flow.authorize(state="x" * 1400)
     at_entra = flow.consent(flow.consent_page(handle_of(start)))
     consent = (start.header("Location") or "").partition("?")[2]

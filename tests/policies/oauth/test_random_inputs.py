@@ -1,6 +1,6 @@
 """Random requests to MCP paths, and random responses of their servers (docs/authorization.md, E8).
 
-`HYPOTHESIS_PROFILE=thorough` tries 10,000 for each test.
+`HYPOTHESIS_PROFILE=thorough` tries 10,000 inputs for each test.
 """
 
 import functools
@@ -71,7 +71,11 @@ queries = st.lists(
 
 @dataclass(frozen=True)
 class RandomRequest:
-    """One random request."""
+    """A random request to an MCP path.
+
+    Attributes:
+        token: `good` for a valid access token, `none` for no Authorization header, or its value.
+    """
 
     method: str
     path: str
@@ -95,6 +99,7 @@ class RandomRequest:
         return flow.harness.send(self.method, self.path, self.query, body=self.body, **headers)
 
     def reached(self) -> bool:
+        """Whether the request was forwarded to the server."""
         flow, _ = signed_in()
         return any("functions.example" in sent.url for sent in flow.harness.network.sent)
 
@@ -110,13 +115,13 @@ requests = st.builds(
     headers=headers,
     body=st.binary(max_size=40) | st.sampled_from([b"{}", b"[" * 2000, b'{"a":' * 500, b"null"]),
 )
-SPECIAL = RandomRequest("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}, b"{}")
+ROOT_MESSAGE = RandomRequest("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}, b"{}")
 
 
 @many
 @given(requests)
-@example(SPECIAL)
-def test_e8_no_request_gives_a_server_error_or_an_internal_name(random_request: RandomRequest) -> None:
+@example(ROOT_MESSAGE)
+def test_e8_no_request_results_in_a_server_error_or_an_internal_name(random_request: RandomRequest) -> None:
     flow, token = signed_in()
     flow.served = lambda: Reply(
         status=202, reason="", headers=[("Content-Type", "application/json")], content=b"{}"
@@ -176,13 +181,12 @@ answers = st.builds(
 
 @many
 @given(answers)
-def test_e8_no_response_of_a_server_causes_a_500_of_the_gateway(given_answer: Reply) -> None:
+def test_e8_no_response_of_a_server_causes_a_500_of_the_gateway(served: Reply) -> None:
     flow, _ = signed_in()
-    flow.served = lambda: given_answer
-    random_request = RandomRequest("POST", "/mcp", "", "good", None, None, {}, b"{}")
-    answer = random_request.send()
-    passed = given_answer.status if 200 <= given_answer.status <= 299 or given_answer.status >= 400 else None
-    assert answer.status in {passed, 502}
+    flow.served = lambda: served
+    answer = RandomRequest("POST", "/mcp", "", "good", None, None, {}, b"{}").send()
+    forwarded = served.status if 200 <= served.status <= 299 or served.status >= 400 else None
+    assert answer.status in {forwarded, 502}
     assert answer.reason != "functions.example"
     for name in ("Location", "Set-Cookie", "Server", "WWW-Authenticate", "X-Own"):
         assert answer.header(name) is None

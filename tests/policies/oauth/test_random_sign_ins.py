@@ -1,6 +1,6 @@
-"""Random requests to the endpoints of a sign-in: never a 5xx, never an internal name.
+"""Random requests to the endpoints of a sign-in result in no 5xx and reveal no internal name.
 
-`HYPOTHESIS_PROFILE=thorough` tries 10,000 for each test.
+`HYPOTHESIS_PROFILE=thorough` tries 10,000 inputs for each test.
 """
 
 import functools
@@ -30,15 +30,17 @@ def shared() -> Flow:
 
 
 def fresh() -> Flow:
+    """The same, after the counters and the recorded requests are cleared."""
     flow = shared()
     flow.harness.gateway.services.counters.clear()
-    # Each test adds its own host before the others.
+    # Removes the host of the previous input.
     flow.harness.network.answer = flow._answer
     flow.harness.network.sent.clear()
     return flow
 
 
-def harmless(answer: Response) -> None:
+def assert_harmless(answer: Response) -> None:
+    """The response is not 5xx and contains no internal names or control characters."""
     assert answer.status < 500, answer.body
     assert not any(name in answer.body for name in INTERNAL)
     assert all(character >= " " for _, value in answer.headers for character in value)
@@ -81,24 +83,26 @@ def test_e8_no_authorization_request_causes_a_server_error(query: str) -> None:
     known = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
     for text in (query, known + query):
         answer = flow.harness.send("GET", "/authorize", text)
-        harmless(answer)
+        assert_harmless(answer)
         location = answer.header("Location") or ""
         assert not location or location.startswith((f"{GATEWAY}/consent?", CALLBACK))
 
 
 @many
 @given(queries)
-def test_e8_no_address_of_the_consent_page_causes_a_server_error(query: str) -> None:
+def test_e8_no_query_of_the_consent_page_causes_a_server_error(query: str) -> None:
     answer = fresh().harness.send("GET", "/consent", query)
-    harmless(answer)
+    assert_harmless(answer)
     assert answer.status == 400
 
 
 @many
 @given(st.lists(pairs | raw, max_size=8).map("&".join), st.sampled_from([FORM, "", "text/plain"]))
-def test_e8_no_answer_of_the_consent_page_causes_a_server_error(form: str, kind: str) -> None:
-    answer = fresh().harness.send("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
-    harmless(answer)
+def test_e8_no_form_that_is_posted_to_consent_causes_a_server_error(form: str, content_type: str) -> None:
+    answer = fresh().harness.send(
+        "POST", "/consent", body=form.encode(), Content_Type=content_type, Origin=GATEWAY
+    )
+    assert_harmless(answer)
     assert answer.status == 400
 
 
@@ -131,27 +135,27 @@ def test_e8_no_metadata_causes_a_server_error(metadata: dict[str, Any], redirect
     for requested in (metadata, metadata | {"redirect_uris": redirect_uris}):
         body = json.dumps(requested)
         answer = flow.harness.send("POST", "/register", body=body.encode(), Content_Type="application/json")
-        harmless(answer)
+        assert_harmless(answer)
         assert answer.status in (201, 400)
         if answer.status == 201:
             assert "client_secret" not in answer.json()
-        # A document with the same content is refused or describes a client, and also causes no error.
+        # A metadata document with the same members must not cause a server error either.
         host = Host(requested | {"client_id": URL}, Cache_Control="no-store")
         host.serve(flow)
-        harmless(flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
+        assert_harmless(flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
 
 
 @many
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "text/html", "", "a/b; c"]))
-def test_e8_no_document_of_another_host_causes_a_server_error(body: bytes, kind: str) -> None:
+def test_e8_no_document_of_a_clients_host_causes_a_server_error(body: bytes, content_type: str) -> None:
     flow = fresh()
     host = Host({})
-    host.answer = lambda: _document(body, kind)
+    host.answer = lambda: _document(body, content_type)
     host.serve(flow)
     answer = flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
-    harmless(answer)
+    assert_harmless(answer)
     assert answer.status == 400
 
 
-def _document(body: bytes, kind: str) -> Reply:
-    return reply(200, body, Content_Type=kind)
+def _document(body: bytes, content_type: str) -> Reply:
+    return reply(200, body, Content_Type=content_type)

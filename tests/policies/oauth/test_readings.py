@@ -1,4 +1,4 @@
-"""Sign-in, token and tool call under every reading of what Azure does not document (see `apim.readings`)."""
+"""Sign-ins, tokens and calls under every reading (docs/readings.md): what Azure does not document."""
 
 import base64
 import functools
@@ -36,11 +36,12 @@ def shared_harness() -> Harness:
 
 @pytest.fixture(params=["strict", "lenient"])
 def flow(request: pytest.FixtureRequest) -> Flow:
-    """A sign-in under the strictest readings, and under the others."""
+    """A flow under the strict readings, and a flow under the lenient readings."""
     return under(request.param)
 
 
 def under(choice: str) -> Flow:
+    """A flow under a preset, or under a single reading such as `query=raw`."""
     presets = {"default": Readings.default, "strict": Readings.strict, "lenient": Readings.lenient}
     readings = presets[choice]() if choice in presets else Readings.parse([choice])
     shared_harness().gateway.use(readings)
@@ -73,7 +74,7 @@ def test_a_client_signs_in_and_calls_a_tool(choice: str) -> None:
     assert flow.call(answer["access_token"]).status == 200
 
 
-def test_spaces_and_separators_may_be_encoded_in_either_way(flow: Flow) -> None:
+def test_a_scope_may_be_encoded_in_any_way(flow: Flow) -> None:
     for scope in ("functions+offline_access", "functions%20offline_access", "%66unctions%20offline%5Faccess"):
         start = flow.get("/authorize", _authorization(flow, scope=scope))
         assert flow.store.documents[("transactions", _id(start))]["scope"] == "functions offline_access"
@@ -81,7 +82,9 @@ def test_spaces_and_separators_may_be_encoded_in_either_way(flow: Flow) -> None:
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "+", "%00", ""])
-def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
+def test_a_malformed_escape_in_client_id_or_redirect_uri_results_in_an_error_page(
+    name: str, value: str
+) -> None:
     for choice in ("strict", "lenient"):
         flow = under(choice)
         answer = flow.get("/authorize", _authorization(flow, **{name: value}))
@@ -90,28 +93,30 @@ def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", ["code_challenge", "resource", "response_type"])
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "%00"])
-def test_a_malformed_escape_is_an_error_that_the_client_receives(name: str, value: str) -> None:
+def test_a_malformed_escape_in_another_parameter_is_an_error_that_the_client_receives(
+    name: str, value: str
+) -> None:
     for choice in ("strict", "lenient"):
         flow = under(choice)
         answer = flow.get("/authorize", _authorization(flow, **{name: value}))
         assert parameters_of(answer.header("Location") or "")["error"]
 
 
-def test_a_parameter_may_be_given_many_times_without_harm(flow: Flow) -> None:
-    """A second value creates an array, and a third value is added to it."""
+def test_a_parameter_with_four_values_results_in_an_error(flow: Flow) -> None:
+    """In the policies, the second value creates an array, and further values are added to it."""
     for name in ("scope", "resource", "client_id"):
         answer = flow.get("/authorize", _authorization(flow) + f"&{name}=a&{name}=b&{name}=c")
         assert answer.status in (302, 400)
         assert "error=" in (answer.header("Location") or "error=")
 
 
-def test_a_name_may_be_encoded_and_still_counts_twice(flow: Flow) -> None:
+def test_a_repeated_parameter_is_refused_even_if_its_second_name_is_encoded(flow: Flow) -> None:
     query = _authorization(flow) + "&code_challenge%5Fmethod=S256"
     answer = flow.get("/authorize", query)
     assert parameters_of(answer.header("Location") or "")["error"] == "invalid_request"
 
 
-def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow) -> None:
+def test_a_token_in_the_query_is_refused_also_if_the_name_of_the_parameter_is_encoded(flow: Flow) -> None:
     token = flow.token()
     for query in ("access_token=x", "access%5Ftoken=x", "a=b&access_token", f"access_token={token}"):
         for sent in (None, token):
@@ -130,7 +135,7 @@ def test_the_response_to_a_refused_request_has_the_reason_and_is_not_500(flow: F
     assert flow.redeem("x").status == 400
 
 
-def test_a_redeemed_code_revokes_its_grant(flow: Flow) -> None:
+def test_a_code_that_is_redeemed_twice_revokes_its_grant(flow: Flow) -> None:
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
     assert flow.call(token).status == 200
@@ -138,7 +143,7 @@ def test_a_redeemed_code_revokes_its_grant(flow: Flow) -> None:
     assert flow.call(token).status == 401
 
 
-def test_d5_a_refresh_token_gives_a_token_again_and_is_refused_once_its_successor_was_used(
+def test_d5_a_refresh_is_repeatable_until_the_new_refresh_token_was_used(
     flow: Flow,
 ) -> None:
     first = flow.refresh_token()
@@ -179,7 +184,8 @@ def test_a_store_that_does_not_answer_results_in_503_at_every_step(flow: Flow) -
 
 @pytest.mark.parametrize("reading", ["failed-send-request=unset", "failed-send-request=null"])
 def test_a_session_is_not_accepted_when_the_store_fails_after_the_grant(reading: str) -> None:
-    """A failed call may leave a response variable unchanged: the grant's owner is not the session's."""
+    """The failed call may leave its variable unchanged, with the response that contains the grant; the owner
+    of the grant must not be taken for the owner of the session."""
     flow = under(reading)
     token = flow.token()
     session = {"Mcp-Session-Id": "0123456789abcdef"}
@@ -200,7 +206,7 @@ def test_a_session_that_cannot_be_stored_does_not_begin(reading: str) -> None:
     assert call(flow, token).status == 503
 
 
-def test_the_servers_headers_of_the_connection_have_no_effect(flow: Flow) -> None:
+def test_connection_headers_of_a_server_have_no_effect_and_other_headers_are_removed(flow: Flow) -> None:
     flow.served = lambda: reply(
         200, "{}", Content_Type="application/json", Connection="keep-alive", Keep_Alive="timeout=5", X_Own="1"
     )
@@ -208,7 +214,7 @@ def test_the_servers_headers_of_the_connection_have_no_effect(flow: Flow) -> Non
     assert (answer.status, answer.header("X-Own")) == (200, None)
 
 
-def test_the_clients_headers_of_the_connection_have_no_effect(flow: Flow) -> None:
+def test_connection_headers_of_a_client_have_no_effect_and_other_headers_are_removed(flow: Flow) -> None:
     token = flow.token()
     connection = {"Connection": "keep-alive, te", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked"}
     more = {"TE": "trailers", "Expect": "100-continue", "Upgrade": "h2c", "Trailer": "x", "X-Own": "1"}
@@ -220,7 +226,9 @@ def test_the_clients_headers_of_the_connection_have_no_effect(flow: Flow) -> Non
 
 
 @pytest.mark.parametrize("named", ["authorization", "close, AUTHORIZATION ", "mcp-session-id", "accept"])
-def test_the_gateways_credential_cannot_be_removed_on_the_way(flow: Flow, named: str) -> None:
+def test_a_client_cannot_remove_the_gateways_credential_with_a_connection_header(
+    flow: Flow, named: str
+) -> None:
     """A proxy removes the headers that `Connection` names (RFC 9110, section 7.6.1)."""
     token = flow.token()
     answer = call(flow, token, Connection=named, Accept="application/json")
@@ -244,7 +252,7 @@ def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(nam
 
 
 @pytest.mark.parametrize("path", ["/register", "/token", "/revoke", "/.well-known/openid-configuration"])
-def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
+def test_web_pages_of_any_origin_can_call_an_endpoint_and_read_its_response(flow: Flow, path: str) -> None:
     origin = {"Origin": "https://app.example"}
     preflight_headers = {
         "Access-Control-Request-Method": "POST",
@@ -302,6 +310,6 @@ def _forwarded(flow: Flow) -> Sent | None:
 
 
 def _id(start: Response) -> str:
-    """The id of the transaction that a request began."""
+    """The id of the transaction that an authorization request created."""
     digest = hashlib.sha256(handle_of(start).encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

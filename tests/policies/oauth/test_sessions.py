@@ -8,7 +8,7 @@ from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import Flow, status, unreachable
 
-MODERN = {"MCP_Protocol_Version": "2026-07-28"}
+WITHOUT_SESSIONS = {"MCP_Protocol_Version": "2026-07-28"}
 MAX_LENGTH = 8192
 
 
@@ -269,7 +269,7 @@ def test_e5_an_id_counts_in_every_other_version(flow: Flow, token: str, version:
 
 def test_e5_a_server_cannot_begin_a_session_in_a_version_without_sessions(flow: Flow, token: str) -> None:
     issues(flow, "new")
-    answer = post(flow, token, **MODERN)
+    answer = post(flow, token, **WITHOUT_SESSIONS)
     assert (answer.status, answer.header("Mcp-Session-Id")) == (200, None)
     assert list(flow.store.of("sessions")) == []
 
@@ -278,8 +278,8 @@ def test_e5_a_legacy_stream_has_an_owner_regardless_of_the_version_of_its_messag
     flow: Flow, token: str
 ) -> None:
     accepts(flow)
-    assert message(flow, token, "azmcpcs=0123456789ab", **MODERN).status == 202
-    assert message(flow, another_client(flow), "azmcpcs=0123456789ab", **MODERN).status == 404
+    assert message(flow, token, "azmcpcs=0123456789ab", **WITHOUT_SESSIONS).status == 202
+    assert message(flow, another_client(flow), "azmcpcs=0123456789ab", **WITHOUT_SESSIONS).status == 404
 
 
 def test_e5_the_answer_to_a_first_message_names_no_other_session(flow: Flow, token: str) -> None:

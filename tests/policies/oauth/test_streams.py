@@ -12,7 +12,7 @@ from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness
 from tests.policies.oauth.flow import Flow, ManualClock, service_with
 
-MOST = 2
+LIMIT = 2
 
 
 class Stream(Reply):
@@ -37,7 +37,7 @@ class Stream(Reply):
 
 def under(reading: str) -> tuple[Flow, str]:
     """A sign-in at a stack in which one caller may have two requests open."""
-    harness = Harness(service_with(openRequests=str(MOST)), ManualClock(), Readings.parse([reading]))
+    harness = Harness(service_with(openRequests=str(LIMIT)), ManualClock(), Readings.parse([reading]))
     flow = Flow.at(harness)
     return flow, flow.token()
 
@@ -64,7 +64,7 @@ def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -
 
     async def scenario() -> tuple[list[int], OutboundResponse, int]:
         flow.served = Stream
-        streams = [await open_stream(flow, token) for _ in range(MOST)]
+        streams = [await open_stream(flow, token) for _ in range(LIMIT)]
         another = await open_stream(flow, token)
         statuses = [answer.status for answer in streams]
         for answer in streams:
@@ -74,7 +74,7 @@ def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -
         return statuses, another, after.status
 
     statuses, another, after = asyncio.run(scenario())
-    assert (statuses, after) == ([200] * MOST, 200)
+    assert (statuses, after) == ([200] * LIMIT, 200)
     assert another.status == (429 if reading.endswith("until-end") else 200)
 
 
@@ -83,7 +83,7 @@ def test_e4_a_refused_stream_has_a_reason_and_retry_after() -> None:
 
     async def scenario() -> OutboundResponse:
         flow.served = Stream
-        streams = [await open_stream(flow, token) for _ in range(MOST)]
+        streams = [await open_stream(flow, token) for _ in range(LIMIT)]
         refused = await open_stream(flow, token)
         for answer in streams:
             await answer.close()
@@ -159,6 +159,6 @@ def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
 
 def test_e4_the_refusal_is_a_json_rpc_error() -> None:
     flow, token = under("limit-concurrency=until-end")
-    flow.harness.gateway.services.concurrency[f"functions|{flow.claims_of(token)['sub']}"] = MOST
+    flow.harness.gateway.services.concurrency[f"functions|{flow.claims_of(token)['sub']}"] = LIMIT
     answer = flow.call(token)
     assert (answer.status, refusal_of(answer.json())) == (429, "too_many_requests")
