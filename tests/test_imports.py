@@ -377,9 +377,12 @@ def test_the_program_checks_its_policies_without_the_packages_of_the_twin() -> N
 
 
 def test_a_twin_starts_without_the_mcp_sdk() -> None:
-    """The stand-ins for hosted servers import it at their first request: it takes half a second."""
+    """The stand-ins for hosted servers and the Functions host import it at their first request that needs it.
+
+    The import takes half a second.
+    """
     modules = ", ".join(
         f"twin.{registration.service}.service" for registration in (*STAND_INS, *HOSTED_STAND_INS)
     )
-    script = f"import sys, twin.session, {modules}; sys.exit('mcp' in sys.modules)"
+    script = f"import sys, twin.session, twin.functions.command, {modules}; sys.exit('mcp' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from twin.functions import jsonrpc
@@ -75,7 +74,7 @@ class ExtensionServer:
             return jsonrpc.error(identifier, jsonrpc.METHOD_NOT_FOUND, problem)
         try:
             return jsonrpc.result(identifier, await handler(session, _object(message.params)))
-        except MCPError as error:
+        except jsonrpc.RequestError as error:
             return jsonrpc.error(identifier, error.code, error.message)
         except InvalidParametersError as error:
             _log.info("%s: %s", message.method, error)
@@ -101,7 +100,7 @@ class ExtensionServer:
         arguments = None if params is None else _object(params.get("arguments"))
         tool = self._app.tools.get(name.lower())
         if tool is None:
-            raise MCPError(code=jsonrpc.INVALID_PARAMS, message=f"Unknown tool: '{name}'")
+            raise jsonrpc.RequestError(jsonrpc.INVALID_PARAMS, f"Unknown tool: '{name}'")
         return _to_json(await tool.call(session.invocation(name, arguments)))
 
 
@@ -166,6 +165,6 @@ def _empty_list(name: str) -> _Handler:
 def _unknown(kind: str, name: str) -> _Handler:
     async def answer(_: Session, params: Mapping[str, Any] | None) -> dict[str, Any]:
         requested = "" if params is None else _text(params, name)
-        raise MCPError(code=jsonrpc.INVALID_PARAMS, message=f"Unknown {kind}: '{requested}'")
+        raise jsonrpc.RequestError(jsonrpc.INVALID_PARAMS, f"Unknown {kind}: '{requested}'")
 
     return answer

@@ -16,10 +16,10 @@ from twin.functions.app import FunctionsApp
 from twin.functions.body import BodyTooLargeError
 from twin.functions.client_state import ClientState
 from twin.functions.extension import PROTOCOL_VERSIONS, ExtensionServer
-from twin.functions.modern import ModernStreamableHttp
 from twin.functions.settings import READY
 from twin.functions.sse import SseTransport
 from twin.functions.streamable_http import StreamableHttp, UnhandledError
+from twin.late_app import LateApp
 from twin.shared_readings import SharedReadings
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ def functions_host(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with extension.modern.run():
-            yield
+        yield
+        await extension.modern.stop()
 
     return Starlette(
         routes=[
@@ -70,7 +70,7 @@ class _Extension:
         self, app: FunctionsApp, state: ClientState, readings: SharedReadings, *, behind_auth: bool
     ) -> None:
         server = ExtensionServer(app)
-        self.modern = ModernStreamableHttp(app, state)
+        self.modern = LateApp(lambda: _modern(app, state))
         self._released = StreamableHttp(server, state)
         self._sse = SseTransport(server, state)
         self._readings = readings
@@ -106,6 +106,14 @@ class _Extension:
             await Response(body, 400, media_type="application/json; charset=utf-8")(scope, receive, send)
         else:
             await self._released(scope, receive, send)
+
+
+def _modern(app: FunctionsApp, state: ClientState) -> Starlette:
+    """The application of `twin.functions.modern`, imported now."""
+    from twin.functions.modern import ModernStreamableHttp  # noqa: PLC0415 -- see its first lines
+
+    modern = ModernStreamableHttp(app, state)
+    return Starlette(routes=[Mount("/", modern)], lifespan=lambda _: modern.run())
 
 
 def _unknown_version(scope: Scope) -> str | None:

@@ -20,6 +20,15 @@ class MalformedMessageError(Exception):
     """A body is not a JSON-RPC message. The extension does not catch this, so its host returns 500."""
 
 
+class RequestError(Exception):
+    """A request whose response is a JSON-RPC error with a code and a message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message.

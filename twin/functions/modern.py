@@ -1,7 +1,7 @@
 """Streamable HTTP of a later extension: MCP 2026-07-28 in addition to earlier versions.
 
 No released extension supports it yet. This uses the official Python SDK, which supports both; see reading
-R14.
+R14. The SDK is imported at the first request, because that takes longer than the rest of the host's start.
 """
 
 import secrets
@@ -71,7 +71,10 @@ def mcp_server(app: FunctionsApp) -> Server[Any]:
         tool = app.tools.get(params.name.lower())
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: '{params.name}'")
-        return await tool.call(_session(context).invocation(params.name, params.arguments))
+        try:
+            return await tool.call(_session(context).invocation(params.name, params.arguments))
+        except jsonrpc.RequestError as error:
+            raise MCPError(code=error.code, message=error.message) from None
 
     async def list_resources(
         _: _Context, __: types.PaginatedRequestParams | None

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 import anyio
+import mcp_types as types
 from azure.functions import meta
 from azure.functions.decorators.function_app import Function
-from mcp import types
-from mcp.shared.exceptions import MCPError
 
+from twin.functions import jsonrpc
 from twin.functions.settings import HostError
 
 _log = logging.getLogger(__name__)
@@ -88,14 +88,14 @@ class Tool:
             The result of the function; for an exception, a tool error without the cause.
 
         Raises:
-            MCPError: a required property is missing; as in the extension this is not a tool error.
+            RequestError: a required property is missing; as in the extension this is not a tool error.
         """
         arguments = invocation.get("arguments") or {}
         if missing := [name for name in self.required if arguments.get(name) is None]:
             names = ", ".join(missing)
-            raise MCPError(
-                code=types.INVALID_PARAMS,
-                message=f"One or more required tool properties are missing values. Please provide: {names}",
+            raise jsonrpc.RequestError(
+                jsonrpc.INVALID_PARAMS,
+                f"One or more required tool properties are missing values. Please provide: {names}",
             )
         try:
             return self._result(await self._run(json.dumps(invocation)))
