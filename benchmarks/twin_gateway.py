@@ -25,16 +25,16 @@ def main() -> None:
     parser.add_argument("--backend", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     arguments = parser.parse_args()
-    make = plan.make
+    create_plan = plan.create_plan
 
     def without_functions(options: Options, state: StateFolder) -> Plan:
-        plan_of_the_stack = make(options, state)
+        plan_of_the_stack = create_plan(options, state)
         assert plan_of_the_stack.function_app is not None
         backend = Upstream(service="functions", base_url=f"http://127.0.0.1:{arguments.backend}")
         hosts = {**plan_of_the_stack.hosts, plan_of_the_stack.function_app.host: backend}
         return replace(plan_of_the_stack, function_app=None, blob_accounts={}, hosts=hosts)
 
-    vars(plan)["make"] = without_functions
+    vars(plan)["create_plan"] = without_functions
     # A single user makes all calls and opens all streams.
     config = {"callsPerMinute": str(CALLS_PER_MINUTE), "openRequests": "10000"}
     options = Options(port=arguments.port, state=arguments.state, config=config)

@@ -14,14 +14,14 @@ from apim import coverage
 from apim.compiled import CompiledService
 from apim.lint.subject import compiled
 from tests.stacks import FUNCTIONS_ONLY
-from twin import blob_client, cli, eval_command, hosted_service, late_app, lint_command, session, stack
+from twin import blob_client, cli, eval_command, hosted_service, lazy_app, lint_command, session, stack
 from twin.azure.cloud import Cloud
 from twin.foundry import service as foundry
 from twin.gateway_plan import LOCAL, plan_stack
 from verify import command as verification
 
 COMMANDS = (cli, eval_command, lint_command, session, verification)
-LATER_IMPORTS = (blob_client, foundry, hosted_service, late_app, h11_impl)
+LATER_IMPORTS = (blob_client, foundry, hosted_service, lazy_app, h11_impl)
 """What a twin imports while it starts."""
 
 # Prints the stack of this process if the code below takes so long that the tests time out.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from twin.node import COMPILE_CACHE, node, script
-from twin.process import ChildProcess, base_environment, listening
+from twin.process import ChildProcess, base_environment, is_listening
 
 
 class BlobError(Exception):
@@ -97,7 +97,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
         | COMPILE_CACHE
         | {"AZURITE_ACCOUNTS": ";".join(f"{account.name}:{account.key}" for account in accounts)},
         cwd=folder or Path.cwd(),
-        ready=partial(listening, port),
+        ready=partial(is_listening, port),
     )
 
 

@@ -168,7 +168,7 @@ def lint(
         body_bytes=body_bytes,
     )
     try:
-        findings = lint_command.of_files(files, options) if files else lint_command.of_stack(stack)
+        findings = lint_command.check_files(files, options) if files else lint_command.check_stack(stack)
     except lint_command.UnusableError as error:
         _fail(str(error), status=2)
     lint_command.show(findings)

@@ -21,7 +21,7 @@ from twin.mcp_atlassian import EnvironmentSetupError
 from twin.node import NodeError
 from twin.notices import Notify
 from twin.plan import Plan
-from twin.process import ChildProcess, base_environment, listening
+from twin.process import ChildProcess, base_environment, is_listening
 from twin.server_process import CannotRunError, ServerBehindIngress, ServerProcess, State
 from twin.shared_readings import SharedReadings
 from twin.stand_in import LocalCommand, LocalImageError
@@ -193,7 +193,7 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
                 "does not exist. Install it, or correct the command"
             )
         argv = (executable, *arguments)
-    return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(listening, port))
+    return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(is_listening, port))
 
 
 def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:

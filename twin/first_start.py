@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from twin.plan import Options, make
+from twin.plan import Options, create_plan
 from twin.stand_ins import HOSTED_STAND_INS, STAND_INS
 from twin.state import StateFolder
 
@@ -26,7 +26,7 @@ def prepare() -> None:
     for name in (*_MODULES, *services):
         importlib.import_module(name)
     with TemporaryDirectory() as folder, StateFolder(Path(folder) / "state") as state:
-        make(Options(state=state.path, admit_agents=True), state)
+        create_plan(Options(state=state.path, admit_agents=True), state)
 
 
 if __name__ == "__main__":

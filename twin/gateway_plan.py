@@ -1,4 +1,4 @@
-"""The gateway's plan of this project's stacks, created without evaluating the whole program."""
+"""Creates the gateway's plan of a stack of this project, without evaluating the whole program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from backends import registry
 from configuration.stack_file import Configuration, ConfigurationError
 from gateway.plan import Plan, plan_gateway
 from settings import Settings, load
-from twin import own_thread
+from twin import daemon_thread
 from twin.stack import PROJECT, StackError, read_configuration
 
 LOCAL = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
-"""Settings of a stack that runs in the twin, which needs no credentials."""
+"""Settings with which a stack runs in the twin and needs no credentials."""
 
 
 def plan_stack(
@@ -38,13 +38,14 @@ def plan_stack(
 
 
 class PlannedDocuments:
-    """The policy documents of a stack's plan, which is created at the first look-up.
+    """The policy documents in the plan of a stack. The plan is created when it is needed for the first time.
 
     The resources of a stack contain only the text of policies; the plan of the same configuration has their
     source maps.
 
     Args:
-        configuration: configuration of the stack; None for another program, which has no plan.
+        configuration: configuration of the stack; None for a program other than this project, which has no
+            plan.
     """
 
     def __init__(self, configuration: Configuration | None) -> None:
@@ -52,18 +53,18 @@ class PlannedDocuments:
 
     @cached_property
     def source_maps(self) -> Mapping[str, SourceMap]:
-        """The source maps of rendered documents, by their text."""
+        """The source maps of the rendered documents, by the text of the document."""
         configuration = self._configuration
         if configuration is None:
             return {}
-        settings = own_thread.start(lambda: _load(configuration), "settings").result()
+        settings = daemon_thread.start(lambda: _load(configuration), "settings").result()
         planned = documents(_plan(settings).service())
         return {document.xml: document.source_map for document in planned if document.source_map is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSourceMap:
-    """The source map of a declared policy: that of the planned document with the same text."""
+    """The source map of a declared policy, which is that of the planned document with the same text."""
 
     text: str
     planned: PlannedDocuments
@@ -85,8 +86,8 @@ def load_settings(
     """Reads the settings of a stack; arguments and exceptions as for `plan_stack`."""
     try:
         values = read_configuration(config, secrets, stack=stack)
-        # Pulumi's settings belong to a thread: in a new one they do not change those of the caller.
-        return own_thread.start(lambda: _load(values), "settings").result()
+        # Pulumi keeps its settings per thread. In a new thread, they do not change those of the caller.
+        return daemon_thread.start(lambda: _load(values), "settings").result()
     except (ConfigurationError, pulumi.RunError) as error:
         raise StackError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""The stand-ins for hosted services that a plan uses."""
+"""Creates the stand-ins for the hosted services that a stack uses."""
 
 import json
 
@@ -17,14 +17,14 @@ _FOUNDRY = "https://ai.azure.com"
 def create_hosted(
     plan: Plan, ports: Ports, clock: Clock, keys: SigningKeys, agent: Identity
 ) -> dict[str, HostedStandIn]:
-    """The stand-ins that the stack's agents use, by service; none of them is started.
+    """Creates the stand-ins that the stack's agents use, by service. It does not start them.
 
     Args:
         plan: the plan of the twin.
         ports: the ports of the twin.
         clock: the clock of the twin.
         keys: the signing keys of Entra.
-        agent: the identity of agents.
+        agent: requests tokens for the identity of the agents.
     """
     verifier = TokenVerifier(plan.directory, clock, keys)
 

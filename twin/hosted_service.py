@@ -1,27 +1,27 @@
-"""The base of stand-ins for hosted services: an app that requires a bearer token."""
+"""The base class of stand-ins for hosted services: a web application that requires a bearer token."""
 
 from collections.abc import Callable
 
 from starlette.types import ASGIApp
 
 from twin.bearer import RequireBearer
-from twin.late_app import LateApp
+from twin.lazy_app import LazyApp
 from twin.request_log import LogRequests, RequestLog
 from twin.serving import AsgiServer
 
 
 class HostedService(AsgiServer):
-    """An app on its own port, whose modules are imported at the first request.
+    """A web application on its own port, whose modules are imported at the first request.
 
     Args:
-        name: its name in messages.
-        create: imports and creates the app.
-        accepts: whether a bearer token is accepted.
-        challenge: the header `WWW-Authenticate` of responses to other tokens.
-        port: its port on 127.0.0.1.
+        name: name of the service in messages.
+        create: imports and creates the application.
+        accepts: returns whether a bearer token is accepted.
+        challenge: value of `WWW-Authenticate` in responses to other tokens.
+        port: port of the application on 127.0.0.1.
 
     Attributes:
-        name: its name in messages.
+        name: name of the service in messages.
         request_log: the requests that the stand-in received.
     """
 
@@ -35,7 +35,7 @@ class HostedService(AsgiServer):
         port: int,
     ) -> None:
         self.request_log = RequestLog()
-        self._app = LateApp(create)
+        self._app = LazyApp(create)
         guarded = RequireBearer(self._app, accepts=accepts, challenge=challenge)
         super().__init__(name, LogRequests(guarded, self.request_log), port)
 

@@ -1,4 +1,4 @@
-"""Requests tokens of managed identities, as services in Azure do."""
+"""Requests tokens of managed identities, as a service in Azure does."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ from twin.plan import IDENTITY_ENDPOINT
 
 
 class Identity:
-    """Tokens of the managed identities of a service, from the tenant's endpoint.
+    """Requests tokens for the managed identities of a service from the endpoint of the tenant.
 
     Args:
         network: the gateway's network, so that faults apply to these requests too.
@@ -22,7 +22,11 @@ class Identity:
         self._secret = secret
 
     async def token(self, *, resource: str, client_id: str | None) -> str:
-        """A token of an identity (None: the system-assigned one) for a resource.
+        """Requests a token for a resource.
+
+        Args:
+            resource: the resource.
+            client_id: client id of a user-assigned identity; None for the system-assigned identity.
 
         Raises:
             IdentityRefusedError: the endpoint returned no token.
@@ -43,7 +47,7 @@ class Identity:
 
 
 class IdentityRefusedError(Exception):
-    """The tenant issued no token for this identity and resource; the message has the reason."""
+    """The endpoint issued no token for this identity and resource; the message has the reason."""
 
 
 def read_token(status: int, content: bytes) -> str:

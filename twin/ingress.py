@@ -1,4 +1,4 @@
-"""The ingress of a Container App: the declared built-in authentication, and the proxy to the process."""
+"""The ingress of an app: its built-in authentication, and a reverse proxy to its process."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ from twin.builtin_auth import DENIED, Refused, TokenCheck, refusal_headers, with
 from twin.notices import Notice, Notify
 from twin.reverse_proxy import ReverseProxy
 
-_REFUSED_HOST = re.compile(
+_REJECTED_HOST = re.compile(
     rb"(invalid|forbidden|disallowed|unknown|unrecognized|not allowed)[^\n]{0,40}\bhost"
     rb"|\bhost\b[^\n]{0,60}(invalid|forbidden|disallowed|not allowed|not permitted)",
     re.IGNORECASE,
 )
-_LONGEST_REFUSAL = 4096
+_MAX_ERROR_BODY = 4096
 _FORBIDDEN, _MISDIRECTED = 403, 421
 
 
@@ -28,8 +28,8 @@ class Unavailable:
     """The reason why a server accepts no requests at the moment.
 
     Attributes:
-        reason: a sentence for callers, without content of the server's log.
-        retry_after: seconds after which a caller should retry; None if waiting does not help.
+        reason: a sentence for callers; it contains nothing from the log of the server.
+        retry_after: number of seconds after which a caller should retry; None if a retry does not help.
     """
 
     reason: str
@@ -37,15 +37,15 @@ class Unavailable:
 
 
 class Ingress:
-    """Passes requests on from a port to the process of a server.
+    """Receives requests on a port and passes them to the process of a server.
 
     Args:
         name: name of the server, for messages.
-        host: its host name in Azure, which is sent in requests.
-        check: checks callers; None admits all.
+        host: host name of the server in Azure, which the process receives as the host of requests.
+        check: authenticates callers; None to admit every caller.
         target: returns the port of the process, or the reason why it accepts no requests.
-        passes_token: whether the process receives the token of an admitted caller.
-        notify: called with an explanation if the process rejects requests.
+        passes_token: returns whether the process receives the token of an admitted caller.
+        notify: called with an explanation if the process rejects its host name.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Ingress:
         self._notify = notify
         self._proxy = ReverseProxy()
         self._server = HttpServer(self, product=None)
-        self._explained_to: int | None = None
+        self._notified_port: int | None = None
 
     async def start(self, port: int) -> None:
-        """Starts to listen.
+        """Starts listening.
 
         Raises:
             OSError: the port is taken.
@@ -84,12 +84,12 @@ class Ingress:
         await self._proxy.close()
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
-        """Rejects a request, or passes it on to the process."""
+        """Rejects a request, or passes it to the process."""
         if self._check is not None:
             token = next((value for name, value in request.headers if name.lower() == "authorization"), None)
             result = await self._check.authenticate(token)
             if isinstance(result, Refused):
-                headers = [*refusal_headers(result, self._check.settings).items(), _TEXT]
+                headers = [*refusal_headers(result, self._check.settings).items(), _PLAIN_TEXT]
                 return OutboundResponse(status=result.status, headers=headers, body=DENIED.encode())
             headers = with_principal(request.headers, result)
             if not self._passes_token():
@@ -99,7 +99,7 @@ class Ingress:
         if isinstance(target, Unavailable):
             return _unavailable(target)
         try:
-            return await self._answer(await self._proxy.send(target, request), target)
+            return await self._response(await self._proxy.send(target, request), target)
         except SendError:
             # If the process has ended in the meantime, the response contains the reason.
             target = self._target()
@@ -107,42 +107,38 @@ class Ingress:
                 target = Unavailable(f"{self._name} did not send a valid response.", 1)
             return _unavailable(target)
 
-    async def _answer(self, reply: Reply, port: int) -> OutboundResponse:
-        answer = OutboundResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
-        length = answer.header("content-length") or ""
-        if (
-            reply.status in {_FORBIDDEN, _MISDIRECTED}
-            and length.isdigit()
-            and int(length) <= _LONGEST_REFUSAL
-        ):
+    async def _response(self, reply: Reply, port: int) -> OutboundResponse:
+        response = OutboundResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
+        length = response.header("content-length") or ""
+        if reply.status in {_FORBIDDEN, _MISDIRECTED} and length.isdigit() and int(length) <= _MAX_ERROR_BODY:
             with contextlib.closing(reply):
-                answer.body = b"".join([chunk async for chunk in reply.chunks()])
-            self._explain(reply.status, answer.body, port)
-            return answer
+                response.body = b"".join([chunk async for chunk in reply.chunks()])
+            self._notify_about_host(reply.status, response.body, port)
+            return response
         content = reply.whole()
         if content is not None:
-            answer.body = content
+            response.body = content
             reply.close()
-            return answer
-        answer.body = reply.chunks()
+            return response
+        response.body = reply.chunks()
 
         async def close() -> None:
             reply.close()
 
-        answer.close = close
-        return answer
+        response.close = close
+        return response
 
-    def _explain(self, status: int, body: bytes, port: int) -> None:
+    def _notify_about_host(self, status: int, body: bytes, port: int) -> None:
         """Notifies that the process rejects the host name, once for each start of the process."""
-        if self._explained_to == port or not _REFUSED_HOST.search(body):
+        if self._notified_port == port or not _REJECTED_HOST.search(body):
             return
-        self._explained_to = port
+        self._notified_port = port
         name, host = self._name, self._host
         self._notify(
             Notice(
-                f"{name} refused a request with status {status} because of its host name, {host}. Requests "
+                f"{name} rejected a request with status {status} because of its host name, {host}. Requests "
                 "have this host name in Azure too. MCP SDKs accept only localhost when the server listens on "
-                "127.0.0.1 (protection against DNS rebinding). Add the host name to the ones that the server "
+                "127.0.0.1 (protection against DNS rebinding). Add the host name to those that the server "
                 "accepts; the server can compute it from its environment, as ${CONTAINER_APP_NAME}-public."
                 "$CONTAINER_APP_ENV_DNS_SUFFIX:\n"
                 "  Python SDK: TransportSecuritySettings(allowed_hosts=[...])\n"
@@ -153,7 +149,7 @@ class Ingress:
         )
 
 
-_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+_PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
 def _unavailable(unavailable: Unavailable) -> OutboundResponse:

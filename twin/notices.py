@@ -1,4 +1,4 @@
-"""Messages of a running twin on the console."""
+"""Messages that a running twin prints on the console."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The plan of a twin: the local services for the declared resources."""
+"""Plans the local services of a twin for the resources that a stack declares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,14 +27,14 @@ IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options of the user.
+    """The options that the user has chosen.
 
     Attributes:
         port: port of the gateway; the other services use the following ports.
         stack: name of the stack.
         state: the state folder.
-        config: configuration values that override the stack's.
-        secrets: secret configuration values that override the stack's.
+        config: configuration values that override those of the stack.
+        secrets: secret configuration values that override those of the stack.
         readings: the behaviour of the twin where Azure's is not documented.
         admit_agents: whether the project's own servers admit agents, regardless of the stack.
         root: folder of the Pulumi project.
@@ -51,7 +51,7 @@ class Options:
 
     @property
     def ports(self) -> Ports:
-        """All ports."""
+        """The ports of the twin's services."""
         return Ports(self.port)
 
 
@@ -65,16 +65,17 @@ class Plan:
         service: the service that the gateway runs.
         directory: the directory of the Entra tenant.
         admit_agents: whether the project's own servers admit agents, regardless of the stack.
-        cosmos: the Cosmos DB account, if there is one.
-        function_app: the Function App, if there is one.
+        cosmos: the Cosmos DB account; None if the stack declares none.
+        function_app: the Function App; None if the stack declares none.
         container_apps: the Container Apps, in the order of their ports.
         agent_identity: the identity of the twin's agents.
         connections: the connections of the Foundry project.
         tokens: the tokens that stand-ins for hosted services accept, by service; secrets.
-        session_key: encrypts the Function App's session ids, so that they survive a restart.
+        session_key: the key that encrypts the Function App's session ids, so that sessions survive a restart;
+            a secret.
         blob_accounts: the storage accounts, by the host name of their blob service in Azure.
-        blob_containers: the blob containers in them.
-        hosts: the local service of each host name.
+        blob_containers: the blob containers in these accounts.
+        hosts: the local service for each host name in Azure.
     """
 
     stack: Stack
@@ -93,7 +94,7 @@ class Plan:
     hosts: Mapping[str, Upstream]
 
 
-def make(options: Options, state: StateFolder) -> Plan:
+def create_plan(options: Options, state: StateFolder) -> Plan:
     """Evaluates the stack and creates the plan.
 
     Raises:
@@ -123,10 +124,10 @@ def make(options: Options, state: StateFolder) -> Plan:
 
 
 def changed_service(options: Options, state: StateFolder, config: Mapping[str, str]) -> Service:
-    """The API Management service of the stack with other settings; the running services are not changed.
+    """The API Management service that the stack declares with other settings; no running service is changed.
 
     Raises:
-        StackError: see `make`.
+        StackError: see `create_plan`.
     """
     changed = replace(options, config={**options.config, **config})
     stack, cloud, _ = _evaluate(changed, state)
@@ -172,7 +173,7 @@ def _hosts(
     app: FunctionApp | None,
     containers: tuple[ContainerApp, ...],
 ) -> dict[str, Upstream]:
-    """The local services for Azure's host names, to which the gateway's network sends requests."""
+    """The local services to which the gateway's network sends requests for host names in Azure."""
     entra = f"http://{LOOPBACK}:{ports.entra}"
     hosts = {
         f"localhost:{ports.entra}": Upstream(service="entra", base_url=entra),

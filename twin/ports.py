@@ -9,38 +9,38 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTakenError(Exception):
-    """A port that the twin needs is in use; the message has the command for other ports."""
+    """A port that the twin needs is in use; the message has the command that uses other ports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of one twin, counted from the gateway's."""
+    """The ports of one twin: those of the gateway and the ports after it."""
 
     gateway: int
 
     @property
     def control(self) -> int:
-        """The control API."""
+        """The port of the control API."""
         return self.gateway + 1
 
     @property
     def entra(self) -> int:
-        """The stand-in for Entra."""
+        """The port of the stand-in for Entra."""
         return self.gateway + 2
 
     @property
     def cosmos(self) -> int:
-        """The stand-in for Cosmos DB."""
+        """The port of the stand-in for Cosmos DB."""
         return self.gateway + 3
 
     @property
     def blobs(self) -> int:
-        """Azurite's blob service."""
+        """The port of Azurite's blob service."""
         return self.gateway + 4
 
     @property
     def functions(self) -> int:
-        """The Functions host."""
+        """The port of the Functions host."""
         return self.gateway + 5
 
     def stand_in(self, index: int) -> int:
@@ -52,7 +52,7 @@ class Ports:
         return self.gateway + 12 + index
 
     def named(self) -> dict[str, int]:
-        """All ports, by their purpose."""
+        """The ports that every twin uses, by their purpose."""
         return {
             "gateway": self.gateway,
             "control API": self.control,
@@ -63,10 +63,13 @@ class Ports:
         }
 
     def require_free(self, named: Mapping[str, int] | None = None) -> None:
-        """Checks that ports are free: those that every twin needs, or the given ones.
+        """Checks that ports are free.
+
+        Args:
+            named: the ports, by their purpose; None for the ports that every twin uses.
 
         Raises:
-            PortTakenError: at least one is in use.
+            PortTakenError: at least one port is in use.
         """
         taken = [
             f"{port} ({purpose})"
@@ -84,7 +87,7 @@ class Ports:
 
 def _is_taken(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Like servers, with SO_REUSEADDR: a port with connections in TIME_WAIT is free.
+        # Servers set SO_REUSEADDR, too. With it, a port with connections in the state TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

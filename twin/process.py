@@ -1,4 +1,4 @@
-"""Child processes of the twin, which always end when it ends."""
+"""Child processes of the twin, which always end when the twin ends."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,14 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
-_GRACE = 1.5
+_GRACE_PERIOD = 1.5
 """Seconds between SIGTERM and SIGKILL."""
 _LINE_LIMIT = 1024 * 1024
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV")
 
-# 1 is PR_SET_PDEATHSIG. If the parent ended before the call took effect, the child exits too.
-_DIE_WITH_PARENT = """
+# 1 is PR_SET_PDEATHSIG: the kernel kills the child when its parent ends. If the parent has ended before this
+# call, the child exits itself.
+_EXIT_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
@@ -34,22 +35,23 @@ class ProcessError(Exception):
     """A child process did not start.
 
     Args:
-        summary: the name of the process and the error, without its output, which may contain secrets.
-        last_lines: the last lines of its output; None if it was not started.
+        summary: the name of the process and the error, without output of the process, which may contain
+            secrets.
+        last_lines: the last lines of its output; None if the process was not started.
 
     Attributes:
         summary: the summary.
-        last_lines: the last lines of its output.
+        last_lines: the last lines of its output; empty if there is none.
     """
 
     def __init__(self, summary: str, last_lines: Sequence[str] | None = None) -> None:
-        super().__init__(summary if last_lines is None else summary + printed(last_lines))
+        super().__init__(summary if last_lines is None else summary + format_last_lines(last_lines))
         self.summary = summary
         self.last_lines = tuple(last_lines or ())
 
 
-def printed(lines: Sequence[str]) -> str:
-    """The last lines of a program's output, as the end of a message."""
+def format_last_lines(lines: Sequence[str]) -> str:
+    """The end of an error message, with the last lines of a program's output."""
     return ". Its last lines:\n  " + "\n  ".join(lines) if lines else ". It printed nothing."
 
 
@@ -58,11 +60,11 @@ class ChildProcess:
     """The description of a child process.
 
     Attributes:
-        name: its name in logs and errors.
+        name: name of the process in logs and errors.
         argv: path of the program, and its arguments; no secrets, because all users can read them.
-        env: all its environment variables; `base_environment()` has those that most programs need.
-        cwd: its working directory.
-        ready: checks once whether it is ready; it may raise `OSError` if not.
+        env: all environment variables of the process; `base_environment()` has those that most programs need.
+        cwd: working directory of the process.
+        ready: checks once whether the process is ready; it may raise `OSError` if it is not.
     """
 
     name: str
@@ -73,19 +75,27 @@ class ChildProcess:
 
 
 def base_environment() -> dict[str, str]:
-    """The environment variables that children inherit: paths and locale, no settings, no secrets."""
+    """The environment variables that child processes inherit: paths and locale, no settings, no secrets."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
-async def listening(port: int) -> bool:
-    """Whether something accepts connections at a port of 127.0.0.1: the simplest `ready`."""
+async def is_listening(port: int) -> bool:
+    """Whether a server accepts connections on a port of 127.0.0.1; a check for `ChildProcess.ready`.
+
+    Raises:
+        OSError: it does not.
+    """
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()
     return True
 
 
-async def answers(port: int, path: str) -> bool:
-    """Whether a GET request to a port of 127.0.0.1 is answered with 200: a `ready` for HTTP servers."""
+async def is_responding(port: int, path: str) -> bool:
+    """Whether a GET request to a port of 127.0.0.1 returns status 200; a check for `ChildProcess.ready`.
+
+    Raises:
+        OSError: no server accepts connections.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
@@ -95,7 +105,7 @@ async def answers(port: int, path: str) -> bool:
 
 
 class RunningProcess:
-    """A started child. It has its own process group, so that `stop` also ends its children."""
+    """A started child process. It has its own process group, so that `stop` also ends its child processes."""
 
     def __init__(
         self,
@@ -111,16 +121,17 @@ class RunningProcess:
 
     @classmethod
     async def start(cls, child: ChildProcess, *, timeout: float = 30.0) -> "RunningProcess":  # noqa: ASYNC109 -- it ends the child
-        """Starts a child and returns when it is ready.
+        """Starts a child process and returns when it is ready.
 
-        Its output is logged line by line by the logger `twin.process.<name>`.
+        The logger `twin.process.<name>` logs its output line by line.
 
         Args:
             child: the process to start.
-            timeout: seconds within which it must be ready.
+            timeout: number of seconds within which the process must be ready.
 
         Raises:
-            ProcessError: it could not be started, has ended, or was not ready in time. It is stopped.
+            ProcessError: the process could not be started, has ended, or was not ready in time. It is no
+                longer running.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -149,22 +160,22 @@ class RunningProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also the id of its process group."""
+        """The process id, which is also the id of the process group."""
         return self._process.pid
 
     def last_lines(self) -> tuple[str, ...]:
-        """The last lines of its output, at most twenty."""
+        """The last lines of the output, at most twenty."""
         return tuple(self._last_lines)
 
     async def wait(self) -> int:
-        """Waits until it ends and returns its exit status, negative if a signal ended it."""
+        """Waits until the process ends; returns its exit status, which is negative if a signal ended it."""
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends its process group with SIGTERM, then SIGKILL."""
+        """Ends the process group with SIGTERM, and after a grace period with SIGKILL."""
         _signal_group(self.pid, signal.SIGTERM)
         try:
-            async with asyncio.timeout(_GRACE):
+            async with asyncio.timeout(_GRACE_PERIOD):
                 await self._process.wait()
         except TimeoutError:
             _log.warning("%s did not end after SIGTERM", self.child.name)
@@ -190,7 +201,7 @@ class RunningProcess:
             raise ProcessError(f"{self.child.name} was not ready within {timeout:g} s", last_lines) from None
         finally:
             ended.cancel()
-        await asyncio.wait([self._output], timeout=_GRACE)
+        await asyncio.wait([self._output], timeout=_GRACE_PERIOD)
         raise ProcessError(f"{self.child.name} ended with status {self._process.returncode}", last_lines)
 
     async def _is_ready(self) -> bool:
@@ -224,11 +235,11 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def _command(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The command line for `argv`. On Linux the kernel kills the process when this process ends.
+    """The command line that runs `argv`. On Linux, the kernel kills the process when this process ends.
 
-    Therefore children end even after `kill -9` of the twin. On other systems it is `argv` itself.
+    Child processes therefore end even after `kill -9` of the twin. On other systems, this is `argv` itself.
     """
     if sys.platform != "linux":
         return argv
     # A separate program instead of `preexec_fn`, which is not safe in a process with threads.
-    return (sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv)
+    return (sys.executable, "-I", "-S", "-c", _EXIT_WITH_PARENT, str(os.getpid()), *argv)

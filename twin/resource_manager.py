@@ -1,4 +1,4 @@
-"""A read-only Azure Resource Manager on the control port, for `make verify`.
+"""A read-only stand-in for Azure Resource Manager on the control port, for `make verify`.
 
 It returns the resources of API Management, Function Apps and Container Apps, by id and as collections.
 Resources of API Management reflect the running gateway, including policies that were replaced since the
@@ -40,11 +40,11 @@ _APPS = {
         "login",
     ),
 }
-"""The types of apps that it returns, with the properties in the responses."""
+"""The types of resources of apps, with the properties that responses contain."""
 
 
 class ResourceManager:
-    """Serves reads of one subscription.
+    """Serves read requests about one subscription.
 
     Args:
         stack: the evaluated stack.
@@ -56,14 +56,14 @@ class ResourceManager:
         self._service = service
 
     def routes(self) -> list[BaseRoute]:
-        """Its routes on the control port."""
+        """The routes on the control port."""
         methods = ["GET", "PUT", "PATCH", "POST", "DELETE"]
         return [
-            Route("/subscriptions", self._answer, methods=methods),
-            Route("/subscriptions/{rest:path}", self._answer, methods=methods),
+            Route("/subscriptions", self._respond, methods=methods),
+            Route("/subscriptions/{rest:path}", self._respond, methods=methods),
         ]
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         if not request.headers.get("authorization", "").lower().startswith("bearer "):
             return _error(401, "AuthenticationFailed", "Authentication failed. Send any bearer token.")
         if request.method != "GET":
@@ -77,7 +77,7 @@ class ResourceManager:
             return _collection(path.lower(), resources)
         if "format" in resource.get("properties", {}) and request.query_params.get("format") != "rawxml":
             return _error(400, "ValidationError", "The twin returns policies only with format=rawxml.")
-        return JSONResponse(_shown(resource))
+        return JSONResponse(_response_body(resource))
 
     def _resources(self) -> Iterator[dict[str, Any]]:
         """All resources, computed for each request, so that they are never out of date."""
@@ -90,13 +90,13 @@ class ResourceManager:
             for declared in self._stack.of_type(type_):
                 yield _app(declared, properties)
         for route in self._stack.of_type("app:HttpRouteConfig"):
-            yield {**_named(route.id), "properties": route.outputs["properties"]}
+            yield {**_id_members(route.id), "properties": route.outputs["properties"]}
 
 
 def _service(declared: Declared, sku: str) -> dict[str, Any]:
     outputs = declared.outputs
     return {
-        **_named(declared.id),
+        **_id_members(declared.id),
         "location": outputs.get("location"),
         "sku": declared.inputs.get("sku") or {"name": sku, "capacity": 1},
         "identity": outputs.get("identity"),
@@ -112,7 +112,7 @@ def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
     for api in service.apis:
         api_id = f"{service_id}/apis/{api.id}"
         yield {
-            **_named(api_id),
+            **_id_members(api_id),
             "properties": {
                 "displayName": api.name,
                 "path": api.path,
@@ -125,7 +125,7 @@ def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
         for operation in api.operations:
             operation_id = f"{api_id}/operations/{operation.id}"
             yield {
-                **_named(operation_id),
+                **_id_members(operation_id),
                 "properties": {
                     "displayName": operation.name,
                     "method": operation.method,
@@ -138,7 +138,7 @@ def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
     for value in service.named_values:
         shown = {} if value.secret else {"value": value.value}
         yield {
-            **_named(f"{service_id}/namedValues/{value.name}"),
+            **_id_members(f"{service_id}/namedValues/{value.name}"),
             "properties": {"displayName": value.name, "secret": value.secret, **shown},
         }
 
@@ -149,18 +149,18 @@ def _policy(owner: str, document: PolicyDocument | None) -> Iterator[dict[str, A
 
 
 def _document(id_: str, document: PolicyDocument) -> dict[str, Any]:
-    return {**_named(id_), "properties": {"format": "rawxml", "value": document.xml}}
+    return {**_id_members(id_), "properties": {"format": "rawxml", "value": document.xml}}
 
 
-def _shown(resource: dict[str, Any]) -> dict[str, Any]:
+def _response_body(resource: dict[str, Any]) -> dict[str, Any]:
     properties = resource.get("properties", {})
     if "format" not in properties:
         return resource
-    return {**resource, "properties": {**properties, "value": _as_azure_stores_it(properties["value"])}}
+    return {**resource, "properties": {**properties, "value": _format_as_azure(properties["value"])}}
 
 
-def _as_azure_stores_it(xml: str) -> str:
-    """A policy document as Azure returns it: with tabs for indentation and CR LF line ends.
+def _format_as_azure(xml: str) -> str:
+    """A policy document in the format in which Azure returns it: indented with tabs, lines ending with CR LF.
 
     Source: Azure/azure-rest-api-specs#21835 and #25306, which compare written and returned documents.
     """
@@ -177,20 +177,20 @@ def _app(declared: Declared, properties: tuple[str, ...]) -> dict[str, Any]:
     if ingress := ((values.get("configuration") or {}).get("ingress")):
         shown["configuration"] = {"ingress": ingress}
     return {
-        **_named(declared.id),
+        **_id_members(declared.id),
         "location": declared.inputs.get("location"),
         "tags": declared.inputs.get("tags"),
         "properties": shown,
     }
 
 
-def _named(id_: str) -> dict[str, Any]:
+def _id_members(id_: str) -> dict[str, Any]:
     provider, *rest = id_.rpartition("/providers/")[2].split("/")
     return {"id": id_, "name": id_.rpartition("/")[2], "type": "/".join([provider, *rest[::2]])}
 
 
 def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
-    """The resources one level below a path that ends in a type; for a subscription, those of all groups."""
+    """The resources of the type at the end of a path, in all resource groups if the path has none."""
     pattern = re.escape(path).replace("/providers/", "(?:/resourcegroups/[^/]+)?/providers/", 1)
     below = re.compile(rf"{pattern}/[^/]+")
     matching = [resource for id_, resource in resources.items() if below.fullmatch(id_)]
@@ -199,11 +199,11 @@ def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
         return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
     if not matching and _is_resource(path):
         return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
-    return JSONResponse({"value": [_shown(resource) for resource in matching]})
+    return JSONResponse({"value": [_response_body(resource) for resource in matching]})
 
 
 def _is_resource(path: str) -> bool:
-    """Whether a path has pairs of type and name after the provider, as the path of a resource has."""
+    """Whether a path is that of a resource: after the provider, it has pairs of type and name."""
     parts = path.rpartition("/providers/")[2].split("/")
     return len(parts) % 2 == 1
 

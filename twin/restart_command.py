@@ -7,7 +7,7 @@ from urllib.parse import quote
 from twin.ports import LOOPBACK, Ports
 
 _TIMEOUT = 120.0
-"""Seconds; a server may take up to a minute to become ready."""
+"""The timeout in seconds; a server may take up to a minute to become ready."""
 
 
 class NotRestartedError(Exception):
@@ -15,10 +15,10 @@ class NotRestartedError(Exception):
 
 
 def restart(name: str, port: int) -> None:
-    """Restarts a server and prints that it is ready.
+    """Restarts a server, waits until it is ready, and prints this.
 
     Args:
-        name: name of the server, or of the backend that it is a part of.
+        name: name of the server or of its backend.
         port: port of the twin's gateway.
 
     Raises:
@@ -35,7 +35,7 @@ def restart(name: str, port: int) -> None:
             f"twin: python -m twin restart {name} --port 9000"
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise NotRestartedError(f"The twin on port {port} did not answer: {error}") from None
+        raise NotRestartedError(f"The twin on port {port} did not respond: {error}") from None
     finally:
         connection.close()
     if "error" in content:

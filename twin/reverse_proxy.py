@@ -1,4 +1,4 @@
-"""Passes HTTP requests on to a process of this machine."""
+"""Passes HTTP requests to a process on this machine."""
 
 from apim.failure import SendError
 from apim.hop_by_hop import end_to_end
@@ -10,17 +10,17 @@ from twin.ports import LOOPBACK
 
 
 class ReverseProxy:
-    """Sends requests to ports of this machine; bodies are streamed in both directions."""
+    """Sends requests to ports of this machine, and streams bodies in both directions."""
 
     def __init__(self) -> None:
-        # A new connection for each request, so that a server's idle timeout has no effect.
+        # Each request has a new connection, so that the idle timeout of the server has no effect.
         self._connections = Connections(kept_for=0)
 
     async def send(self, port: int, request: InboundRequest) -> Reply:
         """Sends a request to a port of 127.0.0.1 and waits for the head of the response.
 
         Raises:
-            SendError: there was no response.
+            SendError: the process sent no valid response.
         """
         headers = [
             (name, value)

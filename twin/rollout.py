@@ -1,4 +1,4 @@
-"""Changes of the stack's settings while the twin runs, as far as they concern API Management."""
+"""Changes settings of the stack while the twin runs, as far as they affect API Management."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from apim.gateway import Gateway
 from apim.rollout import in_effect
 from apim.service import Service
-from twin import own_thread
+from twin import daemon_thread
 from twin.shared_readings import SharedReadings
 
 
 class Rollout:
-    """Deploys a change to the gateway, as a whole or in parts, depending on the reading named-value-order.
+    """Deploys changes to the gateway, in one or two parts depending on the reading named-value-order.
 
     Args:
         gateway: the gateway, which runs the initial service.
-        readings: determine which part of a change takes effect first.
+        readings: the readings, which determine the part of a change that takes effect first.
         evaluate: returns the service that the stack declares with other settings.
-        loaded: called after the gateway has loaded another service.
+        loaded: called when the gateway has loaded a service.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Rollout:
             PolicyError: API Management would reject the policies; nothing is changed.
         """
         async with self._changing:
-            new = await asyncio.wrap_future(own_thread.start(lambda: self._evaluate(config), "rollout"))
+            new = await asyncio.wrap_future(daemon_thread.start(lambda: self._evaluate(config), "rollout"))
             self._load(in_effect(self._deployed, new, self._readings.current))
             self._deployed = new
 
     def finish(self) -> None:
-        """Applies the rest of the change."""
+        """Applies the part of the change that has not taken effect yet."""
         if not self.is_finished:
             self._load(self._deployed)
 

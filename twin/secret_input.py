@@ -1,6 +1,6 @@
-"""Secrets of a stack for the twin: from the environment or a file, never from the command line.
+"""Reads secrets of a stack for the twin from the environment or a file, never from the command line.
 
-Every user of a machine can list the arguments of its processes, and a shell writes them to its history.
+Every user of a machine can list the arguments of processes, and a shell writes them to its history.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _KEY = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHER_USERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class SecretInputError(Exception):
@@ -20,12 +20,12 @@ class SecretInputError(Exception):
 def read_secrets(
     names: Sequence[str], files: Sequence[Path], environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The secrets by the name of the setting; those of the environment override those of files.
+    """The secrets, by the name of the setting. Those in the environment override those in files.
 
     Args:
         names: settings whose values are in environment variables.
         files: files with a line `name=value` for each setting.
-        environment: environment variables; None for those of the process.
+        environment: the environment variables; None for those of this process.
 
     Raises:
         SecretInputError: a value is missing, a file cannot be read, or other users can read it.
@@ -33,7 +33,7 @@ def read_secrets(
     variables = os.environ if environment is None else environment
     secrets = {}
     for file in files:
-        secrets.update(_of_file(file))
+        secrets.update(_read_file(file))
     for name in names:
         if not _KEY.fullmatch(name):
             raise SecretInputError(
@@ -52,17 +52,17 @@ def read_secrets(
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting: `SLACK_BOT_TOKEN` for `slackBotToken`."""
+    """The environment variable for a setting, such as `SLACK_BOT_TOKEN` for `slackBotToken`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 
-def _of_file(file: Path) -> dict[str, str]:
+def _read_file(file: Path) -> dict[str, str]:
     try:
         mode = file.stat().st_mode
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SecretInputError(f"{file} cannot be read: {type(error).__name__}.") from None
-    if os.name == "posix" and mode & _OTHERS:
+    if os.name == "posix" and mode & _OTHER_USERS:
         raise SecretInputError(f"Other users can read {file}. Run: chmod 600 {file}")
     secrets = {}
     for number, line in enumerate(text.splitlines(), start=1):

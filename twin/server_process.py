@@ -1,4 +1,4 @@
-"""The process of an MCP server, which is monitored and restarted."""
+"""Runs the process of an MCP server, and restarts it when it ends."""
 
 import asyncio
 import math
@@ -12,16 +12,16 @@ from enum import StrEnum
 from twin.ingress import Ingress, Unavailable
 from twin.notices import Notice, Notify
 from twin.ports import LOOPBACK
-from twin.process import ChildProcess, ProcessError, RunningProcess, printed
+from twin.process import ChildProcess, ProcessError, RunningProcess, format_last_lines
 
 _START_TIMEOUT = 60.0
 _PORTS = range(10_000, 12_000)
-# Seconds, like the restarts of containers in Kubernetes, on which Container Apps run:
+# In seconds. They are those of Kubernetes, on which Container Apps run:
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
-_LONGEST_PAUSE = 300.0
-_HEALTHY_AFTER = 600.0
+_MAX_PAUSE = 300.0
+_RESET_PAUSE_AFTER = 600.0
 _RETRY_AFTER = 2
-"""Seconds after which a caller should retry while a server starts."""
+"""The number of seconds after which a caller should retry while a server starts."""
 
 
 class CannotRunError(Exception):
@@ -39,21 +39,21 @@ class State(StrEnum):
 
 
 class ServerProcess:
-    """A process that listens on a port of 127.0.0.1, which is chosen at each start.
+    """The process of a server. It listens on a port of 127.0.0.1 that is chosen at each start.
 
     A process that was ready and has ended is restarted, after increasing pauses. A process that was never
     ready is restarted only by `restart`.
 
     Args:
-        name: its name in messages.
+        name: name of the server in messages.
         command: returns the process to start for a port; it may raise `CannotRunError`.
         notify: called with notices for the user.
-        pause: seconds before the first restart; each further pause is twice as long.
+        pause: number of seconds before the first restart; each further pause is twice as long.
 
     Attributes:
-        state: its state.
-        problem: the reason why it is waiting or has failed, in one sentence without its output; otherwise
-            empty.
+        state: the state of the server.
+        problem: if it is waiting or has failed, the reason in one sentence, without output of the process;
+            otherwise empty.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ServerProcess:
         self._command = command
         self._notify = notify
         self._pause = pause
-        self._settled = asyncio.Event()
+        self._start_ended = asyncio.Event()
         self._retry_at = 0.0
         self._port = 0
         self._running: RunningProcess | None = None
@@ -74,13 +74,13 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None if it is not running."""
+        """The process id; None if the process is not running."""
         return self._running.pid if self._running is not None else None
 
     @property
     def failure(self) -> str:
-        """The reason and the last lines of output, which may contain secrets: for the console only."""
-        return self.problem + (printed(self._last_lines) if self._last_lines else "")
+        """The problem and the last lines of output. Only for the console: the output may contain secrets."""
+        return self.problem + (format_last_lines(self._last_lines) if self._last_lines else "")
 
     def target(self) -> int | Unavailable:
         """The port of the process, or the reason why it accepts no requests."""
@@ -97,25 +97,25 @@ class ServerProcess:
 
     def start(self) -> None:
         """Starts the process in the background."""
-        self._begin()
+        self._set_starting()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def fail(self, problem: str) -> None:
         """Sets the state to FAILED without starting the process."""
         self.state, self.problem = State.FAILED, problem
-        self._settled.set()
+        self._start_ended.set()
 
-    async def settle(self) -> None:
+    async def wait_for_start(self) -> None:
         """Waits until the process is ready or has failed."""
-        await self._settled.wait()
+        await self._start_ended.wait()
 
     async def restart(self) -> None:
         """Restarts the process and waits until it is ready or has failed."""
-        # Set first, so that no request is sent to a process that is ending.
-        self._begin()
+        # The state is set first, so that no request is sent to the process that is being stopped.
+        self._set_starting()
         await self.stop()
         self.start()
-        await self.settle()
+        await self.wait_for_start()
 
     async def stop(self) -> None:
         """Stops the process and its children."""
@@ -150,38 +150,38 @@ class ServerProcess:
             else:
                 was_ready, ready = True, time.monotonic()
                 self.state = State.READY
-                self._settled.set()
+                self._start_ended.set()
                 self._notify(Notice(f"{self.name} is ready ({ready - began:.1f} s)."))
                 summary = f"{self.name} ended with status {await self._running.wait()}"
-                output = printed(self._running.last_lines())
-                if time.monotonic() - ready > _HEALTHY_AFTER:
+                output = format_last_lines(self._running.last_lines())
+                if time.monotonic() - ready > _RESET_PAUSE_AFTER:
                     pause = self._pause
             self.state, self.problem = State.WAITING, f"{summary}. It will be restarted."
             self._retry_at = time.monotonic() + pause
-            self._settled.set()
+            self._start_ended.set()
             self._notify(Notice(f"{summary}; it will be restarted in {pause:g} s{output}", warning=True))
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            self._begin()
+            pause = min(2 * pause, _MAX_PAUSE)
+            self._set_starting()
 
-    def _begin(self) -> None:
+    def _set_starting(self) -> None:
         self.state, self.problem = State.STARTING, ""
-        self._settled.clear()
+        self._start_ended.clear()
 
 
 class ServerBehindIngress:
     """An MCP server as a service of the twin: its process and its ingress.
 
     Attributes:
-        process: its process.
-        ingress: passes requests on to the process.
+        process: the process of the server.
+        ingress: passes requests to the process.
     """
 
     process: ServerProcess
     ingress: Ingress
 
     async def wait(self) -> str:
-        """Never returns: the end of its process does not end the twin."""
+        """Never returns, because the end of the process does not end the twin."""
         await asyncio.get_running_loop().create_future()
         return "ended"
 
@@ -192,9 +192,9 @@ class ServerBehindIngress:
 
 @contextmanager
 def _reserved_port() -> Generator[int]:
-    """A free port for a server to listen on, below those that systems choose for outgoing connections.
+    """A free port on which a server can listen, below the range for outgoing connections.
 
-    Until the server listens, a UDP socket on the same port number keeps other starts from choosing it.
+    Inside the context, a UDP socket with the same port number prevents other starts from choosing the port.
 
     Raises:
         CannotRunError: every port of the range is in use.

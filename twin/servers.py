@@ -1,4 +1,4 @@
-"""The MCP servers that run as processes, and the calls of the control API that list and restart them."""
+"""The MCP servers that run as processes, and the operations of the control API on them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -17,10 +17,10 @@ class Server(Protocol):
     """An MCP server.
 
     Attributes:
-        name: its name for restarts.
-        backend: the backend that it is a part of, such as `slack` for `slack-http`.
+        name: name of the server.
+        backend: name of its backend, such as `slack` for `slack-http`.
         port: port of its ingress.
-        process: its process.
+        process: process of the server.
     """
 
     name: str
@@ -29,16 +29,16 @@ class Server(Protocol):
     process: ServerProcess
 
     async def restart(self, plan: Plan) -> None:
-        """Restarts it with the declaration in a plan; returns when it is ready or has failed.
+        """Restarts the server with its declaration in a plan; returns when it is ready or has failed.
 
         Raises:
-            CannotRunError: it cannot run with this declaration; the old process continues to run.
+            CannotRunError: the server cannot run with this declaration; the old process continues to run.
         """
         ...
 
 
 class UnknownServerError(Exception):
-    """No server has this name; the message lists the names."""
+    """No server and no backend has this name; the message lists the names."""
 
 
 class Servers:
@@ -63,7 +63,9 @@ class Servers:
         """Restarts a server, or all servers of a backend; returns them when they are ready or have failed.
 
         Raises:
-            UnknownServerError, StackError, CannotRunError: no server was restarted.
+            UnknownServerError: no server and no backend has this name.
+            StackError: the stack cannot be evaluated; no server was restarted.
+            CannotRunError: a server cannot run with its current declaration; it was not restarted.
         """
         chosen = [server for server in self._servers if name in {server.name, server.backend}]
         if not chosen or self._read_plan is None:
@@ -76,12 +78,12 @@ class Servers:
 
 
 def server_routes(servers: Servers) -> list[Route]:
-    """The routes of the control API about servers."""
+    """The routes that list and restart servers."""
 
-    async def listed(_: Request) -> Response:
-        return JSONResponse({"servers": [_shown(server) for server in servers]})
+    async def list_servers(_: Request) -> Response:
+        return JSONResponse({"servers": [_to_json(server) for server in servers]})
 
-    async def restarted(request: Request) -> Response:
+    async def restart_server(request: Request) -> Response:
         try:
             chosen = await servers.restart(request.path_params["name"])
         except UnknownServerError as error:
@@ -90,16 +92,16 @@ def server_routes(servers: Servers) -> list[Route]:
             return JSONResponse({"error": f"Not restarted: {error}"}, status_code=409)
         failed = any(server.process.state is not State.READY for server in chosen)
         return JSONResponse(
-            {"servers": [_shown(server) for server in chosen]}, status_code=502 if failed else 200
+            {"servers": [_to_json(server) for server in chosen]}, status_code=502 if failed else 200
         )
 
     return [
-        Route("/servers", listed, methods=["GET"]),
-        Route("/servers/{name}/restart", restarted, methods=["POST"]),
+        Route("/servers", list_servers, methods=["GET"]),
+        Route("/servers/{name}/restart", restart_server, methods=["POST"]),
     ]
 
 
-def _shown(server: Server) -> dict[str, Any]:
+def _to_json(server: Server) -> dict[str, Any]:
     process = server.process
     shown = {
         "name": server.name,

@@ -1,4 +1,4 @@
-"""Servers on loopback ports, in the twin's event loop."""
+"""Servers on ports of 127.0.0.1, which run in the event loop of the twin."""
 
 import asyncio
 import contextlib
@@ -13,17 +13,20 @@ from apim.http.server import HttpServer
 from twin.ports import LOOPBACK
 
 _KEEP_ALIVE = 120
-"""Seconds until an idle connection is closed. Programs in Go reuse a connection for 90 s, and a POST fails
-if the server closes it at that moment; uvicorn's default is 5 s."""
+"""The number of seconds after which an idle connection is closed.
+
+Programs in Go reuse a connection for 90 s, and a POST fails if the server closes its connection at the same
+time. uvicorn's default is 5 s.
+"""
 
 
 class AsgiServer:
-    """An ASGI application on a port.
+    """Serves an ASGI application on a port.
 
     Args:
-        name: its name in messages.
+        name: name of the server in messages.
         app: the application.
-        port: its port on 127.0.0.1.
+        port: the port on 127.0.0.1.
     """
 
     def __init__(self, name: str, app: ASGIApp, port: int) -> None:
@@ -59,7 +62,7 @@ class AsgiServer:
                 await self._serving
 
     async def wait(self) -> str:
-        """Waits until it fails and returns the reason."""
+        """Waits until the server fails; returns the reason."""
         if self._serving is None:
             return "was not started"
         await asyncio.wait([self._serving])
@@ -67,7 +70,7 @@ class AsgiServer:
         return f"failed: {error!r}" if error else "ended"
 
     async def stop(self) -> None:
-        """Stops immediately; open connections are closed."""
+        """Stops the server immediately, and closes open connections."""
         if self._serving is None:
             return
         self._server.should_exit = True
@@ -76,11 +79,11 @@ class AsgiServer:
 
 
 class GatewayService:
-    """The gateway on its port.
+    """Serves the gateway on a port.
 
     Args:
         gateway: the gateway.
-        port: its port on 127.0.0.1.
+        port: the port on 127.0.0.1.
     """
 
     name = "the gateway"
@@ -90,7 +93,7 @@ class GatewayService:
         self._port = port
 
     async def start(self) -> None:
-        """Starts to listen."""
+        """Starts listening."""
         await self._server.start(self._port)
 
     async def wait(self) -> str:
@@ -104,7 +107,7 @@ class GatewayService:
 
 
 class _Server(uvicorn.Server):
-    """Does not handle signals, which the twin handles."""
+    """Leaves signals to the twin, which handles them."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

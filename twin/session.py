@@ -1,4 +1,4 @@
-"""A run of the twin in the foreground of a terminal, until Ctrl-C."""
+"""Runs the twin in the foreground of a terminal until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from twin.state import StateError, StateInUseError
 from twin.supervisor import Running, TwinError, run
 
 _EXPECTED = (PortTakenError, StateError, StateInUseError, StackError, TwinError)
-_KEPT_LINES = 15
+_MAX_LINES = 15
 
 
 def run_foreground(options: Options, *, started: float, verbose: bool) -> NoReturn:
@@ -30,16 +30,16 @@ def run_foreground(options: Options, *, started: float, verbose: bool) -> NoRetu
 
     Args:
         options: the options of the user.
-        started: start time of the command, on the monotonic clock.
+        started: start time of the command on the monotonic clock.
         verbose: whether to print the log of the services.
     """
     recent = _RecentLines()
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.INFO if verbose else logging.ERROR)
+    console_handler = logging.StreamHandler()
+    console_handler.setLevel(logging.INFO if verbose else logging.ERROR)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=[shown, recent],
+        handlers=[console_handler, recent],
     )
     for name in ("azure", "asyncio", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -70,8 +70,8 @@ async def _run(options: Options, started: float) -> None:
 
 def _announce(running: Running, started: float) -> None:
     gc.freeze()
-    # A request creates few reference cycles; with Python's threshold of 700 objects, garbage collection took
-    # a tenth of its time.
+    # A request creates few reference cycles. With Python's default threshold of 700 objects, garbage
+    # collection took a tenth of the time of a request.
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
     console = Console(highlight=False)
@@ -102,11 +102,11 @@ class _RecentLines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._lines: deque[str] = deque(maxlen=_MAX_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(self.format(record))
 
     def text(self) -> str:
-        """The lines as a paragraph; empty if there are none."""
+        """The end of an error message, with these lines; empty if there are none."""
         return "\nThe last lines of its log:\n  " + "\n  ".join(self._lines) if self._lines else ""

@@ -1,4 +1,4 @@
-"""The readings of all processes of a twin, which the control API changes while the twin runs."""
+"""Readings that all processes of a twin share; the control API can change them while the twin runs."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from apim.readings import Readings
 
 
 class SharedReadings:
-    """Readings in a file, which each process reads again after a change.
+    """Readings in a file. Each process reads the file again after it was changed.
 
     Args:
         path: path of the file; None for readings that are not shared.

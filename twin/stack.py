@@ -30,7 +30,7 @@ from pulumi.runtime.stack import run_in_stack
 from configuration import stack_file
 from configuration.reader import NOT_READ
 from configuration.stack_file import Configuration, ConfigurationError
-from twin import own_thread, source_positions, version_aliases
+from twin import daemon_thread, source_positions, version_aliases
 from twin.azure.cloud import Cloud
 from twin.monitor import STACK_TYPE, UNKNOWN, Callbacks, Declared, Monitor, Provider
 
@@ -41,7 +41,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class StackError(Exception):
-    """The stack cannot be evaluated; the message is for the author of its configuration or program."""
+    """The stack cannot be evaluated; the message describes the error in its configuration or program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -52,7 +52,8 @@ class Stack:
         resources: resources in order of registration, without the stack.
         outputs: the stack's outputs.
         secret_outputs: names of the secret outputs.
-        encrypted: names of the encrypted settings, which only the Pulumi CLI can decrypt and were not read.
+        encrypted: names of the encrypted settings. They were not read, because only the Pulumi CLI can
+            decrypt them.
         configuration: configuration of this project's stack; None for another program.
         warnings: the warnings that the program logged.
     """
@@ -72,7 +73,7 @@ class Stack:
         return f"<Stack of {len(self.resources)} resources>"
 
     def of_type(self, type_: str) -> tuple[Declared, ...]:
-        """All resources of a type, by its token or the end of it after a colon (`apimanagement:Api`)."""
+        """All resources of a type: a type token, or its part after a colon, such as `apimanagement:Api`."""
         return tuple(
             resource
             for resource in self.resources
@@ -80,7 +81,7 @@ class Stack:
         )
 
     def one(self, type_: str, name: str | None = None) -> Declared:
-        """The only resource with a type and, if given, a logical name.
+        """The only resource with a type and, unless it is None, a logical name.
 
         Raises:
             LookupError: no resource or several resources match.
@@ -92,7 +93,7 @@ class Stack:
         return matching[0]
 
     def get(self, urn: str) -> Declared | None:
-        """The resource with a URN."""
+        """The resource with this URN, or None."""
         return self._by_urn.get(urn)
 
 
@@ -111,9 +112,9 @@ def evaluate(
         config: values that override those of `Pulumi.<stack>.yaml`; keys of the project need no namespace.
         secrets: secret values that override those of `Pulumi.<stack>.yaml`.
         stack: the stack whose file is read.
-        preview: whether Azure's outputs are unknown, as in `pulumi preview`.
+        preview: True to leave Azure's outputs unknown, as in `pulumi preview`.
         root: folder of `Pulumi.yaml`.
-        cloud: computes Azure's outputs; by default `Cloud()`, whose values are fixed.
+        cloud: computes Azure's outputs; by default `Cloud()`, which computes the same values in every run.
 
     Raises:
         StackError: the configuration or the program is not valid.
@@ -124,7 +125,7 @@ def evaluate(
         raise StackError(str(error)) from None
     monitor = Monitor(cloud or Cloud(), preview=preview)
     engine = _Engine()
-    own_thread.start(lambda: _run(root, settings, monitor, engine), "pulumi").result()
+    daemon_thread.start(lambda: _run(root, settings, monitor, engine), "pulumi").result()
     root_resource = next(resource for resource in monitor.declared.values() if resource.type == STACK_TYPE)
     return Stack(
         resources=tuple(resource for resource in monitor.declared.values() if resource.type != STACK_TYPE),
@@ -143,19 +144,19 @@ def read_configuration(
     stack: str = "dev",
     root: Path = PROJECT,
 ) -> Configuration:
-    """The configuration of a stack; arguments as for `evaluate`.
+    """Reads the configuration of a stack; arguments as for `evaluate`.
 
     A stack in the twin needs no secrets, so encrypted values are not read.
 
     Raises:
-        ConfigurationError: it cannot be read; the message has the reason.
+        ConfigurationError: the configuration cannot be read; the message has the reason.
     """
     local = (config or {}).get("local") == "true"
     return stack_file.load(root, stack, config, secrets, encrypted=NOT_READ if local else None)
 
 
 def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:
-    # This class of event loop, because Pulumi uses its internals.
+    # Pulumi uses internals of this class of event loop.
     loop = asyncio.SelectorEventLoop()
     # Work that Pulumi sends to threads runs in this thread, so that registrations keep the program's order.
     loop.set_default_executor(_InlineExecutor())
@@ -180,14 +181,14 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
     except SystemExit as error:
         raise StackError(f"The program called sys.exit: {error.code}") from error
     except Exception as error:
-        raise StackError(_explain(error, root)) from error
+        raise StackError(_error_message(error, root)) from error
     finally:
         _close(loop)
         reset_options()
 
 
 def _run_program(root: Path) -> None:
-    """Runs the program. Returns None instead of its namespace, which Pulumi would try to await."""
+    """Runs the program. It returns None, because Pulumi would try to await the namespace of the program."""
     version_aliases.drop_version_aliases()
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
@@ -203,15 +204,15 @@ def _raised_gc_thresholds() -> Generator[None]:
         gc.set_threshold(*before)
 
 
-def _explain(error: Exception, root: Path) -> str:
-    """The message for an exception of the program, with the project's file and line that raised it."""
-    places = [
+def _error_message(error: Exception, root: Path) -> str:
+    """The message for an exception of the program, with the file and line of the project that raised it."""
+    frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(root)
         and not {"twin", ".venv"} & set(Path(frame.filename).relative_to(root).parts)
     ]
-    where = f" ({Path(places[-1].filename).relative_to(root)}, line {places[-1].lineno})" if places else ""
+    where = f" ({Path(frames[-1].filename).relative_to(root)}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
@@ -229,7 +230,7 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
 
 @contextmanager
 def _importable(root: Path) -> Generator[None]:
-    """Lets the program import its own modules, as in `pulumi up`.
+    """Makes the modules of a project importable for its program, as in `pulumi up`.
 
     Modules of other projects are removed afterwards, so that the next project can use the same names.
     """

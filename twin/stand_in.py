@@ -1,6 +1,6 @@
-"""The interface of a stand-in's package: it provides `STAND_IN`, which `twin.stand_ins` lists.
+"""The interface of the packages of stand-ins. Each has a constant `STAND_IN`, which `twin.stand_ins` lists.
 
-A stand-in is a small local service that replaces an external one, such as Slack, for an MCP server
+A stand-in is a small local service that replaces an external service, such as Slack, for an MCP server
 without real credentials. Each package has the same files: `image` (runs the server's image on this
 machine), `service` (start and stop), `app` (HTTP), `api` (the operations), `store` and `records` (its
 data, from `data.yaml`), `shapes` (the JSON of responses), `errors`. The stand-in for a hosted service, which
@@ -36,19 +36,19 @@ PLACEHOLDERS = frozenset(
 
 
 class LocalImageError(Exception):
-    """A known image cannot run here with its declaration; the message has the remedy."""
+    """A known image cannot run on this machine as it is declared; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCommand:
-    """The command that replaces a container.
+    """The command that runs instead of a container.
 
     Attributes:
         argv: path of the program, and its arguments; no secrets.
-        env: all its environment variables, to which a stand-in's `environment()` is added.
-        folder: its working directory and home, which no other process uses.
-        stand_in: name of the service whose stand-in it uses; None if it has real credentials.
-        ready: checks once whether it is ready; it may raise `OSError` if not.
+        env: all environment variables of the process, without those of its stand-in.
+        folder: working directory and home directory of the process, which no other process uses.
+        stand_in: name of the service whose stand-in the process uses; None if it has real credentials.
+        ready: checks once whether the process is ready; it may raise `OSError` if it is not.
     """
 
     argv: tuple[str, ...]
@@ -60,17 +60,18 @@ class LocalCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A declared container image, with the port and folder of the process that replaces it.
+    """A declared container image, with the port and folder of the process that runs instead of it.
 
     Attributes:
         reference: the image reference with its tag or digest.
-        tag: its tag, if it has one.
-        command: the declared command, which replaces the image's entry point; usually empty.
-        args: the declared arguments, which replace the image's; empty to keep these.
+        tag: tag in the reference; None without one.
+        command: the declared command, which replaces the entry point of the image; usually empty.
+        args: the declared arguments, which replace those of the image; empty to keep the arguments of the
+            image.
         env: the environment variables of the process, with secrets resolved.
-        port: the port on which it must listen on 127.0.0.1.
-        folder: its working directory and home.
-        without_credentials: whether it uses the stand-in.
+        port: the port on 127.0.0.1 on which the process must listen.
+        folder: working directory and home directory of the process.
+        without_credentials: True if the stack has no real credentials, so that the process uses the stand-in.
     """
 
     reference: str
@@ -109,7 +110,7 @@ class HostedStandIn(Protocol):
     """A stand-in that can be started.
 
     Attributes:
-        name: its name in messages.
+        name: name of the stand-in in messages.
         request_log: the requests that it received.
     """
 
@@ -121,7 +122,7 @@ class HostedStandIn(Protocol):
         ...
 
     async def start(self) -> None:
-        """Starts to serve requests.
+        """Starts serving requests.
 
         Raises:
             OSError: a port is in use.
@@ -129,19 +130,19 @@ class HostedStandIn(Protocol):
         ...
 
     async def wait(self) -> str:
-        """Waits until it fails and returns the reason."""
+        """Waits until the stand-in fails; returns the reason."""
         ...
 
     async def stop(self) -> None:
-        """Stops it."""
+        """Stops the stand-in."""
         ...
 
 
 class StandIn(HostedStandIn, Protocol):
-    """A stand-in that an MCP server uses, which runs on this machine."""
+    """A stand-in that is used by an MCP server on this machine."""
 
     def environment(self) -> dict[str, str]:
-        """The environment variables with which an MCP server uses it; they contain its credentials."""
+        """The environment variables that connect an MCP server to the stand-in, including its credentials."""
         ...
 
 
@@ -150,9 +151,9 @@ class StandInArgs:
     """Arguments of a stand-in.
 
     Attributes:
-        ports: its ports on 127.0.0.1, one for each purpose of its registration.
+        ports: the ports on 127.0.0.1, one for each purpose in `Registration.ports`.
         folder: folder for files that MCP servers read.
-        clock: gives the time of changes.
+        clock: the clock for the times of changes.
     """
 
     ports: tuple[int, ...]
@@ -165,13 +166,13 @@ class Registration:
     """An external service with a stand-in, and the MCP server that uses it.
 
     Attributes:
-        service: the service's name, such as `slack`.
-        title: the service's name in messages.
+        service: name of the service, such as `slack`.
+        title: name of the service in messages.
         repository: repository of the server's image, without tag and digest.
-        credential: the environment variable with the server's secret.
+        credential: the environment variable with the secret of the server.
         ports: the purposes of the stand-in's ports.
-        run: returns the command that replaces the image; it may raise `LocalImageError`, `NodeError` and
-            `EnvironmentSetupError`.
+        run: returns the command that runs instead of the image; it may raise `LocalImageError`, `NodeError`
+            and `EnvironmentSetupError`.
         create: creates the stand-in. It imports the rest of the package, which few commands need.
     """
 
@@ -189,10 +190,10 @@ class AgentService:
     """The configuration of the stand-in for Foundry.
 
     Attributes:
-        connections: the connections of its project.
-        identity: principal id and client id of its agents' identity.
+        connections: the connections of the project.
+        identity: principal id and client id of the identity of the agents.
         admits: returns whether a token gives access to the project.
-        token: returns a token of the agents' identity for an audience.
+        token: returns a token of the identity of the agents for an audience.
     """
 
     connections: tuple[Connection, ...]
@@ -206,9 +207,9 @@ class HostedArgs:
     """Arguments of a stand-in for a hosted service.
 
     Attributes:
-        port: its port on 127.0.0.1.
-        clock: gives the time of changes.
-        token: the token that the stand-in accepts, a secret; "" if its registration has none.
+        port: the port on 127.0.0.1.
+        clock: the clock for the times of changes.
+        token: the token that the stand-in accepts, a secret; empty if the registration has no token.
         agents: the configuration of the stand-in for Foundry.
     """
 
@@ -224,7 +225,7 @@ class Token:
 
     Attributes:
         setting: the secret setting of the stack with the token.
-        create: returns the token of the twin with a seed.
+        create: returns the token of the twin, derived from its seed.
     """
 
     setting: str
@@ -233,14 +234,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRegistration:
-    """An external service with a stand-in that no MCP server on this machine uses.
+    """A hosted service with a stand-in, which clients use directly: no MCP server on this machine uses it.
 
     Attributes:
-        service: the service's name, such as `github`.
-        title: the service's name in messages.
-        settings: returns the settings with which a stack uses the stand-in; its arguments are the stand-in's
-            URL and the id of the subscription.
-        token: the token that it accepts; None if it accepts tokens of Entra.
+        service: name of the service, such as `github`.
+        title: name of the service in messages.
+        settings: returns the settings with which a stack uses the stand-in. Its arguments are the URL of the
+            stand-in and the id of the subscription.
+        token: the token that the stand-in accepts; None if it accepts tokens of Entra.
         create: creates the stand-in. It imports the rest of the package, which few commands need.
     """
 

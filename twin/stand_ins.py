@@ -1,4 +1,4 @@
-"""The list of stand-ins for external services, one line for each, and their ports."""
+"""The list of the stand-ins for external services, and their ports."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ HOSTED_STAND_INS: tuple[HostedRegistration, ...] = (
     github.STAND_IN,
     foundry.STAND_IN,
 )
-"""Stand-ins for services that no MCP server on this machine uses; their ports follow."""
+"""Stand-ins for hosted services, whose ports are after those of `STAND_INS`."""
 
 
 def hosted_port(registration: HostedRegistration, ports: Ports) -> int:
-    """The port of a hosted service's stand-in, which does not depend on the other stand-ins that run."""
+    """The port of the stand-in for a hosted service. It does not depend on which other stand-ins run."""
     first = sum(len(registration.ports) for registration in STAND_INS)
     return ports.stand_in(first + HOSTED_STAND_INS.index(registration))
 
@@ -37,7 +37,7 @@ def hosted_settings(ports: Ports, subscription: str) -> dict[str, str]:
 
 
 def hosted_tokens(seed: Seed) -> dict[str, str]:
-    """The tokens that stand-ins for hosted services accept, by service; they are secrets."""
+    """The tokens that the stand-ins for hosted services accept, by service; secrets."""
     return {
         registration.service: registration.token.create(seed)
         for registration in HOSTED_STAND_INS
@@ -46,7 +46,7 @@ def hosted_tokens(seed: Seed) -> dict[str, str]:
 
 
 def hosted_secrets(tokens: Mapping[str, str]) -> dict[str, str]:
-    """The secret settings of a stack with these tokens."""
+    """The secret settings with which a stack uses these tokens."""
     return {
         registration.token.setting: tokens[registration.service]
         for registration in HOSTED_STAND_INS
@@ -55,11 +55,11 @@ def hosted_secrets(tokens: Mapping[str, str]) -> dict[str, str]:
 
 
 def stand_in_of(repository: str) -> Registration | None:
-    """The stand-in for an image, if there is one."""
+    """The stand-in for the service of an image, or None."""
     return next((registration for registration in STAND_INS if registration.repository == repository), None)
 
 
 def ports_of(registration: Registration, ports: Ports) -> dict[str, int]:
-    """The ports of a stand-in, by purpose. They do not depend on the other stand-ins that run."""
+    """The ports of a stand-in, by purpose. They do not depend on which other stand-ins run."""
     first = sum(len(earlier.ports) for earlier in STAND_INS[: STAND_INS.index(registration)])
     return {purpose: ports.stand_in(first + index) for index, purpose in enumerate(registration.ports)}

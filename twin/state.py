@@ -1,4 +1,4 @@
-"""The folder with the state of a twin that survives a restart."""
+"""The folder for the state of a twin that survives a restart."""
 
 import fcntl
 import os
@@ -24,16 +24,16 @@ class StateError(Exception):
 
 
 class StateFolder:
-    """A twin's state: the seed of its ids and keys, Entra's keys, Cosmos DB's documents, Azurite's blobs.
+    """The state: the seed of ids and keys, Entra's keys, the documents of Cosmos DB, the blobs of Azurite.
 
-    Only one running twin and one user of the machine (mode 0700) can use the folder. As a context manager
-    it locks the folder.
+    Only one running twin and one user of the machine (mode 0700) can use the folder. The folder is locked
+    while this context manager is active.
 
     Args:
         path: the folder, which is created if it does not exist.
 
     Attributes:
-        path: the absolute path, because processes with other working directories receive paths in it.
+        path: the absolute path of the folder, because other processes have other working directories.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +44,8 @@ class StateFolder:
         """Creates and locks the folder.
 
         Raises:
-            StateInUseError: another process is using it.
-            StateError: it is not a folder, or cannot be written.
+            StateInUseError: another process is using the folder.
+            StateError: it is not a folder, cannot be written, or contains files of other programs.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class StateFolder:
         """Checks that the folder contains no files of other programs.
 
         Raises:
-            StateError: it contains a file that is not part of a twin's state.
+            StateError: the folder contains a file that is not part of a twin's state.
         """
         if (self.path / LOCK).exists():
             return
@@ -92,11 +92,15 @@ class StateFolder:
             self._lock = None
 
     @contextmanager
-    def opening(self, file: Path, content: str) -> Generator[None]:
-        """Converts errors in reading a file to a message that has a command to continue without the file.
+    def explain_errors(self, file: Path, content: str) -> Generator[None]:
+        """Converts errors in reading a file to an error with the command to continue without the file.
+
+        Args:
+            file: the file that is read inside the context.
+            content: a description of its content for the message.
 
         Raises:
-            StateError: the code inside could not read the file.
+            StateError: the file could not be read.
         """
         try:
             yield
@@ -120,27 +124,27 @@ class StateFolder:
 
     @property
     def entra_keys(self) -> Path:
-        """Entra's signing keys."""
+        """The file with Entra's signing keys."""
         return self.path / "entra-keys.json"
 
     @property
     def documents(self) -> Path:
-        """Cosmos DB's documents."""
+        """The database with the documents of Cosmos DB."""
         return self.path / "cosmos.sqlite"
 
     @property
     def blobs(self) -> Path:
-        """Azurite's folder."""
+        """The folder in which Azurite stores blobs."""
         return self.path / "blobs"
 
     @property
     def blob_keys(self) -> Path:
-        """The keys of Azurite's accounts."""
+        """The folder with the keys of Azurite's accounts."""
         return self.path / "blob-keys"
 
     @property
     def containers(self) -> Path:
-        """The working directories of the processes that replace containers."""
+        """The folder with the working directories of the processes that run instead of containers."""
         return self.path / "containers"
 
     def seed(self) -> Seed:
@@ -157,7 +161,7 @@ class StateFolder:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """The system's message for an error."""
+    """The message of the operating system for an error."""
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "it, or a part of its path, is a file"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

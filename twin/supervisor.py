@@ -13,7 +13,7 @@ from apim.failure import SendError
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.http.network import HttpNetwork
-from twin import blobs, cosmos, entra, hosted, own_thread, plan
+from twin import blobs, cosmos, daemon_thread, entra, hosted, plan
 from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
@@ -41,14 +41,14 @@ from twin.translation.tenant import AGENTS, FUNCTIONS, GATEWAY
 _log = logging.getLogger(__name__)
 
 FUNCTIONS_APP = "functions_app"
-"""The folder with the code of the Function App, in the project's folder."""
+"""The folder with the code of the Function App, relative to the folder of the project."""
 
-_CONTAINERS_WAIT = 0.3
-"""Seconds that the announcement waits for containers; those that need longer are announced as starting."""
+_MAX_WAIT_FOR_CONTAINERS = 0.3
+"""The number of seconds for which the start waits for containers; later ones are shown as starting."""
 
 
 class TwinError(Exception):
-    """The twin cannot start or cannot continue to run; the message is for its user."""
+    """The twin cannot start or cannot continue to run; the message has the reason."""
 
 
 class Service(Protocol):
@@ -61,16 +61,16 @@ class Service(Protocol):
         ...
 
     async def wait(self) -> str:
-        """Waits until it fails and returns the reason."""
+        """Waits until the service fails; returns the reason."""
         ...
 
     async def stop(self) -> None:
-        """Stops it; has no effect if it is not running."""
+        """Stops the service; has no effect if it is not running."""
         ...
 
 
-class Child:
-    """A service in a separate process."""
+class ChildService:
+    """A service that runs in a separate process."""
 
     def __init__(self, child: ChildProcess) -> None:
         self.name = child.name
@@ -82,19 +82,19 @@ class Child:
         self._running = await RunningProcess.start(self._child)
 
     async def wait(self) -> str:
-        """Waits until the process ends and returns how it ended."""
+        """Waits until the process ends; returns the reason."""
         if self._running is None:
             return "was not started"
         return f"ended with status {await self._running.wait()}"
 
     async def stop(self) -> None:
-        """Stops the process and its children."""
+        """Stops the process and its child processes."""
         if self._running is not None:
             await self._running.stop()
 
 
-class BlobStorage(Child):
-    """Azurite, with the declared blob containers."""
+class BlobStorage(ChildService):
+    """Azurite with the declared blob containers."""
 
     def __init__(self, planned: Plan, folder: Path) -> None:
         super().__init__(blobs.azurite(planned.blob_accounts.values(), folder=folder))
@@ -106,13 +106,13 @@ class BlobStorage(Child):
         }
 
     async def start(self) -> None:
-        """Starts the process and creates the containers, which the deployment creates in Azure.
+        """Starts the process and creates the declared containers.
 
         Raises:
-            BlobError: see `twin.blob_client`.
+            BlobError: a container cannot be created.
         """
         await super().start()
-        # Azure's client library is imported while other processes start.
+        # Imported here, because other processes start while Azure's client library is imported.
         from twin import blob_client  # noqa: PLC0415 -- see above
 
         for account, names in self._containers.items():
@@ -127,26 +127,26 @@ class BlobStorage(Child):
 
 
 class _Notices:
-    """Passes notices on to the console after the announcement; until then it collects warnings.
+    """Prints notices on the console, but only after the banner. Until then it collects warnings.
 
-    Other notices are dropped until then, because the announcement already says which servers are ready.
+    Other notices are dropped until then, because the banner shows which servers are ready.
     """
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
-        self._kept: list[Notice] | None = []
+        self._collected: list[Notice] | None = []
 
     def __call__(self, notice: Notice) -> None:
         """Handles a notice."""
-        if self._kept is None:
+        if self._collected is None:
             self._notify(notice)
         elif notice.warning:
-            self._kept.append(notice)
+            self._collected.append(notice)
 
-    def announced(self) -> None:
-        """Passes on the collected warnings, and from now on every notice."""
-        kept, self._kept = self._kept or [], None
-        for notice in kept:
+    def start_passing_on(self) -> None:
+        """Prints the collected warnings, and from now on every notice."""
+        collected, self._collected = self._collected or [], None
+        for notice in collected:
             self._notify(notice)
 
 
@@ -172,11 +172,13 @@ async def run(
         options: the options of the user.
         stop: set to stop the twin; this also works while it starts.
         announce: called once, when all services are ready.
-        notify: called with later events for the user, such as that a server is ready or has ended.
+        notify: called with notices about later events, for example that a server is ready or has ended.
 
     Raises:
-        TwinError: it could not start, or a service failed. All services are stopped.
-        PortTakenError, StateInUseError, StackError: see their classes.
+        TwinError: the twin could not start, or a service failed. All services are stopped.
+        PortTakenError: a port is in use.
+        StateError, StateInUseError: the state folder cannot be used.
+        StackError: the stack cannot be evaluated.
     """
     serving = asyncio.create_task(_serve(options, announce, _Notices(notify)))
     stopping = asyncio.create_task(stop.wait())
@@ -194,20 +196,22 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
     options.ports.require_free()
     async with AsyncExitStack() as cleanup:
         state = cleanup.enter_context(StateFolder(options.state))
-        planned = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
+        planned = await asyncio.wrap_future(
+            daemon_thread.start(lambda: plan.create_plan(options, state), "plan")
+        )
         builder = _Builder(options, state, planned, cleanup, notices)
-        options.ports.require_free(builder.further_ports())
+        options.ports.require_free(builder.additional_ports())
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
         gateway = await _start(builder, services)
-        settled = asyncio.create_task(_settle(builder.containers))
-        # Last, so that all services are running when it accepts connections.
+        containers_started = asyncio.create_task(_wait_for_containers(builder.containers))
+        # The control API is started last, so that all services are running when it accepts connections.
         control = builder.control(gateway)
         services.append(control)
         await control.start()
-        await settled
+        await containers_started
         announce(Running(options=options, plan=planned, containers=builder.containers))
-        notices.announced()
+        notices.start_passing_on()
         name, reason = await _first_end(services)
         raise TwinError(f"{name} {reason}, so the twin stops.")
 
@@ -215,8 +219,9 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
 async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
     """Starts all services and adds them to `services`, which the caller stops.
 
-    Most services start in parallel. The gateway listens when the services that it calls are ready. Servers in
-    containers start last, because they would slow down the others; until then their ingresses return 503.
+    Most services start in parallel. The gateway starts when the services that it calls are ready. The
+    processes of container apps start last, because they would slow down the other services; until then their
+    ingresses return 503.
     """
     try:
         for container in builder.containers:
@@ -230,13 +235,13 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
                 services.append(stand_in)
                 await stand_in.start()
             # The policies are compiled while the processes start.
-            gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
+            gateway = await asyncio.wrap_future(daemon_thread.start(builder.gateway, "policies"))
             for server in builder.servers():
                 services.append(server)
                 starting.create_task(server.start(), name=server.name)
-        listening = GatewayService(gateway, builder.ports.gateway)
-        services.append(listening)
-        await listening.start()
+        gateway_service = GatewayService(gateway, builder.ports.gateway)
+        services.append(gateway_service)
+        await gateway_service.start()
         for container in builder.containers:
             await container.start()
     except* (ProcessError, NodeError, OSError, FunctionsStartError, BlobError) as errors:
@@ -246,12 +251,12 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
     return gateway
 
 
-async def _settle(containers: Sequence[Container]) -> None:
-    """Waits for a limited time until each container is ready or has failed."""
+async def _wait_for_containers(containers: Sequence[Container]) -> None:
+    """Waits, for a limited time, until each container is ready or has failed."""
     if containers:
-        settling = [asyncio.create_task(container.process.settle()) for container in containers]
-        await asyncio.wait(settling, timeout=_CONTAINERS_WAIT)
-        for task in settling:
+        starts = [asyncio.create_task(container.process.wait_for_start()) for container in containers]
+        await asyncio.wait(starts, timeout=_MAX_WAIT_FOR_CONTAINERS)
+        for task in starts:
             task.cancel()
 
 
@@ -264,7 +269,7 @@ async def _stop(services: Sequence[Service]) -> None:
 
 
 async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
-    """Waits until one of the services fails."""
+    """Waits until one of the services fails; returns its name and the reason."""
     waiting = {asyncio.create_task(service.wait()): service for service in services}
     try:
         ended, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -276,7 +281,7 @@ async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
 
 
 class _Builder:
-    """Creates the services of a plan; starts none of them."""
+    """Creates the services of a plan, but does not start them."""
 
     def __init__(
         self,
@@ -291,16 +296,16 @@ class _Builder:
         self._state = state
         self._plan = planned
         self._cleanup = cleanup
-        with state.opening(state.clock, "the offset of the clock"):
+        with state.explain_errors(state.clock, "the offset of the clock"):
             self._clock = Clock(state.clock)
-        # If a test moved the clock forward, users would otherwise keep tokens that are issued in the future.
+        # A change of the clock in the previous run must not affect this run.
         self._clock.reset()
         self._readings = SharedReadings(state.readings)
         self._readings.choose(options.readings)
-        with state.opening(state.entra_keys, "the keys that sign Entra's tokens"):
+        with state.explain_errors(state.entra_keys, "the keys that sign Entra's tokens"):
             self._keys = entra.SigningKeys(state.entra_keys)
         self._tenant = entra.create_app(planned.directory, self._clock, self._keys)
-        with state.opening(state.documents, "registrations and sign-ins"):
+        with state.explain_errors(state.documents, "registrations and sign-ins"):
             self._store = cosmos.SqliteStore(state.documents, self._clock)
         cleanup.callback(self._store.close)
         self._network = HttpNetwork(planned.hosts)
@@ -339,8 +344,8 @@ class _Builder:
             )
         )
 
-    def further_ports(self) -> dict[str, int]:
-        """The ports that this stack needs in addition to those of every twin, by purpose."""
+    def additional_ports(self) -> dict[str, int]:
+        """The ports that this stack needs in addition to those that every twin uses, by purpose."""
         ports = {container.name: container.port for container in self.containers}
         for registration in STAND_INS:
             if registration.service in self.stand_ins:
@@ -370,7 +375,7 @@ class _Builder:
         return [*storage, *self._function_servers]
 
     def gateway(self) -> Gateway:
-        """The gateway, with its policies compiled."""
+        """Creates the gateway and compiles its policies."""
         secret = self._tenant.state.identity_headers[GATEWAY]
         counting = coverage.recorder()
         gateway = Gateway(
@@ -439,7 +444,7 @@ class _Builder:
         return AsgiServer("the control API", create_control(context), self.ports.control)
 
     def _agents(self) -> tuple[Mapping[str, str], ...]:
-        """The values with which each agent requests a token, as an application or as a managed identity."""
+        """The credentials with which each agent requests tokens, as application or as managed identity."""
         directory = self._plan.directory
         return tuple(
             {
@@ -457,7 +462,7 @@ class _Builder:
         """A token of the gateway's user-assigned identity.
 
         Raises:
-            InvalidCallError: there is no token.
+            InvalidCallError: no token was issued.
         """
         identity = Identity(self._network, self._tenant.state.identity_headers[GATEWAY])
         client_id = next(
@@ -469,7 +474,7 @@ class _Builder:
             raise InvalidCallError(f"The identity has no token for {resource}: {error}") from error
 
     async def _delete_state(self) -> None:
-        """Deletes documents, blobs and the changes in stand-ins."""
+        """Deletes documents and blobs, and resets the stand-ins."""
         for stand_in in (*self.stand_ins.values(), *self.hosted.values()):
             stand_in.reset()
         self._store.clear()
@@ -477,13 +482,13 @@ class _Builder:
             await self._storage.delete_content()
 
     async def _read_plan(self) -> Plan:
-        """The plan of the stack from its current files.
+        """Evaluates the stack from its current files and creates its plan.
 
         Raises:
-            StackError: it cannot be evaluated.
+            StackError: the stack cannot be evaluated.
         """
         return await asyncio.wrap_future(
-            own_thread.start(lambda: plan.make(self._options, self._state), "plan")
+            daemon_thread.start(lambda: plan.create_plan(self._options, self._state), "plan")
         )
 
     def _functions(self, planned: Plan, port: int) -> ChildProcess:

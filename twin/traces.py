@@ -4,7 +4,7 @@
     GET /traces/{id}        the trace of one request, with all statements, expressions and sent requests.
     GET /traces/view        the requests as a page, with the same filters; GET /traces/{id}/view one request.
 
-Pages have no scripts and load nothing. Values are masked when they are recorded: see `apim.shown`.
+Pages have no scripts and load no other resources. Values are masked when they are recorded; see `apim.shown`.
 """
 
 import base64
@@ -42,12 +42,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)")
-_NARROWEST_BAR = 0.4
+_MIN_BAR_WIDTH = 0.4
 _FIRST_ERROR = 400
 
 
 class Recorder(Protocol):
-    """An object with traces, such as the gateway."""
+    """An object that has traces, such as the gateway."""
 
     @property
     def traces(self) -> Sequence[Trace]:
@@ -57,7 +57,7 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A span of time within a request: start and length in percent of its duration."""
+    """A period of time within a request; its start and length in percent of the duration of the request."""
 
     left: float
     width: float
@@ -65,9 +65,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A statement on the page, with the requests that it sent; `section` is set at the start of a section.
+    """A statement on the page of a trace.
 
-    `written` is the statement's source location.
+    Attributes:
+        statement: the statement.
+        written: its source location.
+        bar: the period in which it ran.
+        calls: the requests that it sent, with their periods.
+        section: name of the policy section; empty if it is that of the previous statement.
     """
 
     statement: Performed
@@ -82,25 +87,25 @@ class InvalidFilterError(Exception):
 
 
 def trace_routes(recorder: Recorder) -> list[Route]:
-    """The routes that read traces."""
-    reader = _Reader(recorder)
+    """The routes that return traces."""
+    handlers = _Handlers(recorder)
     return [
-        Route("/traces", reader.listed, methods=["GET"]),
-        Route("/traces/view", reader.list_page, methods=["GET"]),
-        Route("/traces/{id}", reader.one, methods=["GET"]),
-        Route("/traces/{id}/view", reader.page, methods=["GET"]),
+        Route("/traces", handlers.list_json, methods=["GET"]),
+        Route("/traces/view", handlers.list_page, methods=["GET"]),
+        Route("/traces/{id}", handlers.trace_json, methods=["GET"]),
+        Route("/traces/{id}/view", handlers.trace_page, methods=["GET"]),
     ]
 
 
-class _Reader:
-    """One method for each call."""
+class _Handlers:
+    """The handlers, one for each operation."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    async def listed(self, request: Request) -> Response:
+    async def list_json(self, request: Request) -> Response:
         try:
-            traces = self._wanted(request)
+            traces = self._matching(request)
         except InvalidFilterError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         return JSONResponse({"traces": [trace.summary() for trace in traces]})
@@ -108,7 +113,7 @@ class _Reader:
     async def list_page(self, request: Request) -> Response:
         problem, traces = "", []
         try:
-            traces = self._wanted(request)
+            traces = self._matching(request)
         except InvalidFilterError as error:
             problem = str(error)
         return render_page(
@@ -123,11 +128,11 @@ class _Reader:
             bar=_bar,
         )
 
-    async def one(self, request: Request) -> Response:
+    async def trace_json(self, request: Request) -> Response:
         trace = self._trace(request)
         return JSONResponse({"error": _NO_TRACE}, status_code=404) if trace is None else _json(trace)
 
-    async def page(self, request: Request) -> Response:
+    async def trace_page(self, request: Request) -> Response:
         trace = self._trace(request)
         if trace is None:
             return render_page("missing.html", 404, message=_NO_TRACE)
@@ -141,11 +146,11 @@ class _Reader:
             failed=_failed,
         )
 
-    def _wanted(self, request: Request) -> list[Trace]:
+    def _matching(self, request: Request) -> list[Trace]:
         """The traces that match the filters, newest first.
 
         Raises:
-            InvalidFilterError: `status` is neither a status code nor a class of them.
+            InvalidFilterError: `status` is neither a status code nor a class of status codes.
         """
         path, status = request.query_params.get("path", ""), request.query_params.get("status", "").lower()
         if status and not _STATUS.fullmatch(status):
@@ -163,13 +168,12 @@ class _Reader:
 
 
 _NO_TRACE = (
-    "No trace has this id: only the last 200 requests that arrived while tracing was on are kept. "
-    "GET /traces lists them."
+    "No trace has this id. Only the last 200 requests while tracing was on are kept. GET /traces lists them."
 )
 
 
 def rows(trace: Trace) -> list[Row]:
-    """The statements of a request, for its page."""
+    """The rows of the page of a trace, one for each statement."""
     total = trace.milliseconds or trace.elapsed()
     statement_rows: list[Row] = []
     section = ""
@@ -187,8 +191,8 @@ def rows(trace: Trace) -> list[Row]:
 def _bar(start: float, length: float, whole: float) -> Bar:
     if whole <= 0:
         return Bar(0.0, 100.0)
-    left = min(100 * start / whole, 100 - _NARROWEST_BAR)
-    return Bar(round(left, 2), round(max(min(100 * length / whole, 100 - left), _NARROWEST_BAR), 2))
+    left = min(100 * start / whole, 100 - _MIN_BAR_WIDTH)
+    return Bar(round(left, 2), round(max(min(100 * length / whole, 100 - left), _MIN_BAR_WIDTH), 2))
 
 
 def _failed(status: int | None) -> bool:
@@ -200,6 +204,6 @@ def _json(trace: Trace) -> Response:
 
 
 def render_page(template: str, code: int, **values: object) -> HTMLResponse:
-    """An HTML page, from a template in `trace_pages`."""
+    """Renders a template in `trace_pages` as an HTML page."""
     html = _TEMPLATES.get_template(template).render(style=_TRUSTED_STYLE, **values)
     return HTMLResponse(html, status_code=code, headers=_HEADERS)

@@ -1,8 +1,9 @@
-"""Drops the aliases of azure-native's resources, which take most of the time of an evaluation.
+"""Drops the version aliases of azure-native's resources, which take most of the time of an evaluation.
 
-The azure-native provider adds an alias to a resource for each version of Azure's API, twenty and more, so
-that a program can change the version. Computing them takes three quarters of the time of a program with
-many resources, and an evaluation in process has no earlier state to which an alias could refer.
+The azure-native provider adds an alias to a resource for each version of Azure's API, often more than twenty,
+so that a program can change the version. Computing the aliases takes three quarters of the time of a program
+with many resources. The twin does not need them, because it has no earlier state to which an alias could
+refer.
 """
 
 import copy
@@ -16,7 +17,7 @@ _VERSION = re.compile(r"azure-native:[A-Za-z0-9]+/v[0-9]+[a-z]*:[A-Za-z0-9]+")
 
 
 def drop_version_aliases() -> None:
-    """Removes aliases that differ only in the version of the type from all resources that follow."""
+    """Removes aliases that differ only in the version of the type from all resources declared later."""
     register_stack_transformation(_without_version_aliases)
 
 
@@ -35,6 +36,6 @@ def _is_of_another_version(alias: Any) -> bool:
         isinstance(alias, pulumi.Alias)
         and isinstance(alias.type_, str)
         and _VERSION.fullmatch(alias.type_) is not None
-        # An alias of the program for a resource that it renamed or moved.
+        # Other properties are set only in an alias of the program, for a resource that was renamed or moved.
         and alias.name is alias.parent is alias.stack is alias.project is ...
     )

@@ -24,7 +24,7 @@ from twin.clock import Clock
 from twin.containers import Container, command_of
 from twin.gateway_plan import LOCAL
 from twin.notices import Notice, Notify
-from twin.plan import Options, Plan, make
+from twin.plan import Options, Plan, create_plan
 from twin.server_process import CannotRunError, State
 from twin.shared_readings import SharedReadings
 from twin.stack import PROJECT, StackError, evaluate
@@ -127,7 +127,7 @@ def app(auth: BuiltInAuth) -> ContainerApp:
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     with StateFolder(tmp_path_factory.mktemp("plan") / "state") as state:
-        return make(Options(config=FUNCTIONS_ONLY, state=state.path), state)
+        return create_plan(Options(config=FUNCTIONS_ONLY, state=state.path), state)
 
 
 @asynccontextmanager
@@ -150,7 +150,7 @@ async def running(
     try:
         await container.open()
         await container.start()
-        await container.process.settle()
+        await container.process.wait_for_start()
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{container.port}", timeout=60) as client:
             yield container, client
     finally:
@@ -398,7 +398,7 @@ def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_
                 assert (answer.status_code, answer.text) == (status, text)
             explanation = notices.get_nowait().text
             assert (
-                f"echo refused a request with status {status} because of its host name, echo-public.example"
+                f"echo rejected a request with status {status} because of its host name, echo-public.example"
                 in (explanation)
             )
             assert "allowed_hosts" in explanation
@@ -500,7 +500,7 @@ threading.Thread(target=server.serve_forever).start()
 """,
     )
     may_end = tmp_path / "may-end"
-    monkeypatch.setattr(process, "_GRACE", 60)
+    monkeypatch.setattr(process, "_GRACE_PERIOD", 60)
 
     async def check() -> None:
         server = replace(app, local_command=(sys.executable, "-c", slow, "{port}", str(may_end)))

@@ -26,12 +26,12 @@ def test_the_options_are_those_of_make_up(monkeypatch: pytest.MonkeyPatch) -> No
     def run_foreground(options: Options, **_more: Mapping[str, object]) -> None:
         started.append(options)
 
-    def make(options: Options, state: StateFolder) -> None:
+    def create_plan(options: Options, state: StateFolder) -> None:
         assert options.state == state.path
         prepared.append(replace(options, state=Path(".twin")))
 
     monkeypatch.setattr(session, "run_foreground", run_foreground)
-    monkeypatch.setattr(first_start, "make", make)
+    monkeypatch.setattr(first_start, "create_plan", create_plan)
     result = CliRunner().invoke(cli.app, [*command[1].split(), "--port", port[1]])
     assert result.exit_code == 0, result.output
     first_start.prepare()

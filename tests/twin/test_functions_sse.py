@@ -27,7 +27,7 @@ def url(serve):
         return context
 
     server = ExtensionServer(FunctionsApp.of(app, HostSettings()))
-    with serve(SseTransport(server, ClientState(), ping_every=0.01)) as base_url:
+    with serve(SseTransport(server, ClientState(), ping_interval=0.01)) as base_url:
         yield base_url
 
 

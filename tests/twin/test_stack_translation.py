@@ -246,7 +246,7 @@ def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:
     [
         (
             {"roleDefinitionId": "/subscriptions/x/sqlRoleDefinitions/custom"},
-            "The twin supports the built-in ones",
+            "The twin supports the built-in roles",
         ),
         ({"scope": "/subscriptions/other"}, "which is not in its account"),
     ],

@@ -11,7 +11,7 @@ from configuration.presets import PRESETS
 from twin import stand_ins
 from twin.local_images import local_command
 from twin.ports import Ports
-from twin.process import listening
+from twin.process import is_listening
 from twin.stack import PROJECT
 from twin.stand_in import HostedRegistration, Image, LocalCommand, Registration
 from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
@@ -100,7 +100,7 @@ def test_no_two_services_of_a_twin_have_the_same_port() -> None:
 
 def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def run(image: Image) -> LocalCommand:
-        ready = partial(listening, image.port)
+        ready = partial(is_listening, image.port)
         return LocalCommand(argv=("/bin/notes",), env=image.env, folder=image.folder, ready=ready)
 
     notes = Registration(

@@ -106,7 +106,7 @@ def test_a_running_request_has_no_status_yet(harness: Harness, reader: TestClien
     async def answer(_sent: object):
         trace = harness.gateway.traces[-1]
         page = await asyncio.to_thread(reader.get, f"/traces/{trace.request_id}/view")
-        during.append((trace.status, "no answer" in page.text))
+        during.append((trace.status, "no response" in page.text))
         return reply(200)
 
     harness.network.answer = answer

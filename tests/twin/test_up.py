@@ -319,7 +319,7 @@ def test_a_damaged_file_is_named_with_the_command_to_continue_without_it(
     file = tmp_path / "it's here" / name
     with StateFolder(file.parent) as state:
         file.write_bytes(b"\x9a\xff" * 100)
-        with pytest.raises(StateError) as error, state.opening(file, "its content"):
+        with pytest.raises(StateError) as error, state.explain_errors(file, "its content"):
             read(file)
     assert f"{str(file)!r} cannot be read" in str(error.value)
     command = shlex.split(str(error.value).splitlines()[-1])

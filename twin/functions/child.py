@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twin.builtin_auth import BuiltInAuth
 from twin.functions.settings import READY
-from twin.process import ChildProcess, answers, base_environment
+from twin.process import ChildProcess, base_environment, is_responding
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -58,5 +58,5 @@ def functions_process(
         ),
         env=base_environment() | {"PYTHONUNBUFFERED": "1"} | dict(settings),
         cwd=_ROOT,
-        ready=partial(answers, port, READY),
+        ready=partial(is_responding, port, READY),
     )

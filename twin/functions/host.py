@@ -19,7 +19,7 @@ from twin.functions.extension import PROTOCOL_VERSIONS, ExtensionServer
 from twin.functions.settings import READY
 from twin.functions.sse import SseTransport
 from twin.functions.streamable_http import StreamableHttp, UnhandledError
-from twin.late_app import LateApp
+from twin.lazy_app import LazyApp
 from twin.shared_readings import SharedReadings
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class _Extension:
         self, app: FunctionsApp, state: ClientState, readings: SharedReadings, *, behind_auth: bool
     ) -> None:
         server = ExtensionServer(app)
-        self.modern = LateApp(lambda: _modern(app, state))
+        self.modern = LazyApp(lambda: _modern(app, state))
         self._released = StreamableHttp(server, state)
         self._sse = SseTransport(server, state)
         self._readings = readings

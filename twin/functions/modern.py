@@ -1,7 +1,8 @@
-"""Streamable HTTP of a later extension: MCP 2026-07-28 in addition to earlier versions.
+"""Streamable HTTP of a later extension, with MCP 2026-07-28 in addition to the earlier versions.
 
-No released extension supports it yet. This uses the official Python SDK, which supports both; see reading
-R14. The SDK is imported at the first request, because that takes longer than the rest of the host's start.
+No released extension supports this version yet; see reading R14. The implementation is the official Python
+SDK, which is imported at the first request, because its import takes longer than the rest of the host's
+start.
 """
 
 import secrets
@@ -27,11 +28,11 @@ _Context = ServerRequestContext[Any]
 
 
 class ModernStreamableHttp:
-    """The ASGI app at `/runtime/webhooks/mcp` under this reading; it receives only POST requests.
+    """The ASGI app at `/runtime/webhooks/mcp` under this reading. It receives only POST requests.
 
     Args:
         app: the function app.
-        state: encrypts the session ids of clients with a handshake.
+        state: encrypts the session ids of clients that send `initialize`.
     """
 
     def __init__(self, app: FunctionsApp, state: ClientState) -> None:
@@ -47,22 +48,22 @@ class ModernStreamableHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         body = await read_body(Request(scope, receive))
-        answer = self._announcing(send) if _is_initialize(body) else send
-        await self._manager.handle_request(scope, replay(body, receive), answer)
+        sender = self._with_session_id(send) if _is_initialize(body) else send
+        await self._manager.handle_request(scope, replay(body, receive), sender)
 
-    def _announcing(self, send: Send) -> Send:
+    def _with_session_id(self, send: Send) -> Send:
         """A `send` that adds a new session id to a successful response."""
 
-        async def announce(message: Message) -> None:
+        async def send_with_session_id(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:  # noqa: PLR2004 - an HTTP status
                 MutableHeaders(scope=message)[SESSION_HEADER] = self._state.seal(secrets.token_hex(8))
             await send(message)
 
-        return announce
+        return send_with_session_id
 
 
 def mcp_server(app: FunctionsApp) -> Server[Any]:
-    """The SDK's server with the tools of an app; it announces resources and prompts but has none."""
+    """The SDK's server with the tools of an app; it supports resources and prompts, but has none."""
 
     async def list_tools(_: _Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[tool.definition for tool in app.tools.values()])

@@ -1,4 +1,4 @@
-"""The Functions host as a service of the twin: its process behind an ingress."""
+"""Runs the Functions host as a service of the twin: its process and its ingress."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,12 @@ class FunctionsStartError(Exception):
 
 
 class FunctionsService(ServerBehindIngress):
-    """The Functions host on its port. It checks the tokens of its callers itself.
+    """The Functions host behind an ingress. The host checks the tokens of its callers itself.
 
     Args:
         child: returns the process for a plan and a port.
         plan: the plan with the Function App.
-        host: the app's host name in Azure.
+        host: host name of the app in Azure.
         port: port of the ingress on 127.0.0.1.
         notify: called with notices for the user.
     """
@@ -44,7 +44,7 @@ class FunctionsService(ServerBehindIngress):
         """
         await self.ingress.start(self.port)
         self.process.start()
-        await self.process.settle()
+        await self.process.wait_for_start()
         if self.process.state is not State.READY:
             raise FunctionsStartError(self.process.failure)
 

@@ -1,4 +1,4 @@
-"""The information about its caller that a function receives."""
+"""The information about the caller that a function receives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ Transport = Literal["http-streamable", "http-sse"]
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """One conversation: a request of streamable HTTP, or an event stream.
+    """One conversation: a single request of streamable HTTP, or an event stream with its messages.
 
     Attributes:
-        transport: its name in the extension.
-        headers: headers of the request that started it.
-        client: name and version of the client from `initialize`; None before.
+        transport: name of the transport in the extension.
+        headers: headers of the request that started the conversation.
+        client: name and version of the client, from `initialize`; None before this request.
     """
 
     transport: Transport

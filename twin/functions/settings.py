@@ -1,4 +1,4 @@
-"""The settings of the MCP server in `host.json`."""
+"""Reads the settings of the MCP server from `host.json`."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 READY = "/twin/ready"
-"""The only path that needs no token; its response shows only that the host is running."""
+"""The only path for which no token is required. Its response states only that the host is running."""
 
 
 class HostError(Exception):
@@ -54,7 +54,11 @@ class HostSettings:
 
 
 def _require_anonymous(path: Path, system: dict[str, Any]) -> None:
-    """Rejects function keys: callers are checked by built-in authentication instead."""
+    """Checks that the app requires no function keys, because built-in authentication checks the callers.
+
+    Raises:
+        HostError: it requires a function key.
+    """
     if system != {"webhookAuthorizationLevel": "Anonymous"}:
         raise HostError(
             f'{path}: set extensions.mcp.system to {{"webhookAuthorizationLevel": "Anonymous"}}. '

@@ -22,32 +22,32 @@ from twin.functions.jsonrpc import Message, RequestId
 from twin.functions.session import Session
 from twin.functions.streamable_http import UnhandledError, read_message
 
-_PING_EVERY = 25
-"""Seconds between the response to a `ping` and the next `ping`."""
+_PING_INTERVAL = 25
+"""The number of seconds between the response to a `ping` and the next `ping`."""
 
 
 class SseTransport:
     """The ASGI app at `.../sse`, for streams, and at `.../message`, for the messages that clients post.
 
     Args:
-        server: answers the messages.
+        server: the MCP server that handles the messages.
         state: encrypts the session ids.
-        ping_every: seconds between pings; see `_PING_EVERY`.
+        ping_interval: seconds between the response to a `ping` and the next `ping`.
     """
 
     def __init__(
-        self, server: ExtensionServer, state: ClientState, *, ping_every: float = _PING_EVERY
+        self, server: ExtensionServer, state: ClientState, *, ping_interval: float = _PING_INTERVAL
     ) -> None:
         self._server = server
         self._state = state
-        self._ping_every = ping_every
+        self._ping_every = ping_interval
         self._streams: dict[str, _Stream] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request.
 
         Raises:
-            UnhandledError: see its class.
+            UnhandledError: the request causes an error that the extension does not catch.
             BodyTooLargeError, ClientDisconnect: see `read_body`.
         """
         request = Request(scope, receive)
@@ -59,20 +59,20 @@ class SseTransport:
             await self._serve_stream(request, send)
 
     async def _serve_stream(self, request: Request, send: Send) -> None:
-        """Serves one client's stream; its session ends with the stream."""
+        """Serves the stream of one client, and ends the client's session at the end of the stream."""
         identifier = self._state.new_session()
         endpoint = f"message?azmcpcs={self._state.seal(identifier)}"
         if (key := _function_key(request)) is not None:
             endpoint += f"&code={key}"
-        events, outbox = anyio.create_memory_object_stream[bytes](math.inf)
+        events, unsent = anyio.create_memory_object_stream[bytes](math.inf)
         events.send_nowait(event("endpoint", endpoint))
 
         async def write() -> None:
             await send(start(EVENT_STREAM_HEADERS))
-            async for message in outbox:
+            async for message in unsent:
                 await send({"type": "http.response.body", "body": message, "more_body": True})
 
-        async with anyio.create_task_group() as tasks, events, outbox:
+        async with anyio.create_task_group() as tasks, events, unsent:
             session = Session(transport="http-sse", headers=dict(request.headers))
             stream = _Stream(self._server, session, events, tasks)
             self._streams[identifier] = stream
@@ -86,7 +86,7 @@ class SseTransport:
                 tasks.cancel_scope.cancel()
 
     async def _message(self, request: Request) -> Response:
-        """Passes a posted message to its session."""
+        """Handles a posted message in the session to which it belongs."""
         states = request.query_params.getlist("azmcpcs")
         if not states:
             return _invalid_session("Missing service context.")
@@ -105,7 +105,8 @@ class SseTransport:
             stream.handle(message)
         elif instance == self._state.instance:
             return _invalid_session(f"No active session for client '{identifier}' and instance '{instance}'.")
-        # Otherwise the message is for the queue of another instance, such as this host before a restart.
+        # Otherwise another instance created the session, for example this host before a restart. The
+        # extension puts the message into a queue for that instance.
         return Response("Accepted", status_code=202)
 
 
@@ -130,7 +131,7 @@ class _Stream:
     def handle(self, message: Message) -> None:
         """Handles a message of the client; the response to a request is sent on the stream."""
         if message.is_request:
-            self._tasks.start_soon(self._answer, message)
+            self._tasks.start_soon(self._respond, message)
         elif message.method == "notifications/cancelled":
             params = message.params if isinstance(message.params, dict) else {}
             identifier = params.get("requestId")
@@ -139,16 +140,16 @@ class _Stream:
         elif message.id == self._pings:
             self._answered.set()
 
-    async def ping(self, every: float) -> None:
-        """Sends `ping` requests, each some seconds after the response to the previous one."""
+    async def ping(self, interval: float) -> None:
+        """Sends `ping` requests, each `interval` seconds after the response to the previous one."""
         while True:
-            await anyio.sleep(every)
+            await anyio.sleep(interval)
             self._pings += 1
             self._answered = anyio.Event()
             self._events.send_nowait(event("message", jsonrpc.request(self._pings, "ping")))
             await self._answered.wait()
 
-    async def _answer(self, message: Message) -> None:
+    async def _respond(self, message: Message) -> None:
         identifier = message.id if message.id is not None else ""
         with anyio.CancelScope() as scope:
             self._running[identifier] = scope
@@ -160,7 +161,7 @@ class _Stream:
 
 
 def _function_key(request: Request) -> str | None:
-    """The function key of the caller; one in the URL takes precedence over the header."""
+    """The function key in a request, or None; a key in the URL takes precedence over one in the header."""
     sent = [*request.query_params.getlist("code"), *request.headers.getlist("x-functions-key")]
     return sent[0] if sent else None
 

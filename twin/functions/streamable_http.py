@@ -17,17 +17,17 @@ _REQUIRED_TYPES = ("application/json", "text/event-stream")
 
 
 class UnhandledError(Exception):
-    """An error that the extension does not catch: the Functions host returns 500 without a body."""
+    """An error that the extension does not catch: the Functions host returns status 500 without a body."""
 
 
 class StreamableHttp:
     """Serves POST requests independently of each other.
 
-    The response to `initialize` has an encrypted `Mcp-Session-Id`, which has no effect but must be valid
-    when the client sends it.
+    The response to `initialize` has an encrypted `Mcp-Session-Id`. The id has no effect, but it must be valid
+    if the client sends it.
 
     Args:
-        server: answers the messages.
+        server: the MCP server that handles the messages.
         state: encrypts the session ids.
     """
 
@@ -39,27 +39,28 @@ class StreamableHttp:
         """Serves one request.
 
         Raises:
-            UnhandledError: see its class.
+            UnhandledError: the request causes an error that the extension does not catch.
             BodyTooLargeError, ClientDisconnect: see `read_body`.
         """
         request = Request(scope, receive)
-        refusal = self._refusal(request)
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        header_error = self._header_error(request)
+        if header_error is not None:
+            await header_error(scope, receive, send)
             return
         message = await read_message(request)
         if message is None:
             reason = "Bad Request: The POST body did not contain a valid JSON-RPC message."
             await _error(400, reason)(scope, receive, send)
         elif message.is_request:
-            await self._answer(message, request, send)
+            await self._respond(message, request, send)
         else:
-            # The extension sets these headers before it knows that there is no response.
+            # The extension sets these headers before it reads the message, even if the message needs no
+            # response.
             headers = {name: value for name, value in EVENT_STREAM_HEADERS.items() if name != "Content-Type"}
             await Response(status_code=202, headers=headers)(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
-        """The error response to a request that is rejected before its body is read."""
+    def _header_error(self, request: Request) -> Response | None:
+        """The error response to a request with unacceptable headers; None for other requests."""
         if not all(_accepts(request, media_type) for media_type in _REQUIRED_TYPES):
             return _error(
                 406, "Not Acceptable: Client must accept both application/json and text/event-stream"
@@ -73,24 +74,25 @@ class StreamableHttp:
                 return _error(400, "Invalid client state.")
         return None
 
-    async def _answer(self, message: Message, request: Request, send: Send) -> None:
-        """Sends the response as the only event of a stream, together with the stream's head."""
+    async def _respond(self, message: Message, request: Request, send: Send) -> None:
+        """Sends the response as the only event of a stream."""
         headers = dict(EVENT_STREAM_HEADERS)
         if message.method == "initialize":
-            _require_readable(message)
+            _require_readable_parameters(message)
             if not request.headers.get(SESSION_HEADER):
                 headers[SESSION_HEADER] = self._state.seal(self._state.new_session())
         session = Session(transport="http-streamable", headers=dict(request.headers))
 
-        async def work() -> None:
+        async def respond() -> None:
             answer = await self._server.answer(message, session)
             await send(start(headers))
             await send({"type": "http.response.body", "body": event("message", answer)})
             tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(work)
-            # The body has been read, so this returns when the caller disconnects, which cancels the call.
+            tasks.start_soon(respond)
+            # The body has been read, so the next ASGI message is a disconnect of the client, which cancels
+            # the call.
             while (await request.receive())["type"] != "http.disconnect":
                 pass
             tasks.cancel_scope.cancel()
@@ -112,8 +114,12 @@ async def read_message(request: Request) -> Message | None:
         raise UnhandledError(str(error)) from None
 
 
-def _require_readable(initialize: Message) -> None:
-    """Raises UnhandledError if the transport, which also reads `initialize`, cannot parse it."""
+def _require_readable_parameters(initialize: Message) -> None:
+    """Checks that the parameters of an `initialize` request can be read; the transport reads them, too.
+
+    Raises:
+        UnhandledError: they cannot be read.
+    """
     try:
         read_initialize(initialize.params)
     except InvalidParametersError as error:

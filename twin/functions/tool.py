@@ -1,4 +1,4 @@
-"""An MCP tool from a function with an MCP tool trigger."""
+"""Creates an MCP tool from a function with an MCP tool trigger."""
 
 import inspect
 import json
@@ -26,22 +26,23 @@ class Tool:
     """One tool.
 
     Attributes:
-        definition: its entry in `tools/list`.
-        required: the properties that the extension requires for a call of the function.
-        function: the user's function.
-        argument: the name of the parameter for the invocation.
-        rich: whether the function returns the extension's envelope (`useResultSchema`) or a string.
+        definition: the entry of the tool in `tools/list`.
+        required: names of the properties without which the extension does not call the function.
+        function: the function of the app.
+        argument: name of the parameter that receives the invocation.
+        has_envelope: True if the function returns the extension's envelope (`useResultSchema`), False if it
+            returns a string.
     """
 
     definition: types.Tool
     required: tuple[str, ...]
     function: Callable[..., Any]
     argument: str
-    rich: bool
+    has_envelope: bool
 
     @classmethod
     def of(cls, function: Function) -> "Tool":
-        """The tool that a function declares.
+        """Creates the tool that a function declares.
 
         Raises:
             HostError: the function has another trigger, or bindings that this host does not support.
@@ -75,20 +76,22 @@ class Tool:
             required=required,
             function=function.get_user_function(),
             argument=trigger.name,
-            rich=bool(declared.get("useResultSchema")),
+            has_envelope=bool(declared.get("useResultSchema")),
         )
 
     async def call(self, invocation: Mapping[str, Any]) -> types.CallToolResult:
         """Runs the function.
 
         Args:
-            invocation: the function's argument, sent as JSON: `name`, `arguments`, `sessionid` and so on.
+            invocation: the argument of the function, which is sent as JSON: `name`, `arguments`, `sessionid`
+                and so on.
 
         Returns:
-            The result of the function; for an exception, a tool error without the cause.
+            The result of the function. If it raises an exception, an error result without the reason.
 
         Raises:
-            RequestError: a required property is missing; as in the extension this is not a tool error.
+            RequestError: a required property is missing. As in the extension, this is a protocol error, not a
+                tool result.
         """
         arguments = invocation.get("arguments") or {}
         if missing := [name for name in self.required if arguments.get(name) is None]:
@@ -106,7 +109,7 @@ class Tool:
             return failed
 
     async def _run(self, invocation: str) -> object:
-        """Calls the function like the Python worker: a coroutine in the event loop, others in a thread."""
+        """Calls the function as the Python worker does: coroutines in the event loop, others in a thread."""
         if inspect.iscoroutinefunction(self.function):
             return await self.function(**{self.argument: invocation})
         return await anyio.to_thread.run_sync(
@@ -114,10 +117,10 @@ class Tool:
         )
 
     def _result(self, returned: object) -> types.CallToolResult:
-        """Converts a return value like the worker and the extension."""
+        """Converts the return value of the function as the Python worker and the extension do."""
         encoded = meta.get_binding_registry().get(_TRIGGER).encode(returned, expected_type=None)
         value = encoded.value.decode() if isinstance(encoded.value, bytes) else encoded.value
-        return _unwrap(value) if self.rich else _text_result(value)
+        return _unwrap(value) if self.has_envelope else _text_result(value)
 
 
 def _property_schema(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +137,10 @@ def _text_result(text: str) -> types.CallToolResult:
 
 
 def _unwrap(envelope: str) -> types.CallToolResult:
-    """The result in the extension's envelope (`ToolReturnValueBinder`).
+    """Reads the result in the extension's envelope (`ToolReturnValueBinder`).
 
     Raises:
-        ValueError: it is not an envelope.
+        KeyError, ValueError: the string is not an envelope.
     """
     if envelope == "":
         return types.CallToolResult(content=[])

@@ -4,7 +4,7 @@ from functools import partial
 
 from twin import mcp_atlassian
 from twin.ports import LOOPBACK
-from twin.process import answers
+from twin.process import is_responding
 from twin.stand_in import Image, LocalCommand
 
 
@@ -30,5 +30,5 @@ def run(image: Image) -> LocalCommand:
         # Otherwise the library searches for a newer version of itself at every start.
         env={"FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_SHOW_SERVER_BANNER": "false", **image.env},
         folder=image.folder,
-        ready=partial(answers, image.port, "/healthz"),
+        ready=partial(is_responding, image.port, "/healthz"),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twin.node import NodeError, package_version, script
 from twin.ports import LOOPBACK
-from twin.process import listening
+from twin.process import is_listening
 from twin.stand_in import Image, LocalCommand, LocalImageError
 
 _PACKAGE = "slack-mcp-server"
@@ -39,7 +39,7 @@ def run(image: Image) -> LocalCommand:
         ready=(
             partial(_has_loaded_channels, image.port, image.folder)
             if image.without_credentials
-            else partial(listening, image.port)
+            else partial(is_listening, image.port)
         ),
     )
 
@@ -75,4 +75,4 @@ def _program() -> Path:
 
 async def _has_loaded_channels(port: int, folder: Path) -> bool:
     written = any((folder / ".cache").rglob("*channels_cache*.json"))
-    return written and await listening(port)
+    return written and await is_listening(port)

@@ -1,4 +1,4 @@
-"""The Container Apps of a stack: image, command, public host name and authentication."""
+"""Reads the Container Apps of a stack: image, command, public host name and authentication."""
 
 import json
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ class ContainerApp:
     """One Container App with one container.
 
     Attributes:
-        name: its logical name in the program, such as `slack-http`.
-        backend: the MCP server that it is a part of; its name in faults and recorded requests.
-        host: its public host name in Azure.
+        name: logical name in the program, such as `slack-http`.
+        backend: name of the MCP server to which the app belongs; faults and recorded requests use this name.
+        host: public host name in Azure.
         image: reference of the image.
-        command: replaces the image's entry point; empty to keep it.
-        args: replaces the image's arguments; empty to keep them.
+        command: replaces the entry point of the image; empty to keep it.
+        args: replaces the arguments of the image; empty to keep them.
         env: the environment variables, with secrets resolved.
         auth: the declared built-in authentication; None if the app accepts all requests.
         local_command: the declared command that the twin runs instead of the image; empty if there is none.
@@ -56,7 +56,7 @@ def container_apps(stack: Stack) -> tuple[ContainerApp, ...]:
 
 
 def _public_host(stack: Stack, app: Declared) -> str | None:
-    """The app's own host name if its ingress is external, otherwise that of the route to the app, if any."""
+    """The host name of an app with external ingress, or of the route to the app; None without both."""
     ingress = (app.outputs.get("configuration") or {}).get("ingress")
     if not ingress:
         return None
@@ -75,7 +75,11 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
 
 
 def _target(route: Declared) -> str:
-    """The app that is the target of a route."""
+    """The name of the app that is the target of a route.
+
+    Raises:
+        StackError: the twin does not support the rules of the route.
+    """
     match (route.inputs.get("properties") or {}).get("rules"):
         case [
             {"routes": [{"match": {"prefix": "/"}, **action}], "targets": [{"containerApp": str(target)}]}
@@ -120,7 +124,7 @@ def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> d
 
 
 def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> str:
-    """The value of an app's secret: the declared one, or one that the app reads from a Key Vault.
+    """The value of an app's secret: the declared value, or the one that the app reads from a Key Vault.
 
     Raises:
         StackError: the app does not have the identity, or the identity cannot read the secret.
@@ -143,7 +147,7 @@ def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> s
 
 
 def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
-    # Azure uses only the configuration with this name.
+    # Azure uses only the configuration with the name `current`.
     declared = [
         auth
         for auth in stack.of_type("app:ContainerAppsAuthConfig")

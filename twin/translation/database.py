@@ -1,4 +1,4 @@
-"""The Cosmos DB account of a stack."""
+"""Reads the Cosmos DB account of a stack."""
 
 from twin.cosmos.account import Container, CosmosAccount, Database, SqlRoleAssignment
 from twin.stack import Declared, Stack, StackError
@@ -8,11 +8,11 @@ _CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 
 
 def cosmos_account(stack: Stack, base_url: str) -> CosmosAccount | None:
-    """The account of a stack, or None if it declares none.
+    """The account that a stack declares, or None.
 
     Args:
-        stack: evaluated for an update.
-        base_url: the address at which the twin serves it.
+        stack: the stack, not evaluated as a preview.
+        base_url: the address at which the twin serves the account.
 
     Raises:
         StackError: the stack declares several accounts, or something that the stand-in does not support.
@@ -69,7 +69,7 @@ def _role_assignment(assignment: Declared, account: Declared) -> SqlRoleAssignme
     if role not in (_READER, _CONTRIBUTOR):
         raise StackError(
             f"The role assignment {assignment.name} uses the role definition {role or '(none)'}. "
-            f"The twin supports the built-in ones: {_READER} (reader) and {_CONTRIBUTOR} (contributor)."
+            f"The twin supports the built-in roles {_READER} (reader) and {_CONTRIBUTOR} (contributor)."
         )
     scope = str(assignment.inputs.get("scope") or "")
     if scope != account.id and not scope.startswith(f"{account.id}/"):

@@ -1,4 +1,4 @@
-"""The connections that a stack declares in its Foundry project."""
+"""Reads the connections that a stack declares in its Foundry project."""
 
 from twin.connection import Connection
 from twin.stack import Declared, Stack

@@ -1,4 +1,4 @@
-"""The Function App of a stack: its settings, authentication and access to blobs."""
+"""Reads the Function App of a stack: its settings, authentication and access to blobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class FunctionApp:
 
     Attributes:
         name: name of the resource.
-        host: its host name in Azure.
+        host: host name in Azure.
         settings: the declared app settings.
         auth: the declared built-in authentication; None if the app accepts all requests.
     """
@@ -41,7 +41,7 @@ class FunctionApp:
 
 
 def function_app(stack: Stack) -> FunctionApp | None:
-    """The Function App of a stack, or None if it declares none.
+    """The Function App that a stack declares, or None.
 
     Raises:
         StackError: the stack declares several apps, an authentication that the twin does not support, or a
@@ -77,7 +77,7 @@ def _settings(stack: Stack, app: Declared) -> dict[str, str]:
     settings = {pair["name"]: str(pair.get("value") or "") for pair in declared}
     for replacement in stack.of_type("web:WebAppApplicationSettings"):
         if replacement.inputs["name"] == app.outputs["name"]:
-            # In Azure this resource replaces all settings, including those of the app's declaration.
+            # In Azure, this resource replaces all settings, including those in the declaration of the app.
             settings = {
                 key: str(value) for key, value in (replacement.inputs.get("properties") or {}).items()
             }
@@ -94,7 +94,7 @@ def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
 
 
 def built_in_auth(declared: Declared) -> BuiltInAuth | None:
-    """The settings of a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig`; None if it admits all callers.
+    """Reads a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig`; None if it admits every caller.
 
     Raises:
         StackError: the twin does not support the configuration.
@@ -133,9 +133,12 @@ def built_in_auth(declared: Declared) -> BuiltInAuth | None:
 
 
 def _require_blob_access(stack: Stack, app: Declared, settings: Mapping[str, str]) -> None:
-    """Rejects identity-based connections without a role, which would fail with 403 in Azure.
+    """Rejects identity-based connections for which the app has no role, because Azure would return 403.
 
-    The twin uses a connection string instead, for which no role is needed.
+    In the twin such a connection would work, because the twin uses a connection string instead.
+
+    Raises:
+        StackError: the app has no role for a connection.
     """
     allowed = _blob_accounts(stack, app)
     for key, value in settings.items():

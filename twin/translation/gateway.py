@@ -1,4 +1,4 @@
-"""The API Management service of a stack, as the configuration of the policy engine."""
+"""Reads the API Management service of a stack, as the configuration of the policy engine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +22,11 @@ from twin.translation.vault import UnreadableError, Vaults, vaults
 
 
 def service(stack: Stack, cloud: Cloud) -> Service:
-    """The API Management service of a stack, with all its declared parts.
+    """The API Management service of a stack, with its APIs, policies, named values and so on.
 
     Args:
-        stack: evaluated for an update, not for a preview.
-        cloud: the cloud of the evaluation; generates the subscription keys that are not declared.
+        stack: the stack, not evaluated as a preview.
+        cloud: the cloud of the evaluation; it generates the subscription keys that are not declared.
 
     Raises:
         StackError: there is not exactly one service, or it has something that the engine does not support.
@@ -65,7 +65,7 @@ def service(stack: Stack, cloud: Cloud) -> Service:
 
 
 def _configured_sku(stack: Stack) -> str:
-    """The tier of an existing service, according to the stack's settings."""
+    """The tier of an existing service, from the settings of the stack."""
     if stack.configuration is None:
         raise StackError("The stack uses an existing API Management service whose tier is unknown.")
     return stack.configuration.values[f"{stack.configuration.project}:sku"]
@@ -138,7 +138,7 @@ def _named_value(
 def _secret(
     reference: Mapping[str, str], stack_vaults: Vaults, identities: tuple[ManagedIdentity, ...]
 ) -> str:
-    """The Key Vault secret to which a named value refers, read with the identity in the reference.
+    """The value of the Key Vault secret of a named value, read with the identity in the reference.
 
     Raises:
         StackError: the service does not have the identity, or the identity cannot read the secret.
@@ -167,7 +167,7 @@ def _fragment(fragment: Declared, planned: PlannedDocuments) -> PolicyFragment:
 
 
 def _identities(service: Declared) -> tuple[ManagedIdentity, ...]:
-    """The identities as Azure reports them on the service."""
+    """The managed identities of the service, from its outputs."""
     identity: Mapping[str, Any] = service.outputs.get("identity") or {}
     assigned = [
         ManagedIdentity(client_id=ids["clientId"], principal_id=ids["principalId"])

@@ -1,4 +1,4 @@
-"""The Entra tenant of a stack: applications, managed identities and federated credentials."""
+"""Reads the Entra tenant of a stack: applications, managed identities and federated credentials."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from twin.stack import Declared, Stack
 GATEWAY = "gateway"
 FUNCTIONS = "functions"
 AGENTS = "agents"
-"""The twin's own identity for agents, which no stack declares."""
+"""The name of the identity for agents, which the twin adds to every stack."""
 
 _HOSTS = {
     "apimanagement:ApiManagementService": GATEWAY,
@@ -31,10 +31,10 @@ _HOSTS = {
 
 
 def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
-    """The Entra directory with everything that a stack declares.
+    """The Entra directory with the applications, identities and role assignments of a stack.
 
     Args:
-        stack: evaluated for an update.
+        stack: the stack, not evaluated as a preview.
         cloud: the cloud of the evaluation.
         base_url: address of the tenant for browsers, without a trailing slash.
     """
@@ -131,7 +131,7 @@ def _application(stack: Stack, app: Declared) -> Application:
 
 
 def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
-    """The principals that have roles but belong to no resource of the stack."""
+    """The principals with roles that are not resources of the stack."""
     known = {
         agent_identity(cloud.seed).principal_id,
         *(user.object_id for user in TEST_USERS),
@@ -159,7 +159,7 @@ def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
 
 
 def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
-    """Existing applications, registered as the stack's outputs require."""
+    """The existing applications in the settings of the stack, registered as its outputs require."""
     if stack.configuration is None:
         return
     values, prefix = stack.configuration.values, f"{stack.configuration.project}:"
@@ -169,7 +169,7 @@ def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
         yield Application(
             client_id=client_id,
             object_id=cloud.seed.guid(f"{client_id}#principal"),
-            display_name="MCP gateway (registered by others)",
+            display_name="MCP gateway (existing registration)",
             redirect_uris=(needed["redirectUri"],),
             federated_credentials=(
                 FederatedCredential(
@@ -184,7 +184,7 @@ def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
         yield Application(
             client_id=client_id,
             object_id=cloud.seed.guid(f"{client_id}#principal"),
-            display_name=f"MCP server {name} (registered by others)",
+            display_name=f"MCP server {name} (existing registration)",
             token_version=2,
         )
 

@@ -1,4 +1,4 @@
-"""The Key Vaults of a stack, and the checks of Azure when a resource refers to a secret.
+"""Reads the Key Vaults of a stack, with the checks of Azure when a resource refers to a secret.
 
 Sources: https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (addresses),
 https://learn.microsoft.com/azure/key-vault/general/rbac-guide (roles and their scopes).
@@ -15,7 +15,7 @@ _SECRET_ADDRESS = re.compile(
     r"(?:/(?P<version>[0-9a-f]{32}))?"
 )
 
-_READING_ROLES = (
+_READER_ROLES = (
     "4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",  # Key Vault Secrets Officer
     "00482a5a-887f-4fb3-b363-3b7fe8e74483",  # Key Vault Administrator
@@ -23,7 +23,7 @@ _READING_ROLES = (
 
 
 class UnreadableError(Exception):
-    """The identity cannot read the secret; the message has the reason."""
+    """An identity cannot read a secret; the message has the reason."""
 
 
 class Resource(Protocol):
@@ -31,7 +31,7 @@ class Resource(Protocol):
 
     @property
     def id(self) -> str:
-        """Its resource id."""
+        """The resource id."""
         ...
 
     @property
@@ -46,7 +46,7 @@ class Resource(Protocol):
 
 
 def vaults(stack: Stack) -> "Vaults":
-    """All Key Vaults of a stack that is evaluated for an update, with their secrets."""
+    """The Key Vaults of a stack, which must not be evaluated as a preview."""
     return Vaults(stack.of_type("keyvault:Secret"), stack.of_type("authorization:RoleAssignment"))
 
 
@@ -55,7 +55,7 @@ class Vaults:
 
     Args:
         secrets: the secrets.
-        roles: all role assignments.
+        roles: the role assignments.
     """
 
     def __init__(self, secrets: Iterable[Resource], roles: Iterable[Resource]) -> None:
@@ -63,7 +63,7 @@ class Vaults:
         self._roles = tuple(roles)
 
     def read(self, address: str, principal_id: str) -> str:
-        """The value of a secret, as an identity reads it.
+        """The value of a secret, if an identity can read it.
 
         Args:
             address: URL of the secret, with or without a version.
@@ -75,24 +75,24 @@ class Vaults:
         parts = _SECRET_ADDRESS.fullmatch(address)
         if parts is None:
             raise UnreadableError(f"{address} is not the address of a secret.")
-        secret = next(self._named(parts["vault"], parts["name"]), None)
-        # A vault checks the caller's role before it checks whether the secret exists.
-        if not self._admits(secret, principal_id):
+        secret = next(self._find(parts["vault"], parts["name"]), None)
+        # A vault checks the role of the caller before it checks whether the secret exists.
+        if not self._can_read(secret, principal_id):
             raise UnreadableError(f"ForbiddenByRbac: {principal_id} has no role that reads {address}.")
         if secret is None or parts["version"] not in (None, _version(secret)):
             raise UnreadableError(f"SecretNotFound: {address} was not found in this key vault.")
         return str(secret.inputs["properties"]["value"])
 
-    def _named(self, vault: str, name: str) -> Iterator[Resource]:
+    def _find(self, vault: str, name: str) -> Iterator[Resource]:
         path = f"/providers/Microsoft.KeyVault/vaults/{vault}/secrets/{name}".lower()
         return (secret for secret in self._secrets if secret.id.lower().endswith(path))
 
-    def _admits(self, secret: Resource | None, principal_id: str) -> bool:
+    def _can_read(self, secret: Resource | None, principal_id: str) -> bool:
         if secret is None:
             return False
         return any(
             role.inputs["principalId"] == principal_id
-            and role.inputs["roleDefinitionId"].rpartition("/")[2] in _READING_ROLES
+            and role.inputs["roleDefinitionId"].rpartition("/")[2] in _READER_ROLES
             and f"{secret.id}/".lower().startswith(f"{role.inputs['scope']}/".lower())
             for role in self._roles
         )

@@ -64,5 +64,5 @@ def test_the_lint_command_lists_the_findings_that_stop_the_program(monkeypatch: 
         return _RENDER(template, **variables).replace("{{cosmos-url}}", "{{cosmos-ulr}}")
 
     monkeypatch.setattr(policy, "render", broken)
-    findings = lint_command.of_stack("dev")
+    findings = lint_command.check_stack("dev")
     assert {finding.code for finding in findings} == {"undeclared-named-value", "unused-named-value"}

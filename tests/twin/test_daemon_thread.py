@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from twin import own_thread
+from twin import daemon_thread
 
 
 def test_work_that_is_no_longer_awaited_ends_without_a_message() -> None:
@@ -13,7 +13,7 @@ def test_work_that_is_no_longer_awaited_ends_without_a_message() -> None:
     go_on = threading.Event()
 
     async def give_up() -> None:
-        waiting = asyncio.ensure_future(asyncio.wrap_future(own_thread.start(go_on.wait, "work")))
+        waiting = asyncio.ensure_future(asyncio.wrap_future(daemon_thread.start(go_on.wait, "work")))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -30,4 +30,4 @@ def test_an_exception_is_raised_where_the_result_is_awaited() -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        own_thread.start(fail, "work").result()
+        daemon_thread.start(fail, "work").result()
