@@ -101,13 +101,13 @@ def test_e1_a_token_combined_from_two_tokens_is_refused(flow: Flow) -> None:
     assert flow.call(".".join(second)).status == 200
 
 
-def test_e1_a_value_sealed_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
-    """Entra's refresh token is sealed under the same key for another purpose."""
+def test_e1_a_token_that_is_encrypted_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
+    """Entra's refresh token is encrypted with the same key for another purpose."""
     token = flow.token()
-    sealed = flow.store.one("grants")["entraToken"]
+    stored = flow.store.one("grants")["entraToken"]
     bad = flow.call("x")
     header = token.split(".")[0]
-    for presented in (sealed, ".".join([header, *sealed.split(".")[1:]])):
+    for presented in (stored, ".".join([header, *stored.split(".")[1:]])):
         assert flow.call(presented) == bad
 
 

@@ -43,13 +43,14 @@ def valid(flow: Flow) -> bool:
 
 
 def successor(flow: Flow, token: str) -> str:
+    """The refresh token that replaces this one."""
     answer = flow.refresh(token)
     assert answer.status == 200, answer.body
     return answer.json()["refresh_token"]
 
 
 def in_another_thread(function: Callable[[], Result]) -> Result:
-    """Calls a function in another thread, because the gateway in this thread is waiting for the store."""
+    """Calls a function in another thread, while a request in this thread waits for the store."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
 
@@ -83,7 +84,7 @@ def test_d5_a_refresh_gives_new_tokens(flow: Flow) -> None:
     assert claims["gid"] == flow.store.one("grants")["id"]
 
 
-def test_d5_a_client_stays_connected_for_the_lifetime_of_the_grant_and_no_longer(flow: Flow) -> None:
+def test_d5_refresh_tokens_are_valid_until_the_lifetime_of_the_grant_ends(flow: Flow) -> None:
     end = flow.now + 30 * 86400
     token = flow.refresh_token()
     for _ in range(29):
@@ -110,7 +111,7 @@ def test_d5_the_lifetime_of_the_grant_is_a_setting() -> None:
 # Repetition and reuse
 
 
-def test_d5_the_same_token_gives_the_same_new_one_again(flow: Flow) -> None:
+def test_d5_a_repeated_refresh_returns_the_same_new_refresh_token(flow: Flow) -> None:
     token = flow.refresh_token()
     answers = []
     for seconds in (0, 60, 59):
@@ -123,7 +124,7 @@ def test_d5_the_same_token_gives_the_same_new_one_again(flow: Flow) -> None:
     assert valid(flow)
 
 
-def test_d5_a_repeated_refresh_calls_neither_entra_nor_writes_to_the_store(flow: Flow) -> None:
+def test_d5_a_repeated_refresh_neither_calls_entra_nor_writes_to_the_store(flow: Flow) -> None:
     token = flow.refresh_token()
     flow.refresh(token)
     flow.store.calls.clear()
@@ -153,7 +154,7 @@ def test_d5_a_refresh_token_whose_successor_was_used_revokes_the_family(flow: Fl
     assert flow.call(response["access_token"]).status == 401
 
 
-def test_d5_a_revoked_grant_contains_no_values_that_only_a_valid_grant_needs(flow: Flow) -> None:
+def test_d5_a_revoked_grant_contains_no_secrets(flow: Flow) -> None:
     first = flow.refresh_token()
     successor(flow, successor(flow, first))
     flow.refresh(first)
@@ -172,7 +173,7 @@ def test_d5_the_grace_period_is_a_setting() -> None:
 
 
 def test_d5_two_parallel_refreshes_receive_the_same_new_token(flow: Flow) -> None:
-    """The second one read the grant before the first one changed it."""
+    """The second request reads the grant before the first request changes it."""
     token = flow.refresh_token()
     first: list[Response] = []
 
@@ -189,7 +190,7 @@ def test_d5_two_parallel_refreshes_receive_the_same_new_token(flow: Flow) -> Non
     assert valid(flow)
 
 
-def test_d5_a_refresh_that_a_revocation_overtakes_is_refused(flow: Flow) -> None:
+def test_d5_a_refresh_is_refused_if_the_grant_is_revoked_at_the_same_time(flow: Flow) -> None:
     token = flow.refresh_token()
 
     def revoked() -> Reply:
@@ -201,16 +202,16 @@ def test_d5_a_refresh_that_a_revocation_overtakes_is_refused(flow: Flow) -> None
     assert refused(flow.refresh(token))
 
 
-def test_d5_a_request_that_is_overtaken_twice_is_reuse(flow: Flow) -> None:
+def test_d5_a_refresh_that_is_overtaken_by_two_others_counts_as_reuse(flow: Flow) -> None:
     token = flow.refresh_token()
 
-    def overtaken() -> Reply:
+    def refreshed_twice() -> Reply:
         flow.store.failing.clear()
         in_another_thread(lambda: successor(flow, successor(flow, token)))
         return reply(412, "{}")
 
     flow.store.calls.clear()
-    flow.store.failing = {1: overtaken}
+    flow.store.failing = {1: refreshed_twice}
     assert refused(flow.refresh(token))
     assert not valid(flow)
 
@@ -249,46 +250,51 @@ def test_d5_a_token_without_a_valid_mac_is_refused_and_revokes_nothing(flow: Flo
     assert flow.refresh(token).status == 200
 
 
-def test_d5_every_bit_of_the_mac_counts(flow: Flow) -> None:
+def test_d5_a_change_of_any_character_of_the_mac_makes_it_invalid(flow: Flow) -> None:
     token = flow.refresh_token()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     for position in range(len(token) - 43, len(token)):
-        flipped = alphabet[alphabet.index(token[position]) ^ 1]
-        assert refused(flow.refresh(token[:position] + flipped + token[position + 1 :]))
+        changed = alphabet[alphabet.index(token[position]) ^ 1]
+        assert refused(flow.refresh(token[:position] + changed + token[position + 1 :]))
     assert valid(flow)
     assert flow.refresh(token).status == 200
 
 
-def test_d5_a_copy_of_the_store_is_not_enough_to_create_a_token(flow: Flow) -> None:
-    """A MAC with another grant's secret or another gateway's key is invalid."""
+def test_d5_a_valid_mac_needs_both_the_secret_of_the_grant_and_the_key_of_the_gateway(flow: Flow) -> None:
+    """So a copy of the store is not enough to create a refresh token, and neither is the key."""
     token = flow.refresh_token()
     secret = flow.store.one("grants")["refreshSecret"]
+    assert refused(flow.refresh(created_with(flow, bytes(64))))
     flow.store.one("grants")["refreshSecret"] = "A" * 43
     assert refused(flow.refresh(token))
     flow.store.one("grants")["refreshSecret"] = secret
     assert flow.refresh(token).status == 200
 
 
-def created_with_the_key(flow: Flow, version: str) -> str:
-    """A refresh token for the first counter of the only grant, with the MAC of the gateway's key."""
+def created_with(flow: Flow, key: bytes, version: str = "1") -> str:
+    """A refresh token for the first counter of the only grant, with the MAC of this key."""
     grant = flow.store.one("grants")
     parts = "|".join(("refresh", grant["id"], "1", version, grant.get("refreshSecret", "")))
-    key = base64.b64decode(flow.named_value("token-key-v1"))
     mac = encoded(hmac.digest(key, parts.encode(), "sha256"))
     return f"{grant['id']}.1.{version}.{mac}"
 
 
-def test_d5_a_mac_over_another_key_version_is_invalid_even_with_the_key(flow: Flow) -> None:
+def gateways_key(flow: Flow) -> bytes:
+    return base64.b64decode(flow.named_value("token-key-v1"))
+
+
+def test_d5_a_mac_over_another_key_version_is_invalid_even_with_the_gateways_key(flow: Flow) -> None:
     token = flow.refresh_token()
-    assert created_with_the_key(flow, "1") == token
-    assert refused(flow.refresh(created_with_the_key(flow, "9")))
+    key = gateways_key(flow)
+    assert created_with(flow, key) == token
+    assert refused(flow.refresh(created_with(flow, key, version="9")))
     assert flow.refresh(token).status == 200
 
 
-def test_d5_a_grant_without_refresh_tokens_accepts_none_even_with_the_key(flow: Flow) -> None:
+def test_d5_a_grant_without_refresh_tokens_accepts_none_even_with_the_gateways_key(flow: Flow) -> None:
     flow.register(grant_types=["authorization_code"])
     flow.redeem(flow.code())
-    assert refused(flow.refresh(created_with_the_key(flow, "1")))
+    assert refused(flow.refresh(created_with(flow, gateways_key(flow))))
 
 
 def test_d5_a_refresh_token_sent_by_another_client_revokes_nothing(flow: Flow) -> None:
@@ -322,7 +328,7 @@ def test_d5_a_refresh_token_ahead_of_the_store_is_refused_and_revokes_nothing(fl
 # Clients that receive a refresh token
 
 
-def test_d5_a_client_need_not_ask_for_offline_access(flow: Flow) -> None:
+def test_d5_a_client_receives_a_refresh_token_without_requesting_offline_access(flow: Flow) -> None:
     assert "refresh_token" in flow.redeem(flow.code()).json()
     flow.register(grant_types=["authorization_code", "refresh_token"])
     assert "refresh_token" in flow.redeem(flow.code()).json()
@@ -395,10 +401,10 @@ def test_d5_reuse_is_detected_even_with_a_wrong_resource_or_scope(flow: Flow) ->
 
 
 @pytest.mark.parametrize("changed", [{"resource": "https://evil.example"}, {"scope": '"'}], ids=str)
-def test_d5_an_unusable_token_is_an_invalid_grant_even_if_more_is_wrong(
+def test_d5_an_invalid_code_or_refresh_token_is_an_invalid_grant_even_if_another_parameter_is_wrong(
     flow: Flow, changed: dict[str, str]
 ) -> None:
-    """Clients begin a new sign-in only on `invalid_grant`."""
+    """Clients begin a new sign-in only after the error `invalid_grant`."""
     code = flow.code()
     assert refused(flow.redeem(code, code_verifier="w" * 43, **changed))
     token = flow.redeem(code).json()["refresh_token"]

@@ -1,14 +1,12 @@
-"""Refresh tokens when Entra refuses the user or fails, and when the store fails."""
+"""Refreshes and sign-ins when Entra refuses the user or fails, and when the store fails."""
 
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
 from apim.failure import SendError
 from apim.network import Reply
-from apim.policies import retry
 from tests.policies.engine.harness import reply
 from tests.policies.oauth.flow import (
     Failing,
@@ -41,7 +39,7 @@ def test_d5_each_new_counter_calls_entra_with_its_newest_refresh_token(flow: Flo
         }
 
 
-def test_d5_entras_refresh_token_is_kept_when_there_is_no_new_one(flow: Flow) -> None:
+def test_d5_entras_refresh_token_is_kept_if_entra_returns_no_new_one(flow: Flow) -> None:
     token = flow.refresh_token()
     flow.entra = lambda: flow.signed_in_at_entra(refresh_token=None)
     token = successor(flow, token)
@@ -49,23 +47,24 @@ def test_d5_entras_refresh_token_is_kept_when_there_is_no_new_one(flow: Flow) ->
     assert flow.entra_request["refresh_token"] == "entra/refresh+1"
 
 
-def test_d5_entras_refresh_token_is_nowhere_in_clear(flow: Flow) -> None:
+def test_d5_entras_refresh_token_is_not_in_clear_in_the_store_or_in_a_response(flow: Flow) -> None:
     response = flow.redeem(flow.code())
     refreshed = flow.refresh(response.json()["refresh_token"])
-    kept = json.dumps(list(flow.store.documents.values()), default=str)
-    for text in (kept, response.body.decode(), refreshed.body.decode()):
+    stored = json.dumps(list(flow.store.documents.values()), default=str)
+    for text in (stored, response.body.decode(), refreshed.body.decode()):
         assert "entra/refresh" not in text
     header, _, _, _, _ = flow.store.one("grants")["entraToken"].split(".")
     access_header, _, _, _, _ = refreshed.json()["access_token"].split(".")
     assert header != access_header
 
 
-def test_d5_a_token_sealed_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
+def test_d5_a_token_that_is_encrypted_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
     flow.refresh_token()
     assert flow.call(flow.store.one("grants")["entraToken"]).status == 401
 
 
 def _refusal(error: str, code: int = 400) -> Failing:
+    """A response of Entra with an OAuth error."""
     return status(
         code, json.dumps({"error": error, "error_description": "AADSTS50057", "error_codes": [50057]})
     )
@@ -85,11 +84,11 @@ def test_d5_a_user_whom_entra_refuses_is_signed_out(flow: Flow, error: str) -> N
 
 
 def _timed_out() -> Reply:
-
     raise SendError("login.example", timed_out=True)
 
 
-def _wrong_token(flow: Flow, **claims: object) -> Reply:
+def _with_claims(flow: Flow, **claims: object) -> Reply:
+    """Entra's response with these claims in the ID token."""
     flow.tampered = dict(claims)
     try:
         return flow.signed_in_at_entra()
@@ -97,7 +96,7 @@ def _wrong_token(flow: Flow, **claims: object) -> Reply:
         flow.tampered = {}
 
 
-UNKNOWN: dict[str, Callable[[Flow], Reply]] = {
+NOT_DEFINITE: dict[str, Callable[[Flow], Reply]] = {
     "does not answer": lambda _: unreachable(),
     "takes too long": lambda _: _timed_out(),
     "returns 500": lambda _: reply(500, "{}"),
@@ -116,13 +115,14 @@ UNKNOWN: dict[str, Callable[[Flow], Reply]] = {
     "returns an unreadable ID token": lambda flow: flow.signed_in_at_entra(id_token="x.y"),
     "returns an ID token that is not a string": lambda flow: flow.signed_in_at_entra(id_token=[1]),
 }
+"""Responses of Entra that neither confirm nor refuse the user."""
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_d5_without_a_definite_answer_from_entra_the_grant_is_kept(flow: Flow, name: str) -> None:
+@pytest.mark.parametrize("name", NOT_DEFINITE)
+def test_d5_without_a_definite_response_from_entra_the_grant_is_kept(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     before = dict(flow.store.documents)
-    flow.entra = lambda: UNKNOWN[name](flow)
+    flow.entra = lambda: NOT_DEFINITE[name](flow)
     answer = flow.refresh(token)
     assert (answer.status, answer.header("Retry-After")) == (503, "5")
     assert answer.json()["error"] == "temporarily_unavailable"
@@ -134,12 +134,11 @@ def test_d5_without_a_definite_answer_from_entra_the_grant_is_kept(flow: Flow, n
 
 
 @pytest.mark.parametrize("claim", ["oid", "tid"])
-def test_d5_a_refresh_for_another_user_is_refused(flow: Flow, claim: str) -> None:
-    token = flow.refresh_token()
+def test_d5_a_refresh_for_which_entra_names_another_user_is_refused(claim: str) -> None:
     for changed in ("66666666-6666-4666-8666-666666666666", None):
         flow = Flow.new()
         token = flow.refresh_token()
-        flow.entra = lambda changed=changed, flow=flow: _wrong_token(flow, **{claim: changed})
+        flow.entra = lambda changed=changed, flow=flow: _with_claims(flow, **{claim: changed})
         assert refused(flow.refresh(token))
         assert not valid(flow)
 
@@ -165,8 +164,8 @@ def test_d5_without_the_gateways_identity_the_grant_is_kept(
     assert flow.refresh(token).status == 200
 
 
-@pytest.mark.parametrize("sealed", ["", "x", "another grant's", "tampered"])
-def test_d5_a_token_that_cannot_be_unsealed_is_never_sent_to_entra(flow: Flow, sealed: str) -> None:
+@pytest.mark.parametrize("stored", ["", "x", "another grant's", "tampered"])
+def test_d5_a_token_that_cannot_be_decrypted_is_never_sent_to_entra(flow: Flow, stored: str) -> None:
     other = Flow.new()
     other.refresh_token()
     foreign = other.store.one("grants")["entraToken"]
@@ -176,7 +175,7 @@ def test_d5_a_token_that_cannot_be_unsealed_is_never_sent_to_entra(flow: Flow, s
     flow.store.one("grants")["entraToken"] = {
         "another grant's": foreign,
         "tampered": own[:-20] + ("A" if own[-20] != "A" else "B") + own[-19:],
-    }.get(sealed, sealed)
+    }.get(stored, stored)
     flow.entra_request = {}
     assert refused(flow.refresh(token))
     assert flow.entra_request == {}
@@ -244,13 +243,7 @@ def test_d7_an_emptied_cache_has_no_effect(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
-    flow: Flow, times: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def no_sleep(_seconds: float) -> None:
-        return
-
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=no_sleep))
+def test_c7_a_sign_in_succeeds_although_entra_throttles_the_first_attempts(flow: Flow, times: int) -> None:
     at_entra = flow.at_entra()
     failures = [reply(429, "{}")] * times
     flow.entra = lambda: failures.pop() if failures else flow.signed_in_at_entra()
@@ -261,7 +254,7 @@ def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
 def test_c7_a_code_is_sent_again_only_if_entra_did_not_redeem_it(
     flow: Flow, failing: Failing, times: int
 ) -> None:
-    """Without a response, Entra may have redeemed the code."""
+    """If there is no response, Entra may have redeemed the code."""
     at_entra = flow.at_entra()
     flow.harness.network.sent.clear()
     flow.entra = failing

@@ -18,7 +18,8 @@ def flow() -> Flow:
     return Flow.new()
 
 
-def problem(flow: Flow, uri: object) -> str:
+def description_of_error(flow: Flow, uri: object) -> str:
+    """The description of the error for a registration with this redirect URI."""
     answer = flow.register(redirect_uris=[uri])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
     return answer.json()["error_description"]
@@ -44,7 +45,7 @@ def test_b3_the_registrations_of_real_clients_are_accepted(flow: Flow, client: s
 
 
 @pytest.mark.parametrize(
-    ("uri", "words"),
+    ("uri", "parts"),
     [
         ("http://app.example/cb", ["http://app.example/cb", "https", "loopback"]),
         ("myapp:/cb", ["myapp:/cb", "appSchemes", "myapp"]),
@@ -59,17 +60,17 @@ def test_b3_the_registrations_of_real_clients_are_accepted(flow: Flow, client: s
     ],
 )
 def test_b2_the_error_names_the_redirect_uri_and_the_setting(
-    flow: Flow, uri: object, words: list[str]
+    flow: Flow, uri: object, parts: list[str]
 ) -> None:
-    """The description has only characters that RFC 6749, section 5.2, allows."""
-    description = problem(flow, uri)
-    assert all(word in description for word in words)
+    """The description contains only characters that RFC 6749, section 5.2, allows."""
+    description = description_of_error(flow, uri)
+    assert all(part in description for part in parts)
     assert len(description) < 600
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", description)
 
 
 @pytest.mark.parametrize("uris", [None, [], {}, CALLBACK, [CALLBACK, None]], ids=str)
-def test_b2_redirect_uris_are_a_list_with_at_least_one_uri(flow: Flow, uris: object) -> None:
+def test_b2_a_registration_without_a_list_of_redirect_uris_is_refused(flow: Flow, uris: object) -> None:
     before = len(list(flow.store.of("clients")))
     answer = flow.register(redirect_uris=uris)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
@@ -108,7 +109,7 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
         ("response_types", ["code", "token", "code id_token"], ["code"]),
     ],
 )
-def test_b3_unsupported_metadata_is_left_out(
+def test_b3_unsupported_grant_types_and_response_types_are_omitted(
     flow: Flow, member: str, requested: object, expected: list[str]
 ) -> None:
     answer = flow.register(**{member: requested})
@@ -127,7 +128,9 @@ def test_b3_unsupported_metadata_is_left_out(
         ("response_types", {"code": True}),
     ],
 )
-def test_b3_without_anything_usable_a_client_is_refused(flow: Flow, member: str, requested: object) -> None:
+def test_b3_a_client_without_a_supported_grant_type_or_response_type_is_refused(
+    flow: Flow, member: str, requested: object
+) -> None:
     before = len(list(flow.store.of("clients")))
     answer = flow.register(**{member: requested})
     assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
@@ -204,7 +207,7 @@ def _matched(pattern: str) -> set[int]:
     return {code for code in range(0x20000) if compiled.fullmatch(units(code))}
 
 
-def test_b3_classes_of_characters_are_those_of_unicode() -> None:
+def test_b3_the_patterns_for_names_match_the_categories_of_unicode() -> None:
     def of(*categories: str) -> set[int]:
         return {code for code in range(0x20000) if unicodedata.category(chr(code)) in categories}
 
@@ -228,7 +231,7 @@ def _register(flow: Flow, ip: str) -> Any:
     )
 
 
-def test_b4_one_address_registers_60_times_a_minute(flow: Flow) -> None:
+def test_b4_an_address_can_register_60_times_a_minute(flow: Flow) -> None:
     statuses = [_register(flow, "192.0.2.1").status for _ in range(60)]
     assert set(statuses) == {201}
     refused = _register(flow, "192.0.2.1")
@@ -239,7 +242,7 @@ def test_b4_one_address_registers_60_times_a_minute(flow: Flow) -> None:
 
 
 def test_b4_all_addresses_together_have_a_higher_limit(flow: Flow) -> None:
-    flow.move_to(flow.harness)
+    flow.harness.gateway.services.counters.clear()
     statuses = [_register(flow, f"192.0.{number // 50}.{number % 50}").status for number in range(601)]
     assert (set(statuses[:600]), statuses[600]) == ({201}, 429)
     flow.harness.clock.advance(61)

@@ -1,4 +1,4 @@
-"""Remembered consent: its user, request and lifetime, and the clients that need consent each time."""
+"""Remembered consent: for which users, requests and times it is valid, and which clients always need one."""
 
 import functools
 import hashlib
@@ -28,7 +28,7 @@ def _harness(**config: str) -> Harness:
 
 
 def verified(**config: str) -> Flow:
-    """A client with a metadata document, whose redirect URIs the browser does not visit."""
+    """A flow whose client has a metadata document, with redirect URIs of each kind."""
     flow = Flow.at(_harness(**config))
     uris = [APP, "https://app.example.com/other", "http://localhost/callback", "com.example.app:/cb"]
     Host(document(redirect_uris=uris)).serve(flow)
@@ -119,15 +119,15 @@ def test_c6_another_client_needs_consent(flow: Flow) -> None:
 def test_c6_consent_expires(flow: Flow) -> None:
     """The user's cookie expires; the store deletes the document after its time to live."""
     assert consent_is_shown(flow)
-    (kept,) = flow.store.of("consents")
-    assert kept["ttl"] == 30 * DAY
+    (stored,) = flow.store.of("consents")
+    assert stored["ttl"] == 30 * DAY
     flow.harness.clock.advance(30 * DAY - 1)
     assert not consent_is_shown(flow)
     flow.harness.clock.advance(1)
     assert consent_is_shown(flow)
 
 
-def test_c6_another_browser_and_another_user_need_consent(flow: Flow) -> None:
+def test_c6_another_browser_needs_consent(flow: Flow) -> None:
     assert consent_is_shown(flow)
     flow.cookies.clear()
     assert consent_is_shown(flow)
@@ -168,7 +168,7 @@ def test_c6_when_another_user_signs_in_the_client_receives_no_code(flow: Flow) -
     assert consent_is_shown(flow)
 
 
-def test_c6_without_an_answer_from_the_store_the_page_is_shown(flow: Flow) -> None:
+def test_c6_the_consent_page_is_shown_if_the_store_cannot_be_read(flow: Flow) -> None:
     assert consent_is_shown(flow)
     first = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
     flow.store.failing = {len(flow.store.calls) + 1: unreachable}
@@ -185,15 +185,15 @@ def test_c6_a_sign_in_succeeds_if_its_consent_cannot_be_stored(flow: Flow) -> No
     assert consent_is_shown(flow)
 
 
-def test_c6_the_cookie_is_sent_only_to_the_gateway_and_contains_no_secret(flow: Flow) -> None:
+def test_c6_the_cookie_is_sent_only_to_the_gateway_and_its_mac_is_not_stored(flow: Flow) -> None:
     at_entra = flow.consent(start(flow))
     lines = [value for name, value in flow.callback(at_entra).headers if name == "Set-Cookie"]
     (line,) = [line for line in lines if line.startswith("__Host-user=")]
     assert line.endswith(f"; Path=/; Max-Age={30 * DAY}; Secure; HttpOnly; SameSite=Lax")
-    (kept,) = flow.store.of("consents")
+    (stored,) = flow.store.of("consents")
     value = line.partition("=")[2].partition(";")[0]
-    assert value.split(".")[2] not in json.dumps(kept)
-    assert kept["sub"] == value.split(".")[0]
+    assert value.split(".")[2] not in json.dumps(stored)
+    assert stored["sub"] == value.split(".")[0]
 
 
 def test_c6_an_operator_may_require_consent_each_time() -> None:
@@ -203,8 +203,8 @@ def test_c6_an_operator_may_require_consent_each_time() -> None:
     assert list(flow.store.of("consents")) == []
 
 
-def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Flow) -> None:
-    """The redirect from Entra needs the cookie that was set with the redirect to Entra."""
+def test_c6_the_callback_after_a_remembered_consent_needs_its_cookie(flow: Flow) -> None:
+    """The cookie is set with the redirect to Entra, as after a consent on the page."""
     assert consent_is_shown(flow)
     answer = start(flow)
     flow.cookies = {name: value for name, value in flow.cookies.items() if "callback" not in name}
@@ -212,22 +212,23 @@ def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Fl
 
 
 def test_c6_a_stored_consent_of_an_app_on_the_users_machine_is_ignored(flow: Flow) -> None:
-    """The gateway stores no such consent; one that is in the store anyway does not replace the page."""
+    """The gateway stores no such consent, so the test adds it to the store."""
     assert consent_is_shown(flow)
-    (kept,) = flow.store.of("consents")
+    (stored,) = flow.store.of("consents")
     redirect_uri = "http://localhost:5/callback"
-    named = "|".join((kept["sub"], kept["clientDocumentId"], redirect_uri, kept["resource"], kept["scope"]))
-    name = encoded(hashlib.sha256(named.encode()).digest())
-    flow.store.documents[("consents", name)] = kept | {"id": name, "redirectUri": redirect_uri}
+    members = (stored["sub"], stored["clientDocumentId"], redirect_uri, stored["resource"], stored["scope"])
+    name = encoded(hashlib.sha256("|".join(members).encode()).digest())
+    flow.store.documents[("consents", name)] = stored | {"id": name, "redirectUri": redirect_uri}
     assert start(flow, redirect_uri=redirect_uri).status == 200
 
 
-def test_c6_without_a_cookie_of_a_user_no_consent_is_looked_up(flow: Flow) -> None:
+def test_c6_no_consent_is_looked_up_without_the_users_cookie(flow: Flow) -> None:
     assert start(flow).status == 200
     assert ("GET", "consents") not in flow.store.calls
 
 
-def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
+def consents_without_versions(flow: Flow) -> list[dict[str, Any]]:
+    """The stored consents without their ids and the members that the store adds."""
     return [
         {name: value for name, value in document.items() if name not in {"id", "_etag", "_ts"}}
         for document in flow.store.of("consents")
@@ -236,7 +237,7 @@ def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
 
 def test_c6_a_stored_consent_has_only_the_documented_members(flow: Flow) -> None:
     assert consent_is_shown(flow, scope="notes.read")
-    assert kept_without_versions(flow) == [
+    assert consents_without_versions(flow) == [
         {
             "ttl": 30 * DAY,
             "sub": "55555555-5555-4555-8555-555555555555",
@@ -247,4 +248,4 @@ def test_c6_a_stored_consent_has_only_the_documented_members(flow: Flow) -> None
             "scope": "notes.read",
         }
     ]
-    assert CALLBACK not in json.dumps(kept_without_versions(flow))
+    assert CALLBACK not in json.dumps(consents_without_versions(flow))

@@ -1,4 +1,4 @@
-"""The page that returns to an app with a private-use scheme; other clients receive a redirect."""
+"""The page that opens an app with a private-use scheme; other clients receive a redirect."""
 
 import re
 from collections.abc import Callable
@@ -26,6 +26,7 @@ def at_consent(flow: Flow, redirect_uri: str, **changed: str) -> Response:
 
 
 def signed_in(flow: Flow, redirect_uri: str, **changed: str) -> Response:
+    """The response to the callback, at the end of a sign-in."""
     return flow.callback(flow.consent(at_consent(flow, redirect_uri, **changed)))
 
 
@@ -67,7 +68,7 @@ def test_c8_other_clients_receive_a_redirect_and_no_page(flow: Flow, redirect_ur
 @pytest.mark.parametrize(
     "state", ['"><script>alert(1)</script>', "'; url=https://evil.example", "{{key}} &amp; ü"]
 )
-def test_c3_the_state_cannot_break_out_of_the_link(flow: Flow, state: str) -> None:
+def test_c3_the_state_is_encoded_in_the_link_of_the_page(flow: Flow, state: str) -> None:
     page = signed_in(flow, APP, state=state)
     assert parameters_of(link_of(page))["state"] == state
     html = page.body.decode()
@@ -90,7 +91,7 @@ def _invalid_request(flow: Flow) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("fail", "error"),
+    ("cause", "error"),
     [
         (_denied, "access_denied"),
         (_refused_by_entra, "access_denied"),
@@ -98,9 +99,9 @@ def _invalid_request(flow: Flow) -> Response:
     ],
 )
 def test_c2_an_app_receives_an_error_through_a_page(
-    flow: Flow, fail: Callable[[Flow], Response], error: str
+    flow: Flow, cause: Callable[[Flow], Response], error: str
 ) -> None:
-    page = fail(flow)
+    page = cause(flow)
     assert page.status == 200
     assert headers(page) == PAGE
     assert "<h1>You are not signed in</h1>" in page.body.decode()

@@ -32,7 +32,7 @@ def succeeded(answer: Response) -> bool:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unknown_hint"])
-def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
+def test_d6_the_revocation_of_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
     """The hint may be wrong (RFC 7009, section 2.1)."""
     response = tokens(flow)
     assert flow.call(response["access_token"]).status == 200
@@ -75,7 +75,7 @@ def test_d6_an_emptied_cache_does_not_make_a_token_valid_again(flow: Flow) -> No
     assert flow.call(response["access_token"]).status == 401
 
 
-def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(flow: Flow) -> None:
+def test_d6_the_revocation_of_an_old_refresh_token_also_ends_the_sign_in(flow: Flow) -> None:
     token = tokens(flow)["refresh_token"]
     flow.refresh(flow.refresh(token).json()["refresh_token"])
     assert succeeded(flow.revoke(token))
@@ -83,24 +83,23 @@ def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(flow: Flow) 
 
 
 def changed(token: str) -> str:
-    """The token with another letter in its MAC."""
+    """The token with another character in its MAC."""
     return token[:-20] + ("A" if token[-20] != "A" else "B") + token[-19:]
 
 
 UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
-    "an arbitrary string": lambda _f, _t: "x",
-    "a JWT": lambda _f, _t: "e30.e30.e30",
-    "a code": lambda flow, _t: flow.code(),
-    "a changed refresh token": lambda _f, t: (
-        t["refresh_token"][:-1] + ("A" if t["refresh_token"][-1] != "A" else "B")
+    "an arbitrary string": lambda _flow, _issued: "x",
+    "a JWT": lambda _flow, _issued: "e30.e30.e30",
+    "a code": lambda flow, _issued: flow.code(),
+    "a changed refresh token": lambda _flow, issued: changed(issued["refresh_token"]),
+    "a refresh token with another counter": lambda _flow, issued: issued["refresh_token"].replace(
+        ".1.", ".2.", 1
     ),
-    "a refresh token with another counter": lambda _f, t: t["refresh_token"].replace(".1.", ".2.", 1),
-    "a refresh token of an unknown grant": lambda _f, t: "A" * 22 + t["refresh_token"][22:],
-    "a changed access token": lambda _f, t: (
-        t["access_token"][:-1] + ("A" if t["access_token"][-1] != "A" else "B")
-    ),
-    "Entra's sealed token in the store": lambda flow, _t: flow.store.one("grants")["entraToken"],
+    "a refresh token of an unknown grant": lambda _flow, issued: "A" * 22 + issued["refresh_token"][22:],
+    "a changed access token": lambda _flow, issued: changed(issued["access_token"]),
+    "Entra's encrypted token in the store": lambda flow, _issued: flow.store.one("grants")["entraToken"],
 }
+"""Returns a token that the gateway does not know, made from a flow and the issued tokens."""
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
@@ -143,14 +142,16 @@ def test_d6_a_revoked_token_is_unknown_whichever_client_sends_it(flow: Flow, kin
 @pytest.mark.parametrize(
     "changed", [{"token": None}, {"token": ""}, {"client_id": None}, {"client_id": ""}], ids=str
 )
-def test_d6_a_request_names_a_token_and_a_client(flow: Flow, changed: dict[str, str | None]) -> None:
+def test_d6_a_request_without_a_token_or_a_client_is_refused(
+    flow: Flow, changed: dict[str, str | None]
+) -> None:
     response = tokens(flow)
     answer = flow.revoke(**{"token": response["refresh_token"]} | changed)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
     assert valid(flow)
 
 
-def test_d6_a_request_is_a_form_with_each_parameter_once(flow: Flow) -> None:
+def test_d6_a_request_that_is_no_form_or_repeats_a_parameter_is_refused(flow: Flow) -> None:
     form = f"token={tokens(flow)['refresh_token']}&client_id={flow.client_id}"
     for body, content_type in (
         (form + "&client_id=x", FORM),
@@ -179,7 +180,7 @@ def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
     assert not valid(flow)
 
 
-# Calls of the store: the grant; the grant again and its change, for the revocation.
+# A revocation reads the grant (call 0), reads it again (call 1) and changes it (call 2).
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -198,7 +199,7 @@ def test_d7_a_failed_revocation_is_reported_and_can_be_repeated(
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_d7_a_grant_that_disappears_needs_no_revocation(flow: Flow, number: int) -> None:
+def test_d7_the_revocation_of_a_grant_that_disappears_succeeds(flow: Flow, number: int) -> None:
     token = tokens(flow)["refresh_token"]
     flow.store.calls.clear()
     flow.store.failing = {number: status(404)}
@@ -214,7 +215,7 @@ def test_d7_a_throttled_call_of_a_revocation_is_repeated(flow: Flow, number: int
     assert not valid(flow)
 
 
-def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(flow: Flow) -> None:
+def test_d7_a_revocation_reads_the_grant_again_after_another_request_changed_it(flow: Flow) -> None:
     token = tokens(flow)["refresh_token"]
     flow.store.calls.clear()
     flow.store.failing = {2: status(412)}

@@ -1,4 +1,4 @@
-"""Messages at the gateway's root pass the same checks as those below the path of a server."""
+"""Messages at the gateway's root are checked like messages below the path of a server."""
 
 import json
 
@@ -18,6 +18,7 @@ def message(flow: Flow, token: str, **headers: str) -> Response:
 
 
 def reached(flow: Flow) -> list[Sent]:
+    """The requests that the gateway forwarded to the server."""
     return [sent for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
@@ -45,7 +46,7 @@ def test_e7_messages_count_as_calls_of_their_server() -> None:
     assert {message(flow, token).status, flow.call(token).status} == {429}
 
 
-def test_e3_the_server_receives_the_gateways_credential_and_none_of_the_client(flow: Flow) -> None:
+def test_e3_the_server_receives_the_gateways_credential_and_no_credential_of_the_client(flow: Flow) -> None:
     token = flow.token()
     assert message(flow, token, Cookie="a=b", X_Forwarded_For="1.2.3.4").status == 202
     (sent,) = reached(flow)
@@ -54,7 +55,7 @@ def test_e3_the_server_receives_the_gateways_credential_and_none_of_the_client(f
     assert token not in json.dumps(sent.headers)
 
 
-def test_e8_the_text_of_a_failed_server_does_not_reach_the_client(flow: Flow) -> None:
+def test_e8_the_body_of_a_failed_server_is_not_forwarded(flow: Flow) -> None:
     token = flow.token()
     flow.served = lambda: reply(500, "func-internal.azurewebsites.net: stack trace")
     refused = message(flow, token)

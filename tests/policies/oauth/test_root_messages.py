@@ -1,4 +1,5 @@
-"""Messages of legacy servers that announce a path at the gateway's root: the token selects the server."""
+"""Messages at the gateway's root, which clients of legacy servers send: the token or the query selects the
+server."""
 
 import base64
 import functools
@@ -62,6 +63,7 @@ def _answer(sent: Sent) -> Reply:
 
 
 def token(audience: str) -> str:
+    """An access token with this audience and the scopes of all servers."""
     _, key = _shared_harness()
     now = int(time.time())
     claims = {
@@ -83,6 +85,7 @@ def token(audience: str) -> str:
 
 
 def message(harness: Harness, audience: str) -> Response:
+    """Sends a message at the root, with a token for this audience."""
     return harness.send(
         "POST",
         "/message",
@@ -93,6 +96,7 @@ def message(harness: Harness, audience: str) -> Response:
 
 
 def forwarded(harness: Harness) -> list[str]:
+    """The URLs of the messages that the gateway forwarded."""
     return [sent.url for sent in harness.network.sent if "/message" in sent.url]
 
 
@@ -108,7 +112,7 @@ def test_a_token_for_another_server_is_refused(harness: Harness) -> None:
     assert forwarded(harness) == []
 
 
-def test_a_token_for_every_server_selects_no_server(harness: Harness) -> None:
+def test_a_message_with_a_token_for_the_whole_gateway_is_refused(harness: Harness) -> None:
     answer = message(harness, GATEWAY)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_target")
     assert forwarded(harness) == []
@@ -201,7 +205,7 @@ def test_a_server_without_legacy_sessions_receives_no_query(harness: Harness) ->
     assert not [sent.url for sent in harness.network.sent if "/colls/sessions/" in sent.url]
 
 
-def test_without_a_token_nothing_is_forwarded(harness: Harness) -> None:
+def test_a_message_without_a_token_is_not_forwarded(harness: Harness) -> None:
     assert harness.send("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
     assert harness.send("OPTIONS", "/message").status == 204
     assert forwarded(harness) == []
@@ -211,8 +215,8 @@ FOR_FUNCTIONS = "azmcpcs=0123456789abcdef"
 FOR_CONTAINERS = "sessionId=0123456789abcdef"
 
 
-def challenged(answer: Response) -> str:
-    """The path whose metadata a challenge names."""
+def challenged_path(answer: Response) -> str:
+    """The path of the server whose metadata the challenge of a response names."""
     assert answer.status == 401
     match = re.search(
         r'resource_metadata="[^"]*/oauth-protected-resource([^"]*)"', answer.header("WWW-Authenticate") or ""
@@ -222,7 +226,9 @@ def challenged(answer: Response) -> str:
 
 
 @pytest.mark.parametrize("audience", ["/mcp", ""])
-def test_e4a_the_parameter_of_the_functions_server_selects_it(harness: Harness, audience: str) -> None:
+def test_e4a_the_query_parameter_azmcpcs_selects_the_functions_server(
+    harness: Harness, audience: str
+) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     assert (
         harness.send("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
@@ -244,12 +250,12 @@ def test_e4a_the_parameter_of_the_functions_server_selects_it(harness: Harness, 
         ("", "/web-mcp", "/mcp/sse"),
     ],
 )
-def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
+def test_e4a_a_token_for_another_server_is_refused_with_a_challenge_of_the_selected_server(
     harness: Harness, query: str, audience: str, path: str
 ) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     answer = harness.send("POST", "/message", query, body=b"{}", Authorization=bearer)
-    assert challenged(answer) == path
+    assert challenged_path(answer) == path
     assert 'error="invalid_token"' in (answer.header("WWW-Authenticate") or "")
     assert forwarded(harness) == []
 
@@ -261,7 +267,7 @@ def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
 def test_e4a_a_challenge_names_the_server_that_the_query_selects(
     harness: Harness, method: str, query: str, path: str
 ) -> None:
-    assert challenged(harness.send(method, "/message", query)) == path
+    assert challenged_path(harness.send(method, "/message", query)) == path
 
 
 def test_e4a_without_a_parameter_the_audience_selects_the_server(harness: Harness) -> None:

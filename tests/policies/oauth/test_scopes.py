@@ -1,4 +1,4 @@
-"""The scopes that a client may request and is granted, and their descriptions on the consent page."""
+"""Scopes: which are granted, how the consent page describes them, and which servers they give access to."""
 
 import functools
 import json
@@ -26,16 +26,18 @@ def _harness(audience: str) -> Harness:
 
 @pytest.fixture
 def flow() -> Flow:
-    """A stack with a server of one scope and a server of two."""
+    """A flow at a stack with a server that has one scope and a server that has two."""
     return Flow.at(_harness("backend"))
 
 
 def granted(flow: Flow, **changed: str | None) -> str:
+    """The scope of the transaction that an authorization request creates."""
     flow.authorize(**changed)
     return list(flow.store.of("transactions"))[-1]["scope"]
 
 
 def document(harness: Harness, path: str) -> dict[str, Any]:
+    """A metadata document of the gateway."""
     return harness.send("GET", f"/.well-known/{path}").json()
 
 
@@ -62,7 +64,7 @@ def permissions(page: Response) -> list[str]:
         ("openid offline_access notes.write", "notes.write offline_access"),
     ],
 )
-def test_c2_unknown_scopes_are_ignored_and_without_a_known_one_the_default_is_granted(
+def test_c2_unknown_scopes_are_ignored_and_the_default_scope_is_granted_if_none_remains(
     flow: Flow, requested: str | None, expected: str
 ) -> None:
     assert granted(flow, scope=requested, resource=f"{GATEWAY}/notes-mcp") == expected
@@ -94,8 +96,10 @@ def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
     assert permissions(flow.page()) == ["Use Functions"]
 
 
-def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes(flow: Flow) -> None:
-    """Also with a token for one server after such a sign-in (RFC 8707, section 2.2)."""
+def test_f4_a_sign_in_for_the_whole_gateway_gives_access_only_to_the_servers_of_its_scopes(
+    flow: Flow,
+) -> None:
+    """Also with a token that is narrowed to one server after such a sign-in (RFC 8707, section 2.2)."""
     tokens = flow.redeem(code_for(flow, scope="notes.write", resource=None), resource=None).json()
     functions = flow.refresh(tokens["refresh_token"], resource=f"{GATEWAY}/mcp").json()
     for token in (tokens["access_token"], functions["access_token"]):
@@ -114,8 +118,8 @@ def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes
     assert flow.call(narrowed["access_token"]).status == 403
 
 
-def test_d2_a_sign_in_for_one_server_gives_no_token_for_another_one(flow: Flow) -> None:
-    """A token for the whole gateway may be narrowed to either; one for a server may not be exchanged."""
+def test_d2_after_a_sign_in_for_one_server_a_token_for_another_server_is_refused(flow: Flow) -> None:
+    """Neither the code nor the refresh token can be redeemed for the other server."""
     notes = f"{GATEWAY}/notes-mcp"
     for resource, other in ((RESOURCE, notes), (notes, RESOURCE)):
         code = code_for(flow, scope=None, resource=resource)
@@ -133,7 +137,7 @@ def code_for(flow: Flow, **changed: str | None) -> str:
     return re.findall("code=([^&]*)", end)[0]
 
 
-def test_c4_a_scope_without_a_description_is_shown_by_its_name(flow: Flow) -> None:
+def test_c4_the_consent_page_shows_a_scope_without_a_description_by_its_name(flow: Flow) -> None:
     """A deployment may remove a scope while a sign-in is in progress."""
     handle = handle_of(flow.authorize())
     flow.store.one("transactions")["scope"] = "functions removed&scope"
@@ -141,7 +145,7 @@ def test_c4_a_scope_without_a_description_is_shown_by_its_name(flow: Flow) -> No
     assert permissions(page) == ["Use Functions", "removed&amp;scope", "Keep you signed in"]
 
 
-def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offline_access(
+def test_a2a_only_the_metadata_of_the_authorization_server_lists_offline_access(
     flow: Flow,
 ) -> None:
     for name in ("oauth-authorization-server", "openid-configuration"):
@@ -157,7 +161,7 @@ def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offlin
         assert re.findall('scope="(.*?)"', challenge) == [" ".join(scopes)]
 
 
-def test_a2a_the_gateway_as_one_resource_has_every_scope() -> None:
+def test_a2a_the_metadata_of_the_whole_gateway_lists_the_scopes_of_every_server() -> None:
     metadata = document(_harness("gateway"), "oauth-protected-resource")
     assert metadata["scopes_supported"] == ["functions", "notes.read", "notes.write"]
 

@@ -1,4 +1,4 @@
-"""The owner of an MCP session, as recorded in the store (docs/authorization.md, E5)."""
+"""An MCP session belongs to one user and one client, whom the store records (docs/authorization.md, E5)."""
 
 import json
 
@@ -23,41 +23,43 @@ def token(flow: Flow) -> str:
 
 
 def post(flow: Flow, token: str, session: str | None = None, **headers: str) -> Response:
-    """A message over streamable HTTP."""
+    """Sends a message over streamable HTTP."""
     all_headers = headers | ({"Mcp_Session_Id": session} if session is not None else {})
     return flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **all_headers)
 
 
 def message(flow: Flow, token: str, query: str, **headers: str) -> Response:
-    """A message to a legacy event stream."""
+    """Sends a message to a legacy event stream."""
     return flow.harness.send(
         "POST", "/mcp/message", query, body=b"{}", Authorization=f"Bearer {token}", **headers
     )
 
 
 def issues(flow: Flow, session: str, code: int = 200) -> None:
-    """Lets the server answer with this session id."""
+    """Makes the server respond with this session id."""
     flow.served = lambda: reply(code, "{}", Mcp_Session_Id=session, Content_Type="application/json")
 
 
 def accepts(flow: Flow, code: int = 202) -> None:
-    """Lets the server answer with this status and no session id."""
+    """Makes the server respond with this status and no session id."""
     flow.served = lambda: reply(code, "")
 
 
 def reached(flow: Flow) -> list[str]:
-    """The URLs of the requests that reached the server."""
+    """The URLs of the requests that the gateway forwarded to the server."""
     return [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
-def another_client(flow: Flow) -> str:
-    """A token of the same user for another client."""
+def token_of_another_client(flow: Flow) -> str:
+    """An access token of the same user for another client."""
     flow.register()
     return flow.token()
 
 
 @pytest.mark.parametrize("session", ["x", "a,b", "!~", "x" * MAX_LENGTH])
-def test_e5_an_id_of_up_to_8_kb_of_visible_ascii_works(flow: Flow, token: str, session: str) -> None:
+def test_e5_a_session_id_of_up_to_8_kb_of_visible_ascii_is_accepted(
+    flow: Flow, token: str, session: str
+) -> None:
     issues(flow, session)
     assert post(flow, token).header("Mcp-Session-Id") == session
     accepts(flow)
@@ -65,7 +67,7 @@ def test_e5_an_id_of_up_to_8_kb_of_visible_ascii_works(flow: Flow, token: str, s
 
 
 @pytest.mark.parametrize("session", ["", "a b", "\u00e9", "x" * (MAX_LENGTH + 1), "a\x7f", "a, b"])
-def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
+def test_e5_a_session_id_that_the_gateway_would_refuse_is_refused_when_the_server_issues_it(
     flow: Flow, token: str, session: str
 ) -> None:
     issues(flow, session)
@@ -77,15 +79,15 @@ def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
     assert post(flow, token, session).status == 404
 
 
-def test_e5_an_answer_in_a_session_may_name_it_again(flow: Flow, token: str) -> None:
-    """The session is not bound again, and its owner is read from the store once."""
+def test_e5_a_server_may_repeat_the_id_of_a_session_in_its_responses(flow: Flow, token: str) -> None:
+    """The session is stored only once, and its owner is read from the store only once."""
     issues(flow, "x")
     assert {post(flow, token, session).header("Mcp-Session-Id") for session in (None, "x", "x")} == {"x"}
     calls = [method for method, container in flow.store.calls if container == "sessions"]
     assert calls == ["POST", "GET"]
 
 
-def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
+def test_e5_a_request_with_several_session_ids_is_refused(flow: Flow, token: str) -> None:
     issues(flow, "own")
     post(flow, token)
     before = len(reached(flow))
@@ -97,7 +99,7 @@ def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
 @pytest.mark.parametrize(
     "session", ["", "1234567", "12345678%0A", "12345678!", "../../../admin!", "%21query%7C12345678"]
 )
-def test_e5_an_id_in_the_query_that_no_server_issues_is_refused(flow: Flow, token: str, session: str) -> None:
+def test_e5_a_malformed_session_id_in_the_query_is_refused(flow: Flow, token: str, session: str) -> None:
     accepts(flow)
     answer = message(flow, token, f"azmcpcs={session}")
     assert (answer.status, refusal_of(answer.json())) == (404, "invalid_session")
@@ -105,8 +107,10 @@ def test_e5_an_id_in_the_query_that_no_server_issues_is_refused(flow: Flow, toke
     assert message(flow, token, "azmcpcs=12345678").status == 202
 
 
-def test_e5_ids_in_the_header_and_in_the_query_are_refused_together(flow: Flow, token: str) -> None:
-    """A server might use the one that was not checked."""
+def test_e5_a_request_with_session_ids_in_the_header_and_in_the_query_is_refused(
+    flow: Flow, token: str
+) -> None:
+    """A server might use the id that the gateway did not check."""
     issues(flow, "own")
     post(flow, token)
     accepts(flow)
@@ -115,11 +119,11 @@ def test_e5_ids_in_the_header_and_in_the_query_are_refused_together(flow: Flow, 
     assert len(reached(flow)) == count
 
 
-def test_e5_a_session_belongs_to_the_client_too(flow: Flow, token: str) -> None:
+def test_e5_another_client_of_the_same_user_cannot_use_a_session(flow: Flow, token: str) -> None:
     issues(flow, "mine")
     post(flow, token)
     accepts(flow)
-    other = another_client(flow)
+    other = token_of_another_client(flow)
     answers = [post(flow, other, session) for session in ("mine", "unknown")]
     assert [answer.status for answer in answers] == [404, 404]
     assert answers[0].body == answers[1].body
@@ -127,18 +131,18 @@ def test_e5_a_session_belongs_to_the_client_too(flow: Flow, token: str) -> None:
     assert post(flow, token, "mine").status == 202
 
 
-def test_e5_an_event_stream_belongs_to_the_client_too(flow: Flow, token: str) -> None:
+def test_e5_another_client_of_the_same_user_cannot_send_to_an_event_stream(flow: Flow, token: str) -> None:
     accepts(flow)
     assert message(flow, token, "azmcpcs=0123456789ab").status == 202
-    assert message(flow, another_client(flow), "azmcpcs=0123456789ab").status == 404
+    assert message(flow, token_of_another_client(flow), "azmcpcs=0123456789ab").status == 404
     assert message(flow, token, "azmcpcs=0123456789ab").status == 202
 
 
-def test_e5_every_spelling_of_a_stream_id_belongs_to_the_owner(flow: Flow, token: str) -> None:
-    """A server may accept several spellings of one id."""
+def test_e5_another_client_cannot_use_another_spelling_of_a_stream_id(flow: Flow, token: str) -> None:
+    """A server may treat several spellings as the same id."""
     accepts(flow)
     assert message(flow, token, "azmcpcs=0a1b2c3d-0000-4000-8000-00000000abcd").status == 202
-    other = another_client(flow)
+    other = token_of_another_client(flow)
     for spelling in (
         "0A1B2C3D-0000-4000-8000-00000000ABCD",
         "0a1b2c3d00004000800000000000abcd",
@@ -186,15 +190,17 @@ def test_e5_the_stored_session_has_only_its_user_and_client(flow: Flow, token: s
     assert "mine" not in json.dumps(session)
 
 
-def test_e5_a_session_id_that_a_server_issues_again_stays_with_its_owner(flow: Flow, token: str) -> None:
+def test_e5_a_session_id_that_a_server_issues_again_still_belongs_to_its_owner(
+    flow: Flow, token: str
+) -> None:
     issues(flow, "mine")
     assert [post(flow, token).status for _ in range(2)] == [200, 200]
-    answer = post(flow, another_client(flow))
+    answer = post(flow, token_of_another_client(flow))
     assert (answer.status, refusal_of(answer.json())) == (502, "invalid_session")
 
 
 @pytest.mark.parametrize("failing", [status(404), status(503), unreachable])
-def test_e5_a_session_whose_owner_cannot_be_read_is_not_given(
+def test_e5_a_session_id_whose_owner_cannot_be_read_is_not_returned_to_the_client(
     flow: Flow, token: str, failing: object
 ) -> None:
     issues(flow, "mine")
@@ -205,10 +211,12 @@ def test_e5_a_session_whose_owner_cannot_be_read_is_not_given(
     assert (answer.status, answer.header("Mcp-Session-Id")) == (502, None)
 
 
-def test_e5_one_of_two_parallel_first_messages_binds_the_stream(flow: Flow, token: str) -> None:
-    """Reading finds no owner, but the store rejects the write because another message was stored first."""
+def test_e5_of_two_parallel_first_messages_only_one_stores_the_owner_of_the_stream(
+    flow: Flow, token: str
+) -> None:
+    """Both find no owner in the store, and the store rejects the second write."""
     accepts(flow)
-    other = another_client(flow)
+    other = token_of_another_client(flow)
     message(flow, token, "azmcpcs=0123456789ab")
     flow.harness.gateway.services.cache.clear()
     post(flow, other)
@@ -262,7 +270,9 @@ def test_e5_a_session_id_is_dropped_in_a_version_without_sessions(
 @pytest.mark.parametrize(
     "version", ["2025-11-25", "2025-03-26", "2026-07-27", "", "2026-07-28x", "x2026-07-28", "9", "DRAFT"]
 )
-def test_e5_an_id_counts_in_every_other_version(flow: Flow, token: str, version: str) -> None:
+def test_e5_an_unknown_session_id_is_refused_in_every_other_version(
+    flow: Flow, token: str, version: str
+) -> None:
     accepts(flow)
     assert post(flow, token, "unknown", MCP_Protocol_Version=version).status == 404
 
@@ -279,10 +289,12 @@ def test_e5_a_legacy_stream_has_an_owner_regardless_of_the_version_of_its_messag
 ) -> None:
     accepts(flow)
     assert message(flow, token, "azmcpcs=0123456789ab", **WITHOUT_SESSIONS).status == 202
-    assert message(flow, another_client(flow), "azmcpcs=0123456789ab", **WITHOUT_SESSIONS).status == 404
+    assert (
+        message(flow, token_of_another_client(flow), "azmcpcs=0123456789ab", **WITHOUT_SESSIONS).status == 404
+    )
 
 
-def test_e5_the_answer_to_a_first_message_names_no_other_session(flow: Flow, token: str) -> None:
+def test_e5_a_session_id_in_the_response_to_a_stream_message_is_removed(flow: Flow, token: str) -> None:
     issues(flow, "new", 202)
     answer = message(flow, token, "azmcpcs=0123456789ab")
     assert (answer.status, answer.header("Mcp-Session-Id")) == (202, None)

@@ -1,6 +1,6 @@
-"""The effect of settings on the policies, for stacks other than the one that the twin runs.
+"""The effect of settings on the policies, for stacks that the twin does not run by default.
 
-The policies are planned as for Azure and run in this process; the store contains one client.
+The policies are rendered as for Azure and run in this process; the store contains a single client.
 """
 
 import functools
@@ -57,9 +57,9 @@ def outcome(answer: Response) -> str:
 
 
 def test_require_resource_refuses_requests_without_a_resource() -> None:
-    strict = harness_with(requireResource="true")
-    assert outcome(authorize(strict)) == "invalid_target"
-    assert outcome(authorize(strict, resource=f"{GATEWAY}/mcp")) == "consent"
+    requiring = harness_with(requireResource="true")
+    assert outcome(authorize(requiring)) == "invalid_target"
+    assert outcome(authorize(requiring, resource=f"{GATEWAY}/mcp")) == "consent"
     assert outcome(authorize(harness_with())) == "consent"
 
 

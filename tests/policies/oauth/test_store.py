@@ -41,7 +41,7 @@ def without_versions(document: dict[str, object]) -> dict[str, object]:
 # Stored documents
 
 
-def test_a_registration_is_kept_under_the_hash_of_its_id(flow: Flow) -> None:
+def test_a_registration_is_stored_under_the_hash_of_its_client_id(flow: Flow) -> None:
     assert without_versions(flow.store.one("clients")) == {
         "id": hashed(flow.client_id),
         "ttl": 86400,
@@ -52,9 +52,9 @@ def test_a_registration_is_kept_under_the_hash_of_its_id(flow: Flow) -> None:
     }
 
 
-def test_a_transaction_is_kept_under_the_hash_of_its_handle(flow: Flow) -> None:
+def test_a_transaction_is_stored_under_the_hash_of_its_handle(flow: Flow) -> None:
     handle = handle_of(flow.authorize(state="a b", scope="functions offline_access functions"))
-    kept = {
+    pending = {
         "id": hashed(handle),
         "ttl": 600,
         "expires": flow.now + 600,
@@ -73,29 +73,29 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(flow: Flow) -> None:
         "askedScope": "=functions offline_access functions",
         "refresh": True,
     }
-    assert without_versions(flow.store.one("transactions")) == kept
+    assert without_versions(flow.store.one("transactions")) == pending
     at_entra = parameters_of(flow.consent(flow.consent_page(handle)).header("Location") or "")
     transaction, _, upstream = at_entra["state"].partition(".")
-    assert transaction == kept["id"]
-    assert without_versions(flow.store.one("transactions")) == kept | {
+    assert transaction == pending["id"]
+    assert without_versions(flow.store.one("transactions")) == pending | {
         "status": "approved",
         "upstreamHash": hashed(upstream),
     }
 
 
-def test_a_denied_transaction_stays_denied(flow: Flow) -> None:
+def test_a_denial_is_stored_in_the_transaction(flow: Flow) -> None:
     flow.consent(flow.page(), "deny")
     assert flow.store.one("transactions")["status"] == "denied"
 
 
-def test_a_grant_is_kept_with_the_hash_of_its_code(flow: Flow) -> None:
+def test_a_grant_is_stored_with_the_hash_of_its_code(flow: Flow) -> None:
     code = flow.code()
     identity, _, secret = code.partition(".")
     assert (len(identity), len(secret)) == (22, 43)
     grant = without_versions(flow.store.one("grants"))
     assert len(str(grant.pop("refreshSecret"))) == 43
     assert str(grant.pop("entraToken")).count(".") == 4
-    kept = {
+    issued = {
         "id": identity,
         "ttl": 600,
         "status": "issued",
@@ -115,10 +115,10 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(flow: Flow) -> None:
         "tid": flow.named_value("entra-tenant"),
         "userName": "=ada@twin.example",
     }
-    assert grant == kept
+    assert grant == issued
     refresh_token = flow.redeem(code).json()["refresh_token"]
     grant = without_versions(flow.store.one("grants"))
-    redeemed = kept | {"status": "redeemed", "counter": 1, "ttl": 30 * 86400}
+    redeemed = issued | {"status": "redeemed", "counter": 1, "ttl": 30 * 86400}
     assert redeemed.items() <= grant.items()
     flow.harness.clock.advance(500)
     flow.refresh(refresh_token)
@@ -132,7 +132,13 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(flow: Flow) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a sign-in, and the format of its error when the store fails."""
+    """One step of a sign-in.
+
+    Attributes:
+        before: runs the earlier steps, and returns the value that `send` needs.
+        send: sends the request of the step.
+        error_format: the format of the error when the store fails: `json` or `page`.
+    """
 
     before: Callable[[Flow], object]
     send: Callable[[Flow, object], Response]
@@ -186,7 +192,7 @@ def response_of(prepared: object) -> Response:
     return prepared
 
 
-def test_each_step_makes_exactly_these_calls_to_the_store(flow: Flow) -> None:
+def test_each_step_makes_the_listed_calls_to_the_store_and_no_others(flow: Flow) -> None:
     for name, step in STEPS.items():
         prepared = step.before(flow)
         flow.harness.gateway.services.cache.clear()
@@ -257,7 +263,9 @@ def _failed_at(
 
 @pytest.mark.parametrize("code", [404, 412])
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
-def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: str, code: int) -> None:
+def test_a_step_is_refused_if_another_request_changed_the_transaction(
+    flow: Flow, name: str, code: int
+) -> None:
     prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
     answer = STEPS[name].send(flow, prepared)
     assert (answer.status, answer.header("Location")) == (400, None)
@@ -267,7 +275,7 @@ def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: 
 
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow: Flow, name: str) -> None:
-    """The write was rejected because the version differs, and the gateway cannot read who changed it."""
+    """The write was rejected because the version differs, and the gateway cannot read the new version."""
     prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
     answer = STEPS[name].send(flow, prepared)
@@ -292,7 +300,7 @@ def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
 
 
 def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(flow: Flow) -> None:
-    """The request that the store refuses is identical to the successful one."""
+    """The store refuses the write because a second request with the same code was faster."""
     code = flow.code()
     flow.store.calls.clear()
 
@@ -308,7 +316,7 @@ def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(flow: Flow) ->
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
 def test_a_redeemed_code_without_its_bindings_revokes_no_token(flow: Flow, wrong: str) -> None:
-    """Codes are seen in browser histories and logs; verifiers are not."""
+    """Codes may be visible in browser histories and logs, but verifiers are not."""
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
     answer = flow.redeem(code, **{wrong: "https://app.example/" + "a" * 43})
@@ -329,7 +337,7 @@ def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, differ
 
 
 @pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token", "refresh"])
-def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, name: str) -> None:
+def test_the_error_for_an_unreadable_response_of_the_store_does_not_name_it(flow: Flow, name: str) -> None:
     """An internal failure of the gateway is in its log, but not in the response."""
     prepared, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
     answer = STEPS[name].send(flow, prepared)
@@ -372,7 +380,8 @@ def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, 
 def test_d7_a_replay_is_refused_only_after_its_grant_was_revoked(
     flow: Flow, failing: dict[int, Failing], code: int
 ) -> None:
-    """Calls: the grant, the grant again, its change; each concurrent change repeats the last two."""
+    """A replay reads the grant (call 0), reads it again (call 1) and changes it (call 2). After each
+    concurrent change, the last two calls are repeated."""
     issued = flow.code()
     token = flow.redeem(issued).json()["access_token"]
     flow.store.calls.clear()

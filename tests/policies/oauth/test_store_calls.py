@@ -1,4 +1,4 @@
-"""The number of calls to Cosmos DB: the table in docs/scaling.md, from which the costs are computed."""
+"""The number of calls to Cosmos DB by each step, from which docs/scaling.md computes the costs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +44,7 @@ def refused_call(flow: Flow) -> Callable[[], object]:
     return lambda: flow.call("not a token")
 
 
+# A step is counted completely, or, if its function returns a function, only the call of that function.
 STEPS: dict[str, Callable[[Flow], object]] = {
     "registration of a client": registration,
     "sign-in, from the authorization request to the tokens": sign_in,
@@ -56,7 +57,7 @@ STEPS: dict[str, Callable[[Flow], object]] = {
 
 
 def counted(step: Callable[[Flow], object]) -> tuple[int, int]:
-    """Reads and writes of one step, without those of the steps before it."""
+    """The numbers of reads and writes of one step, without those of the steps before it."""
     flow = Flow.new()
     prepared = step(flow)
     if callable(prepared):
@@ -67,6 +68,7 @@ def counted(step: Callable[[Flow], object]) -> tuple[int, int]:
 
 
 def table() -> str:
+    """The table of docs/scaling.md as Markdown."""
     rows = ("| {} | {} | {} |".format(name, *counted(step)) for name, step in STEPS.items())
     return "\n".join(["| step | reads | writes |", "|---|---:|---:|", *rows])
 

@@ -1,4 +1,4 @@
-"""Event streams, and the limit of open requests of one caller (docs/authorization.md, E4)."""
+"""Event streams, and the limit for open requests of a caller (docs/authorization.md, E4)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,13 +36,14 @@ class Stream(Reply):
 
 
 def under(reading: str) -> tuple[Flow, str]:
-    """A sign-in at a stack in which one caller may have two requests open."""
+    """A flow at a stack in which a caller may have two open requests, and an access token."""
     harness = Harness(service_with(openRequests=str(LIMIT)), ManualClock(), Readings.parse([reading]))
     flow = Flow.at(harness)
     return flow, flow.token()
 
 
 async def open_stream(flow: Flow, token: str) -> OutboundResponse:
+    """Sends a request for an event stream, and returns the response without reading its body."""
     headers = (("Host", "gateway.example"), ("Authorization", f"Bearer {token}"))
     return await flow.harness.gateway.handle(
         InboundRequest(
@@ -59,7 +60,7 @@ async def open_stream(flow: Flow, token: str) -> OutboundResponse:
 
 @pytest.mark.parametrize("reading", ["limit-concurrency=until-head", "limit-concurrency=until-end"])
 def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -> None:
-    """If an open stream does not count (R17), all are opened without an error."""
+    """If open streams do not count (R17), the limit does not apply to them."""
     flow, token = under(reading)
 
     async def scenario() -> tuple[list[int], OutboundResponse, int]:
@@ -101,7 +102,7 @@ def test_e4_streams_are_limited_for_each_user_separately() -> None:
 
     async def scenario() -> list[int]:
         flow.served = Stream
-        answers = [await open_stream(flow, used) for used in (token, token, other, token)]
+        answers = [await open_stream(flow, sent) for sent in (token, token, other, token)]
         for answer in answers:
             await answer.close()
         return [answer.status for answer in answers]
@@ -110,7 +111,7 @@ def test_e4_streams_are_limited_for_each_user_separately() -> None:
 
 
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "limit-concurrency=until-end"])
-def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
+def test_e4_an_event_is_forwarded_before_the_stream_ends(reading: str) -> None:
     flow, token = under(reading)
 
     async def scenario() -> bytes:
@@ -132,15 +133,15 @@ def test_e4_no_policy_reads_a_successful_response(status: int) -> None:
     async def scenario() -> bool:
         flow.served = lambda: stream
         answer = await asyncio.wait_for(open_stream(flow, token), 5)
-        read = stream.was_read
+        was_read = stream.was_read
         await answer.close()
-        return read
+        return was_read
 
     assert not asyncio.run(scenario())
 
 
 def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
-    """API Management cannot end the stream, but every new request is refused."""
+    """API Management cannot end an open stream, but every new request is refused."""
     flow, token = under("limit-concurrency=until-end")
 
     async def scenario() -> tuple[bytes, int]:
@@ -157,7 +158,7 @@ def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
     assert asyncio.run(scenario()) == (b"data: {}\n\n", 401)
 
 
-def test_e4_the_refusal_is_a_json_rpc_error() -> None:
+def test_e4_a_call_beyond_the_limit_is_refused_with_a_json_rpc_error() -> None:
     flow, token = under("limit-concurrency=until-end")
     flow.harness.gateway.services.concurrency[f"functions|{flow.claims_of(token)['sub']}"] = LIMIT
     answer = flow.call(token)

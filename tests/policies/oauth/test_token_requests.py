@@ -1,4 +1,4 @@
-"""Token requests: the bindings of a code, the format of a request, the content of a token."""
+"""Token requests: the bindings of codes, the format of requests and responses, the content of tokens."""
 
 import asyncio
 import base64
@@ -34,6 +34,7 @@ def flow() -> Flow:
 
 
 def error_of(answer: Response) -> tuple[int, str]:
+    """The status and the OAuth error of a response that must not be cached."""
     assert answer.header("Cache-Control") == "no-store"
     return answer.status, answer.json()["error"]
 
@@ -43,6 +44,7 @@ def redeem_raw(flow: Flow, form: str, **headers: str) -> Response:
 
 
 def redemption(flow: Flow, issued_code: str, **changed: str | None) -> str:
+    """The form that redeems a code; a parameter that is changed to None is omitted."""
     parameters = {
         "grant_type": "authorization_code",
         "code": issued_code,
@@ -53,6 +55,7 @@ def redemption(flow: Flow, issued_code: str, **changed: str | None) -> str:
 
 
 def basic(credentials: str) -> str:
+    """An Authorization header with Basic credentials."""
     return "Basic " + base64.b64encode(credentials.encode()).decode()
 
 
@@ -86,8 +89,8 @@ def test_d1_a_replay_with_all_bindings_revokes_the_tokens_of_the_first_redemptio
         assert error_of(flow.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-def test_d1_a_replay_without_a_redirect_uri_revokes_too(flow: Flow) -> None:
-    """The parameter is optional, so a replay without it is a valid use of the code."""
+def test_d1_a_replay_without_the_optional_redirect_uri_also_revokes_the_grant(flow: Flow) -> None:
+    """The code can be redeemed without this parameter, so it can also be replayed without it."""
     code = flow.code()
     flow.redeem(code, redirect_uri=None)
     assert error_of(flow.redeem(code, redirect_uri=None)) == (400, "invalid_grant")
@@ -112,14 +115,16 @@ def test_d1_any_other_use_of_a_redeemed_code_revokes_nothing(flow: Flow, wrong: 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removes the pause of the policy retry, but lets other requests run in the meantime."""
+
     async def no_sleep(_seconds: float) -> None:
         await asyncio.sleep(0)
 
     monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=no_sleep))
 
 
-def interleaved(flow: Flow, seed: int) -> None:
-    """Calls to other services take different times, so that parallel requests overtake each other."""
+def delay_randomly(flow: Flow, seed: int) -> None:
+    """Delays each call to a service by a random number of steps, so that requests overtake each other."""
     rng = random.Random(seed)
     answer = flow.harness.network.answer
 
@@ -137,9 +142,11 @@ def interleaved(flow: Flow, seed: int) -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("seed", range(5))
-def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(flow: Flow, seed: int) -> None:
+def test_d1_of_fifty_parallel_redemptions_one_succeeds_and_its_tokens_are_revoked(
+    flow: Flow, seed: int
+) -> None:
     body = redemption(flow, flow.code()).encode()
-    interleaved(flow, seed)
+    delay_randomly(flow, seed)
     answers = flow.harness.send_in_parallel(50, "/token", body=body, Content_Type=FORM)
     assert sorted(answer.status for answer in answers) == [200] + [400] * 49
     assert {error_of(answer) for answer in answers if answer.status == 400} == {(400, "invalid_grant")}
@@ -151,12 +158,12 @@ def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(flow
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("seed", range(5))
-def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(flow: Flow, seed: int) -> None:
+def test_d5_fifty_parallel_refreshes_return_the_same_refresh_token(flow: Flow, seed: int) -> None:
     token = flow.refresh_token()
     body = urlencode(
         {"grant_type": "refresh_token", "refresh_token": token, "client_id": flow.client_id}
     ).encode()
-    interleaved(flow, seed)
+    delay_randomly(flow, seed)
     answers = flow.harness.send_in_parallel(50, "/token", body=body, Content_Type=FORM)
     assert [answer.status for answer in answers] == [200] * 50
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
@@ -168,7 +175,7 @@ def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(flow: Flow, see
 # Requests and responses
 
 
-def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
+def test_d2_a_token_request_that_is_no_form_is_refused(flow: Flow) -> None:
     code = flow.code()
     form = redemption(flow, code)
     as_json = json.dumps({"grant_type": "authorization_code", "code": code, "client_id": flow.client_id})
@@ -178,8 +185,11 @@ def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
     assert redeem_raw(flow, form).status == 200
 
 
-def names_what_is_missing(answer: Response, name: str) -> bool:
-    """Without grant_type, it is not known which other parameters are required."""
+def names_missing_parameter(answer: Response, name: str) -> bool:
+    """Whether the description of an error names this parameter.
+
+    Without `grant_type`, it is not known which other parameters are required.
+    """
     expected = "Send grant_type and the other parameters" if name == "grant_type" else f"{name} is missing."
     return answer.json()["error_description"].startswith(expected)
 
@@ -192,7 +202,7 @@ def test_d2_a_missing_or_empty_parameter_of_a_redemption_is_an_invalid_request(
     code = flow.code()
     answer = redeem_raw(flow, redemption(flow, code, **{name: value}))
     assert error_of(answer) == (400, "invalid_request")
-    assert names_what_is_missing(answer, name)
+    assert names_missing_parameter(answer, name)
     assert redeem_raw(flow, redemption(flow, code)).status == 200
 
 
@@ -204,17 +214,17 @@ def test_d2_a_missing_or_empty_parameter_of_a_refresh_is_an_invalid_request(
     token = flow.refresh_token()
     answer = flow.refresh(**{"refresh_token": token, name: value})
     assert error_of(answer) == (400, "invalid_request")
-    assert names_what_is_missing(answer, name)
+    assert names_missing_parameter(answer, name)
     assert flow.refresh(token).status == 200
 
 
 @pytest.mark.parametrize(
-    "again", ["grant_type=authorization_code", "code=x", "code_verifier=x", "client_id=x", "redirect_uri=x"]
+    "second", ["grant_type=authorization_code", "code=x", "code_verifier=x", "client_id=x", "redirect_uri=x"]
 )
-def test_d2_a_duplicated_parameter_is_an_invalid_request(flow: Flow, again: str) -> None:
+def test_d2_a_repeated_parameter_is_an_invalid_request(flow: Flow, second: str) -> None:
     code = flow.code()
     form = redemption(flow, code, redirect_uri=CALLBACK)
-    assert error_of(redeem_raw(flow, f"{form}&{again}")) == (400, "invalid_request")
+    assert error_of(redeem_raw(flow, f"{form}&{second}")) == (400, "invalid_request")
     assert redeem_raw(flow, form).status == 200
 
 
@@ -286,7 +296,9 @@ def test_d2_an_empty_client_id_in_the_header_counts_as_missing(flow: Flow) -> No
 
 
 @pytest.mark.parametrize("credentials", ["{id}:secret", "{id}", "x:", "", "{id}::x"])
-def test_d2_credentials_that_a_public_client_cannot_have_are_refused(flow: Flow, credentials: str) -> None:
+def test_d2_basic_credentials_with_a_secret_or_another_client_id_are_refused(
+    flow: Flow, credentials: str
+) -> None:
     code = flow.code()
     header = basic(credentials.format(id=flow.client_id))
     answer = redeem_raw(flow, redemption(flow, code), Authorization=header)
@@ -296,13 +308,15 @@ def test_d2_credentials_that_a_public_client_cannot_have_are_refused(flow: Flow,
     assert redeem_raw(flow, redemption(flow, code)).status == 200
 
 
-def test_d2_a_header_that_is_not_base64_is_refused(flow: Flow) -> None:
-    for header in ("Basic %%%", "Basic", "Basic /w=="):
+def test_d2_basic_credentials_that_cannot_be_decoded_are_refused(flow: Flow) -> None:
+    """The scheme without credentials counts as no header."""
+    for header in ("Basic %%%", "Basic /w=="):
         answer = redeem_raw(flow, redemption(flow, flow.code()), Authorization=header)
-        assert answer.status == 200 if header == "Basic" else error_of(answer) == (401, "invalid_client")
+        assert error_of(answer) == (401, "invalid_client")
+    assert redeem_raw(flow, redemption(flow, flow.code()), Authorization="Basic").status == 200
 
 
-def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
+def test_d2_a_code_is_refused_if_the_header_names_another_client(flow: Flow) -> None:
     code = flow.code()
     form = redemption(flow, code, client_id=None)
     flow.register()
@@ -336,7 +350,7 @@ def test_d2_a_repeated_resource_counts_once_and_the_origin_counts_as_no_resource
         assert flow.store.one("grants")["status"] == "issued"
 
 
-def test_d2_an_answer_has_no_null_and_no_empty_member(flow: Flow) -> None:
+def test_d2_a_token_response_is_not_cached_and_has_no_null_or_empty_member(flow: Flow) -> None:
     first = flow.redeem(flow.code())
     second = flow.refresh(first.json()["refresh_token"])
     for answer in (first, second):
@@ -373,7 +387,7 @@ SCOPES: list[tuple[str, str | None, str | None]] = [
 def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
     flow: Flow, granted: str, requested: str | None, expected: str | None
 ) -> None:
-    """Only scopes that were ignored at the authorization endpoint are ignored again."""
+    """Unknown scopes are ignored only if the authorization request contained them."""
     page = flow.consent_page(handle_of(flow.authorize(scope="functions mcp.read mcp.write")))
     code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
     token = flow.redeem(code).json()["refresh_token"]
@@ -415,7 +429,7 @@ def test_d3_an_access_token_is_a_compact_jwe_with_these_claims_and_no_others(flo
     }
 
 
-def test_d3_each_access_token_has_its_own_id(flow: Flow) -> None:
+def test_d3_each_access_token_has_a_different_id(flow: Flow) -> None:
     first = flow.redeem(flow.code()).json()
     renewed = flow.refresh(first["refresh_token"]).json()
     ids = {flow.claims_of(answer["access_token"])["jti"] for answer in (first, renewed)}
