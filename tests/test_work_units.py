@@ -28,7 +28,7 @@ def test_the_longest_unit_starts_first() -> None:
         ("tests/e2e/test_token.py::a", "tests/e2e/test_verify.py::b", True),
         ("tests/e2e/test_token.py::a", "tests/e2e/test_servers.py::b", False),
         ("tests/browser/test_pages.py::a", "tests/browser/test_sign_in.py::b", False),
-        ("tests/policies/oauth/test_store.py::a", "tests/policies/oauth/test_ends.py::b", True),
+        ("tests/policies/oauth/test_store.py::a", "tests/policies/oauth/test_expiry.py::b", True),
         ("tests/policies/access/test_keys.py::a", "tests/policies/access/test_tools.py::b", False),
     ],
 )

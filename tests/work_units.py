@@ -20,7 +20,7 @@ _LONGEST = (
     "tests/agent_demo/test_demo.py",
     "tests/failures/test_services.py",
     "tests/twin/test_containers.py",
-    "tests/policies/lint/test_planted.py",
+    "tests/policies/lint/test_bypasses.py",
 )
 
 

@@ -31,7 +31,7 @@ class Entry:
 
 
 def load() -> Mapping[str, Sequence[Entry]]:
-    """All entries, by kind."""
+    """All entries, by their kind: `attack` or `failure`."""
     table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {kind: [Entry(**row) for row in rows] for kind, rows in table.items()}
 

@@ -4,7 +4,8 @@
 
 Prints a case for each expression, in the format of the golden files, and whether the evaluator agrees.
 `--write` adds new cases to mono.json. The compiler is Mono's (Debian's `mono-mcs` with
-`libnewtonsoft-json5.0-cil`). The expressions read no context: mono.json has none. See docs/golden-answers.md.
+`libnewtonsoft-json5.0-cil`). The expressions must not use `context`, because mono.json contains none. See
+docs/golden-answers.md.
 """
 
 import argparse

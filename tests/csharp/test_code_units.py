@@ -1,4 +1,4 @@
-"""Regular expressions on strings with characters that are more than one UTF-16 code unit."""
+"""Regular expressions on surrogates, combining marks and letters that resemble letters of ASCII."""
 
 import pytest
 

@@ -123,7 +123,7 @@ def document(xml: str, name: str = "test", source_map: SourceMap | None = None) 
 
 
 def policies(inbound: str = "", backend: str = "", outbound: str = "", on_error: str = "") -> str:
-    """A policy document with these sections; each starts with <base />."""
+    """A policy document with these sections, each after <base />; a backend section replaces <base />."""
     return (
         f"<policies><inbound><base />{inbound}</inbound>"
         f"<backend>{backend or '<base />'}</backend>"

@@ -42,7 +42,7 @@ def declared_and_used(source: str) -> tuple[set[str], set[str], set[str]]:
 
 
 def ignored(module: str) -> set[str]:
-    """The supported attributes of a policy whose names it, and the policies that it imports, never read."""
+    """The supported attributes that neither this module nor the policy modules that it imports read."""
     supported, used, imported = declared_and_used((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
     for other in imported:
         used |= declared_and_used((FOLDER / f"{other}.py").read_text(encoding="utf-8"))[1]

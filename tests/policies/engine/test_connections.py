@@ -72,9 +72,10 @@ async def pieces() -> AsyncIterator[bytes]:
 
 
 def repeated_request(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int | None, list[int]]:
-    """The result of the second request, if its kept connection is closed when the request arrives.
+    """Sends GET and then this request, at whose arrival the backend closes the reused connection.
 
-    Also returns the number of requests on each connection.
+    Returns the status of the second response, or None if the request failed, and the number of requests on
+    each connection.
     """
     seen: list[int] = []
 

@@ -19,7 +19,7 @@ def test_the_installed_aiohttp_has_every_internal_that_is_needed() -> None:
     assert missing() == []
 
 
-def test_an_attribute_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_that_was_removed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(BaseProtocol, "_drain_helper")
     (client, server) = missing()
     assert client.endswith(
@@ -29,7 +29,7 @@ def test_an_attribute_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch)
     assert "aiohttp.web_protocol.RequestHandler._drain_helper" in server
 
 
-def test_a_function_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_was_removed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(helpers, "rfc822_formatted_time")
     (sentence,) = missing()
     assert sentence.endswith(
@@ -37,12 +37,14 @@ def test_a_function_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_an_attribute_that_the_constructor_no_longer_sets_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_that_the_constructor_no_longer_sets_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(web.Server, "__init__", lambda _self: None)
     assert ["Server._kwargs" in sentence for sentence in missing()] == [True]
 
 
-def test_a_parameter_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parameter_that_was_removed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def set_response_params(self: ResponseHandler, *, skip_payload: bool, max_line_size: int) -> None:
         del self, skip_payload, max_line_size
 

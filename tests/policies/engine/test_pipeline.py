@@ -276,7 +276,7 @@ def test_an_api_that_requires_a_subscription_accepts_only_a_valid_key() -> None:
         "Access denied due to invalid subscription key. M",
     )
     assert right.status == 200
-    # https://andrewilson.co.uk/post/2023/11/apim-subscription-key-header
+    # API Management forwards the key: https://andrewilson.co.uk/post/2023/11/apim-subscription-key-header
     assert harness.network.sent[0].header("Ocp-Apim-Subscription-Key") == "secret"
 
 

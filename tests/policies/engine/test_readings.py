@@ -260,7 +260,7 @@ def test_removing_a_value_that_is_not_cached_fails_or_has_no_effect(
     ("reading", "answer"),
     [("null-variable=error", b"ExpressionValueEvaluationFailure"), ("null-variable=stored", b"True")],
 )
-def test_a_variable_cannot_or_can_be_null(reading: str, answer: bytes) -> None:
+def test_setting_a_variable_to_null_is_an_error_or_stores_null(reading: str, answer: bytes) -> None:
     null = '<set-variable name="n" value="@((string)null)" />'
     document = policies(
         null + respond_with('context.Variables["n"] == null'),
@@ -369,7 +369,7 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
     assert status("/*", at_api=True) == 200
 
 
-def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
+def test_changed_named_values_and_policies_take_effect_together_or_one_before_the_other() -> None:
     before = {"changed": "1", "removed": "r"}
     old = service(policies(respond_with('"old {{changed}} {{removed}}"')), values=before)
     new = service(

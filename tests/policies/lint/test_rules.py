@@ -220,7 +220,7 @@ def test_an_api_with_a_token_check_has_no_finding(inbound: str) -> None:
     assert lint_findings(policy(inbound), surroundings=PROTECTED) == []
 
 
-def test_a_message_contains_the_remedy() -> None:
+def test_the_message_of_a_finding_says_how_to_fix_it() -> None:
     (finding,) = lint_findings(policy("<set-method>GET</set-method>"))
     assert "add <base />" in finding.message
 

@@ -37,6 +37,7 @@ _ATTEMPTS = 3
 
 Document = dict[str, Any]
 Failing = Callable[[], Reply]
+"""Returns the response of a failing service, or raises the error of the connection."""
 
 
 class ManualClock(Clock):
@@ -57,7 +58,7 @@ class Store:
         clock: the clock for the time of a change (`_ts`).
         documents: the documents by container and id.
         calls: method and container of each request, in order.
-        failing: responses that replace the store's, by the number of the request from 0.
+        failing: returns the response that replaces the store's, by the number of the request from 0.
         lost_write: the container whose next PUT is stored although its response is lost; empty if none.
     """
 
@@ -170,7 +171,7 @@ class Flow:
         cookies: the browser's cookies, by name.
         tampered: claims that replace the valid claims in Entra's next ID tokens.
         entra_request: the parameters of the latest request to Entra's token endpoint.
-        entra: returns the response of Entra's token endpoint instead of the regular one.
+        entra: returns the response of Entra's token endpoint; None for the regular response.
         served: returns the response of the MCP server.
         client_id: the id of the client; each registration replaces it.
         nonce: the nonce of the last sign-in at Entra.
@@ -216,7 +217,7 @@ class Flow:
 
     @property
     def resource(self) -> str:
-        """The MCP server."""
+        """The URL of the MCP server, as the client sends it in `resource`."""
         return f"{GATEWAY}{self.prefix}/mcp"
 
     @property

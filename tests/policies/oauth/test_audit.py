@@ -51,7 +51,7 @@ def summary(properties: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(properties[name] for name in ("event", "outcome", "error", "subject", "server"))
 
 
-def test_f7_each_event_of_a_sign_in_creates_record_with(flow: Flow) -> None:
+def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
     flow.register()
     registered = record_with(flow, ("registration", "success", NO_VALUE, NO_VALUE, NO_VALUE))
 

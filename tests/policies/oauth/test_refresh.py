@@ -29,7 +29,7 @@ def flow() -> Flow:
 
 
 def refused(answer: Response) -> bool:
-    """Whether the answer is exactly `invalid_grant`."""
+    """Whether the response is the error `invalid_grant`; any other error fails the test."""
     if answer.status == 200:
         return False
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
