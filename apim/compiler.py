@@ -13,7 +13,7 @@ from apim.node import Node, Operand
 from apim.policy import Policy
 from apim.rawxml import Element, Value, parse
 from apim.run import Run
-from apim.service import PolicyDocument, Service
+from apim.service import PolicyDocument, PolicyFragment, Service
 from apim.shape import Attribute, Kind, Shape, Text
 from apim.shown import literals_in
 from apim.source_map import SourceLocation
@@ -216,6 +216,8 @@ class Compiler:
     def section(self, element: Element) -> Iterator[Statement | Base]:
         """The statements of a section, with a `Base` for each `<base />`."""
         self.refuse_text(element)
+        if element.name == "backend":
+            self._refuse_second_policy(element)
         for child, path in _numbered(element, ""):
             if child.name == "base":
                 self.refuse_attributes(child)
@@ -237,7 +239,7 @@ class Compiler:
 
     def fragment(self, fragment_id: str, node: Node) -> Action:
         """The statements of a fragment that is included here."""
-        fragment = next((one for one in self.service.fragments if one.id == fragment_id), None)
+        fragment = self._declared_fragment(fragment_id)
         if fragment is None:
             value = node.element.attributes["fragment-id"]
             message = f"the fragment {fragment_id} is not declared"
@@ -252,16 +254,43 @@ class Compiler:
             self.catalogue.fragments[location] = self._included(fragment.document, node.path)
         return self.catalogue.fragments[location]
 
+    def _refuse_second_policy(self, backend: Element) -> None:
+        """Reports more than one policy in the section backend. `<base />` counts.
+
+        Whether API Management counts a fragment or the policies in it is not documented; these are counted.
+        https://learn.microsoft.com/azure/api-management/set-edit-policies
+        """
+        names = [name for child in backend.children for name in self._inserted(child)]
+        if len(names) > 1:
+            message = (
+                f"backend allows only one policy, and here are {_listed(names)}: move the others to inbound "
+                "or outbound, or put all of them into one policy such as <choose>"
+            )
+            self.report_at(backend, message)
+
+    def _inserted(self, element: Element) -> list[str]:
+        """The names of the policies that are inserted here: those of an included fragment, or this one."""
+        included = element.attributes.get("fragment-id") if element.name == "include-fragment" else None
+        fragment = self._declared_fragment(included.text) if included else None
+        root = self._fragment_root(fragment.document) if fragment else None
+        return [child.name for child in root.children] if root else [element.name]
+
     def _included(self, document: PolicyDocument, path: str) -> Action:
-        root = self.catalogue.roots.get(document.name) or self.catalogue.root(
-            document, "fragment", LARGEST_FRAGMENT
-        )
+        root = self._fragment_root(document)
         if root is None:
             return in_order(())
         within = Compiler(self.catalogue, document.name, self.section_name, self.scope, fragment=True)
         within.refuse_attributes(root)
         within.refuse_text(root)
         return within.statements(root, path)
+
+    def _declared_fragment(self, fragment_id: str) -> PolicyFragment | None:
+        return next((one for one in self.service.fragments if one.id == fragment_id), None)
+
+    def _fragment_root(self, document: PolicyDocument) -> Element | None:
+        return self.catalogue.roots.get(document.name) or self.catalogue.root(
+            document, "fragment", LARGEST_FRAGMENT
+        )
 
     def _statement(self, element: Element, path: str, within: str) -> Statement | None:
         policy = self._policy(element, within)

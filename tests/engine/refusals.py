@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apim.rawxml import parse
 from tests.engine.record import Call
 from twin.translation.vault import UnreadableError, Vaults
 
@@ -268,6 +269,22 @@ def _policy_incomplete(call: Call, account: Account) -> str | None:
     return None
 
 
+def _backend_crowded(call: Call, _account: Account) -> str | None:
+    """The section backend allows one policy, and `<base />` is one; the message is Azure's.
+
+    https://learn.microsoft.com/azure/api-management/set-edit-policies
+    """
+    if not call.is_of(*_POLICIES):
+        return None
+    for section in parse(str(call.inputs.get("value", "")), call.name).children:
+        if section.name == "backend" and len(section.children) > 1:
+            return (
+                f"400 ValidationError: Error in element 'backend' on line {section.line}, column "
+                f"{section.column}: backend section allows only one policy to be specified"
+            )
+    return None
+
+
 def _still_mentioned(call: Call, account: Account) -> str | None:
     """Named values and fragments that a policy references cannot be deleted.
 
@@ -315,5 +332,6 @@ _WRITE: tuple[Rule, ...] = (
     _in_a_vault,
     _secret_unreadable,
     _policy_incomplete,
+    _backend_crowded,
 )
 _DELETE: tuple[Rule, ...] = (_still_mentioned, _still_used)

@@ -140,6 +140,13 @@ def test_named_values_and_fragments_in_use_are_not_deleted(azure: Azure) -> None
         azure.delete(call("delete", "apimanagement:NamedValue", "key", value, identifier))
 
 
+def test_a_policy_has_at_most_one_policy_in_its_section_backend(azure: Azure) -> None:
+    backend = "<policies><inbound /><backend>{}</backend></policies>"
+    both = policy(backend.format("<base /><set-variable name='a' value='b' />"))
+    assert "backend section allows only one policy" in refused(azure, "apimanagement:ApiPolicy", both)
+    create(azure, "apimanagement:ApiPolicy", "policy", policy(backend.format("<base />")))
+
+
 def test_flex_consumption_accepts_few_site_properties(azure: Azure) -> None:
     site = {
         **GROUP,

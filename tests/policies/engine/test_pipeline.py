@@ -13,6 +13,11 @@ def step(name: str) -> str:
     return f'<set-header name="Trail" exists-action="append"><value>{name}</value></set-header>'
 
 
+def in_backend(policies: str) -> str:
+    """Policies as one policy, because the section backend allows only one."""
+    return f'<choose><when condition="@(true)">{policies}</when></choose>'
+
+
 def scoped(name: str) -> str:
     """A document that adds a name to the header before and after the policies of the outer scope."""
     return (
@@ -66,7 +71,7 @@ def test_an_empty_backend_section_forwards_nothing() -> None:
 
 def test_sections_run_in_order_and_change_request_then_response() -> None:
     harness = harness_with(
-        policies(step("inbound"), step("backend") + "<forward-request />", step("outbound"))
+        policies(step("inbound"), in_backend(step("backend") + "<forward-request />"), step("outbound"))
     )
     answer = harness.send()
     assert harness.network.sent[0].header("Trail") == "inbound,backend"

@@ -109,6 +109,34 @@ def test_unknown_and_duplicate_sections_are_rejected() -> None:
     assert "<policies> expected" in refused("<fragment />")
 
 
+@pytest.mark.parametrize(
+    ("backend", "listed"),
+    [
+        ("<base /><set-variable name='a' value='b' />", "base, set-variable"),
+        ("<set-variable name='a' value='b' /><forward-request />", "set-variable, forward-request"),
+        ("<include-fragment fragment-id='two' />", "set-variable, set-variable"),
+        ("<include-fragment fragment-id='one' /><base />", "set-variable, base"),
+    ],
+)
+def test_more_than_one_policy_in_backend_is_rejected(backend: str, listed: str) -> None:
+    one = "<set-variable name='a' value='b' />"
+    fragments = {"one": f"<fragment>{one}</fragment>", "two": f"<fragment>{one}{one}</fragment>"}
+    text = refused(policies(backend=backend), fragments=fragments)
+    assert f"backend allows only one policy, and here are {listed}" in text
+    assert "put all of them into one policy such as <choose>" in text
+
+
+def test_one_policy_with_others_in_it_is_accepted_in_backend() -> None:
+    one = "<set-variable name='a' value='b' />"
+    within = f"<choose><when condition='@(true)'>{one}<forward-request /></when></choose>"
+    for backend in ("<base />", "<!-- a comment --><forward-request />", within):
+        harness_with(policies(backend=backend))
+    harness_with(
+        policies(backend="<include-fragment fragment-id='one' />"),
+        fragments={"one": f"<fragment>{one}</fragment>"},
+    )
+
+
 def test_a_policy_that_is_not_available_in_the_sku_is_rejected() -> None:
     limit = policies("<rate-limit-by-key calls='1' counter-key='k' renewal-period='9' />")
     assert "not available in the SKU Consumption" in refused(limit, sku="Consumption")
