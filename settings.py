@@ -260,7 +260,7 @@ def load() -> Settings:
         publisher_name=declared.PUBLISHER_NAME.read(reader),
         publisher_logo=_publisher_logo(reader),
         sku=_sku(reader),
-        capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
+        capacity=declared.CAPACITY.read(reader, maximum=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
         address=address.read(reader, reader.peek("sku"), adopted=bool(adopted.api_management)),
         path_prefix=prefix,
@@ -476,17 +476,17 @@ def _deployed_servers(backends: tuple[str, ...], containers: tuple[Container, ..
 def _call_limits(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
 ) -> Mapping[str, int]:
-    setting, most = declared.CALL_LIMITS, declared.CALLS_PER_MINUTE.most
+    setting, maximum = declared.CALL_LIMITS, declared.CALLS_PER_MINUTE.maximum
     values = setting.read(reader)
     callers.reject_unknown_backends(reader, setting, values, backends)
     limits = {}
     for name, value in values.items():
-        if re.fullmatch(r"[1-9][0-9]{0,8}", value, re.ASCII) and int(value) <= most:
+        if re.fullmatch(r"[1-9][0-9]{0,8}", value, re.ASCII) and int(value) <= maximum:
             limits[name] = int(value)
         else:
             reader.reject(
                 f"{setting.key}.{name}",
-                f"'{value}' is not a whole number from 1 to {most}.",
+                f"'{value}' is not a whole number from 1 to {maximum}.",
                 setting.reason,
                 f"pulumi config set --path {setting.key}.{name} 120",
             )

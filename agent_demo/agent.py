@@ -23,7 +23,7 @@ class Agent:
 
     Args:
         settings: the settings of the stack.
-        chosen: names of the servers that it uses; empty for all.
+        chosen: names of the servers that the agent uses; empty for all servers.
 
     Raises:
         AgentError: a chosen server does not exist.
@@ -43,7 +43,7 @@ class Agent:
         """Reads the tools of the servers.
 
         Raises:
-            AgentError: the demo has no agent identity.
+            AgentError: there is no token for the gateway.
         """
         return read_tools(self._servers, self._token)
 
@@ -51,12 +51,12 @@ class Agent:
     def conversation(self, servers: Sequence[ServerTools]) -> Generator[Conversation]:
         """Opens a conversation with an agent that uses the servers.
 
-        If Foundry has a connection for each server, the agent is stored in the project while the
-        conversation lasts, and Foundry signs in. Otherwise each request carries the definition with the
-        tokens of the servers without a connection, and nothing is stored.
+        If the Foundry project has a connection for each server, the agent is stored in the project until the
+        conversation ends, and Foundry authenticates at the servers. Otherwise nothing is stored: each request
+        contains the definition of the agent, with the tokens for the servers that have no connection.
 
         Raises:
-            AgentError: no server can be used, or Foundry does not create the agent.
+            AgentError: no server can be used, or Foundry rejects the agent.
         """
         usable = [server_tools for server_tools in servers if server_tools.problem is None]
         if not usable:

@@ -1,6 +1,6 @@
-"""Finds the tools whose input schema the agent service refuses.
+"""Finds the tools whose input schema the agent service rejects.
 
-Microsoft documents one restriction: the service refuses a request with "Invalid tool schema" if the schema of
+Microsoft documents one restriction: the service rejects a request with "Invalid tool schema" if the schema of
 a tool "includes `anyOf` or `allOf`, or if a parameter accepts multiple types of values".
 https://learn.microsoft.com/azure/foundry/agents/how-to/tools/model-context-protocol#common-questions-and-errors
 According to an answer of Microsoft's support, the same is true of `oneOf`.
@@ -16,7 +16,7 @@ _SCHEMAS = ("items", "additionalProperties", "contains", "propertyNames", "not",
 
 
 def problem(schema: Mapping[str, Any]) -> str | None:
-    """The reason why the agent service refuses a tool's input schema; None if it accepts the schema."""
+    """The reason why the agent service rejects a tool's input schema; None if it accepts the schema."""
     return next(_problems(schema, ""), None)
 
 

@@ -29,7 +29,7 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """A call that waits for an approval."""
+    """A call that needs an approval before it is made."""
 
     id: str
     server: str
@@ -39,7 +39,7 @@ class ApprovalRequest:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """A page where the user has to sign in before a server can be used."""
+    """The agent service requires a sign-in of the user at the page `link` before the server can be used."""
 
     server: str
     link: str
@@ -55,7 +55,7 @@ class Conversation:
 
     Args:
         client: the OpenAI client of the project.
-        agent: called for each request, because the tokens in a definition expire.
+        agent: returns the reference to the agent. It is called for each request, because tokens in it expire.
     """
 
     def __init__(self, client: OpenAI, agent: AgentReference) -> None:
@@ -67,15 +67,15 @@ class Conversation:
         """Sends a message.
 
         Raises:
-            AgentError: the agent service refuses or fails.
+            AgentError: the agent service rejects the request or fails.
         """
         return self._send([{"role": "user", "content": text}])
 
     def answer(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
-        """Answers all approval requests of the last message.
+        """Sends the decisions on all approval requests of the previous response.
 
         Raises:
-            AgentError: the agent service refuses or fails.
+            AgentError: the agent service rejects the request or fails.
         """
         return self._send(
             [
@@ -96,10 +96,11 @@ class Conversation:
                 for event in stream:
                     yield from self._read(event)
         except openai.APIStatusError as error:
-            raise AgentError(_refusal(error)) from None
+            raise AgentError(_error_message(error)) from None
         except openai.APIError as error:
             raise AgentError(
-                f"The agent service cannot be reached, or the connection broke: {error.message}\nTry again."
+                f"The agent service cannot be reached, or the connection was lost: {error.message}\n"
+                "Try again."
             ) from None
 
     def _read(self, event: Any) -> Iterator[ConversationEvent]:
@@ -132,7 +133,7 @@ def _item(item: Any) -> Iterator[ConversationEvent]:
 
 
 def _failure(error: Any) -> str | None:
-    """The error of a call as text. Services send a string, or an object in one of several forms."""
+    """The error of a call as text. Services send a string or an object; objects have several formats."""
     if error is None:
         return None
     if isinstance(error, str):
@@ -146,14 +147,14 @@ def _failure(error: Any) -> str | None:
     return str(plain.get("message") or plain)
 
 
-def _refusal(error: openai.APIStatusError) -> str:
+def _error_message(error: openai.APIStatusError) -> str:
     reason = error.body.get("message") if isinstance(error.body, dict) else None
     reason = str(reason or error.message)
     match error.status_code:
         case 401 | 403:
             return (
-                f"Foundry refuses your account (HTTP {error.status_code}): {reason}\nRun `az login`, and ask "
-                "for the role Azure AI User on the project."
+                f"Foundry rejected your account (HTTP {error.status_code}): {reason}\nRun `az login`, and "
+                "ask for the role Azure AI User on the project."
             )
         case 404:
             return (
@@ -171,4 +172,4 @@ def _refusal(error: openai.APIStatusError) -> str:
                 "model deployment."
             )
         case _:
-            return f"The agent service refuses the request (HTTP {error.status_code}): {reason}"
+            return f"The agent service rejected the request (HTTP {error.status_code}): {reason}"

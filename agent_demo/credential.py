@@ -1,4 +1,4 @@
-"""Credentials of the demo: it signs in to Foundry as its user, and to the gateway as an agent."""
+"""The credentials of the demo: those of its user for Foundry, and those of an agent for the gateway."""
 
 import os
 from collections.abc import Mapping
@@ -36,7 +36,10 @@ def sign_in(environment: Mapping[str, str]) -> tuple[TokenCredential, "AgentIden
 
 
 def _agent_credential(environment: Mapping[str, str]) -> TokenCredential:
-    """A service principal of the environment, a workload identity or a managed identity; never a user."""
+    """The credential of a service principal in the environment, a workload identity or a managed identity.
+
+    A user's credential is never used, because the gateway does not accept users as agents.
+    """
     chain: list[TokenCredential] = [EnvironmentCredential()]
     if environment.get("AZURE_FEDERATED_TOKEN_FILE"):
         chain.append(WorkloadIdentityCredential())
@@ -55,19 +58,19 @@ class AgentIdentity:
         self._credential = credential
 
     def token(self, scope: str) -> str:
-        """An access token for the gateway; `azure-identity` keeps it until it expires.
+        """An access token for the gateway; `azure-identity` caches it until it expires.
 
         Raises:
-            AgentError: there is no such identity, or Entra refuses a token.
+            AgentError: the demo has no agent identity, or Entra issues no token.
         """
         try:
             return self._credential.get_token(scope).token
         except CredentialUnavailableError:
             raise AgentError(_NO_AGENT) from None
         except ClientAuthenticationError as error:
-            # The message begins with the reason; the attempts of the chain follow.
+            # The message begins with the reason. The results of each credential in the chain follow.
             reason = " ".join(error.message.split())[:400]
             raise AgentError(
-                f"Entra refuses the agent a token for the gateway ({scope}): {reason}\nCheck the agent's "
+                f"Entra issues no token for the gateway to the agent ({scope}): {reason}\nCheck the agent's "
                 "credentials, and its roles in the setting `agents`."
             ) from None

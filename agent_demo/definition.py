@@ -1,4 +1,4 @@
-"""The definition of the agent in the SDK's models: its instructions, and an MCP tool for each server."""
+"""Creates the definition of the agent: its instructions, and an MCP tool for each server."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ def agent_definition(
 
     Args:
         model: name of the model deployment.
-        servers: the servers that it uses.
-        tokens: access tokens by the name of the server, for those without a connection; secrets. A definition
-            with tokens must not be stored.
+        servers: the servers that the agent uses.
+        tokens: access tokens for the servers without a connection, by name; secrets. A definition with tokens
+            must not be stored.
     """
     return PromptAgentDefinition(
         model=model,
@@ -39,10 +39,10 @@ def agent_definition(
 
 
 def mcp_tool(server_tools: ServerTools, token: str | None) -> MCPTool:
-    """A server as a tool of the agent.
+    """An MCP server as a tool in the definition of the agent.
 
-    A tool that is not declared as read-only needs an approval. If the demo could not read the tools of a
-    server, all of them need one.
+    Calls of tools that are not declared as read-only need an approval. If the demo could not read the tools
+    of a server, all calls of its tools need one.
     """
     server = server_tools.server
     definition = MCPTool(server_label=server.name, server_url=server.url)
@@ -63,6 +63,6 @@ def mcp_tool(server_tools: ServerTools, token: str | None) -> MCPTool:
 
 
 def as_request(definition: PromptAgentDefinition) -> Mapping[str, Any]:
-    """The definition as members of a request for a response, so that no agent is stored."""
+    """The members of a request that contains the definition, so that the agent need not be stored."""
     plain = json.loads(json.dumps(definition.as_dict()))
     return {name: plain[name] for name in ("model", "instructions", "tools")}

@@ -1,5 +1,5 @@
-"""The error of the demo."""
+"""The exception of the demo."""
 
 
 class AgentError(Exception):
-    """The demo cannot continue. The message says what is wrong and how to fix it."""
+    """The demo cannot continue; the message has the reason and the remedy."""

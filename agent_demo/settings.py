@@ -23,12 +23,12 @@ class Server:
     """An MCP server.
 
     Attributes:
-        name: its name in the stack; the agent's label for it.
-        title: its name for people.
-        url: its address for streamable HTTP.
-        behind_gateway: whether the gateway protects it; otherwise it has a sign-in of its own.
-        connection: name of the connection in the Foundry project that has its credentials, or None.
-        read_only_tools: names of tools that only read, according to the operator of the stack.
+        name: name in the stack, and label in the definition of the agent.
+        title: display name.
+        url: address for streamable HTTP.
+        behind_gateway: True if the gateway protects the server; otherwise it authenticates callers itself.
+        connection: name of the connection with its credentials in the Foundry project, or None.
+        read_only_tools: names of tools that only read, as the operator of the stack has declared.
     """
 
     name: str
@@ -48,7 +48,7 @@ class AgentSettings:
         model: name of the model deployment.
         scope: scope of tokens for the gateway; None if the stack's output does not have it.
         servers: the MCP servers.
-        tokens: tokens of servers with a sign-in of their own, by server; secrets.
+        tokens: tokens for servers that authenticate callers themselves, by server; secrets.
         stand_in: whether the agent service is the twin's stand-in.
         environment: variables with which `azure-identity` signs in; they contain secrets.
     """
@@ -66,10 +66,10 @@ def read_twin(url: str) -> AgentSettings:
     """Reads the settings of a local twin.
 
     Args:
-        url: the URL of its gateway.
+        url: the URL of the twin's gateway.
 
     Raises:
-        AgentError: no twin answers there, or its stack has no agents.
+        AgentError: no twin responds, or its stack has no Foundry project or no MCP servers.
     """
     parts = urlsplit(url)
     port = _port(parts)
@@ -78,19 +78,19 @@ def read_twin(url: str) -> AgentSettings:
             f"'{url}' is not the URL of a local twin, such as http://localhost:8000. For a stack on Azure "
             "use --stack."
         )
-    # The control port follows the gateway's port, see docs/twin.md.
+    # The control API has the port after the gateway's; see docs/twin.md.
     control = f"http://127.0.0.1:{port + 1}"
     try:
         answer = httpx2.get(f"{control}/agent", timeout=10)
         answered = answer.raise_for_status().json()
     except httpx2.HTTPStatusError as error:
         raise AgentError(
-            f"{control}/agent answers HTTP {error.response.status_code}, so {url} is not the gateway of a "
+            f"{control}/agent returned HTTP {error.response.status_code}, so {url} is not the gateway of a "
             "twin with agents. Use the URL that `make up` prints."
         ) from None
     except (httpx2.HTTPError, ValueError) as error:
         raise AgentError(
-            f"No twin answers at {url} ({type(error).__name__}). Start it in another terminal with `make "
+            f"No twin responds at {url} ({type(error).__name__}). Start it in another terminal with `make "
             "up`, or name a stack on Azure: make agent STACK=dev"
         ) from None
     return _read(
@@ -114,7 +114,8 @@ def read_stack(stack: str) -> AgentSettings:
     """Reads the settings of a deployed stack.
 
     Raises:
-        AgentError: the Pulumi CLI cannot read its outputs, or the stack has no agents.
+        AgentError: the Pulumi CLI cannot read the outputs, or the stack has no Foundry project or no MCP
+            servers.
     """
     outputs = _stack_outputs(stack)
     environment = _environment()
@@ -142,8 +143,8 @@ def _read(
     missing = [name for name, value in ((_ENDPOINT, endpoint), (_MODEL, model)) if not value]
     if missing:
         raise AgentError(
-            f"No Foundry project is set: {where} has none. Run `pulumi config set foundryProject <resource "
-            f"id>` and `pulumi up`, or set {' and '.join(missing)} in .env."
+            f"{where[0].upper()}{where[1:]} has no Foundry project. Run `pulumi config set foundryProject "
+            f"<resource id>` and `pulumi up`, or set {' and '.join(missing)} in .env."
         )
     servers = tuple(
         Server(

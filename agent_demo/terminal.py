@@ -21,7 +21,8 @@ from agent_demo.error import AgentError
 from agent_demo.settings import AgentSettings
 from agent_demo.tools import ServerTools
 
-# Adds a history and editing keys to `input`. A dumb terminal cannot show them; Windows has its own.
+# Importing readline adds a history and editing keys to `input`. A dumb terminal does not support them, and
+# Windows has its own.
 if os.environ.get("TERM") != "dumb":
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401
@@ -59,7 +60,7 @@ class Terminal:
             self._line(f"Foundry project {escape(settings.endpoint)}, model {escape(settings.model)}.")
 
     def show_servers(self, servers: Sequence[ServerTools], *, tools: bool) -> None:
-        """Shows the servers and tools that the agent can use, and why it cannot use the others.
+        """Shows the servers and tools that the agent can use, and the reasons why it cannot use the others.
 
         Args:
             servers: all servers.
@@ -95,7 +96,7 @@ class Terminal:
             )
 
     def talk(self, conversation: Conversation) -> None:
-        """Runs the conversation until the user leaves. An error or Ctrl-C ends only the current answer."""
+        """Runs the conversation until the user ends it. An error or Ctrl-C ends only the current answer."""
         if self._interactive:
             self._line("[dim]Press Ctrl-C to stop an answer; type exit or press Ctrl-D to leave.[/dim]")
         while (text := self._message()) is not None and text.lower() not in _EXIT_WORDS:
@@ -114,7 +115,7 @@ class Terminal:
             False if a call was not made because no person could approve it.
 
         Raises:
-            AgentError: the agent service refuses or fails.
+            AgentError: the agent service rejects the request or fails.
         """
         waiting = self._show(conversation.send(text))
         complete = True
@@ -179,7 +180,7 @@ class Terminal:
             self._line("Type y or n.")
 
     def _message(self) -> str | None:
-        """The user's next message; None if the user leaves with Ctrl-D, or with Ctrl-C twice."""
+        """The next message of the user; None after Ctrl-D, or after Ctrl-C twice."""
         interrupted = False
         while True:
             if self._interactive:
@@ -216,7 +217,7 @@ class Terminal:
         self._console.print(markup, highlight=False, soft_wrap=not self._console.is_terminal)
 
     def _row(self, markup: str) -> None:
-        """Prints one line; a terminal cuts it off at its width."""
+        """Prints one line, which is cut off at the width of a terminal."""
         fits = self._console.is_terminal
         self._console.print(
             markup, highlight=False, no_wrap=True, overflow="ellipsis" if fits else "ignore", crop=fits
@@ -237,12 +238,12 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`printable` in one line, so that untrusted text cannot look like a line of the demo."""
+    """Printable text in one line, so that untrusted text cannot look like a line of the demo itself."""
     return " ".join(printable(text).split())
 
 
 def _arguments(text: str) -> str:
-    """Arguments as `name=value`, in one line."""
+    """The arguments of a call as `name=value`, in one line."""
     try:
         arguments = json.loads(text or "{}")
     except ValueError:

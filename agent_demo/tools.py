@@ -1,4 +1,4 @@
-"""Reads the tools of MCP servers before an agent starts."""
+"""Reads the tools of the MCP servers before the agent is started."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from agent_demo import compatibility
 from agent_demo.settings import Server
 
-_SECONDS = 60
+_TIMEOUT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +21,11 @@ class Tool:
     """A tool of an MCP server.
 
     Attributes:
-        name: its name, unique on its server.
-        description: the first line of its description.
-        schema: the JSON schema of its arguments.
-        read_only: whether the server declares that it changes nothing, or, if the server declares nothing,
-            whether the operator of the stack does.
+        name: name of the tool, unique on its server.
+        description: the first line of the description.
+        schema: the JSON schema of the arguments.
+        read_only: whether the tool is declared as read-only: by the server, or, if the server declares
+            nothing, by the operator of the stack.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ServerTools:
     Attributes:
         server: the server.
         tools: the tools that the agent service accepts; None if the demo cannot read them.
-        left_out: the reason why each of the other tools is left out, by name.
+        left_out: the reason why the agent service does not accept each of the other tools, by name.
         problem: the reason why the server cannot be used, or None.
     """
 
@@ -72,22 +72,22 @@ def read_tools(servers: Sequence[Server], token: Callable[[Server], str | None])
 async def _read(server: Server, token: str | None) -> ServerTools:
     if token is None:
         return _without_token(server)
-    refusals: list[int] = []
+    error_statuses: list[int] = []
 
-    async def note(response: httpx2.Response) -> None:
+    async def record_error(response: httpx2.Response) -> None:
         if response.is_error:
-            refusals.append(response.status_code)
+            error_statuses.append(response.status_code)
 
     try:
         async with (
-            asyncio.timeout(_SECONDS),
+            asyncio.timeout(_TIMEOUT),
             create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http,
         ):
-            http.event_hooks = {"response": [note]}
+            http.event_hooks = {"response": [record_error]}
             async with Client(streamable_http_client(server.url, http_client=http)) as client:
                 tools = await _all_tools(client, server.read_only_tools)
     except (BaseExceptionGroup, MCPError, httpx2.HTTPError, OSError) as error:
-        return ServerTools(server=server, left_out={}, problem=_problem(server, refusals, error))
+        return ServerTools(server=server, left_out={}, problem=_problem(server, error_statuses, error))
     problems = {tool.name: compatibility.problem(tool.schema) for tool in tools}
     return ServerTools(
         server=server,
@@ -129,16 +129,16 @@ async def _all_tools(client: Client, declared: Sequence[str]) -> list[Tool]:
 
 
 def _is_read_only(tool: types.Tool, declared: Sequence[str]) -> bool:
-    """Whether a tool only reads. The server's own annotation takes precedence."""
+    """Whether a tool is declared as read-only. The annotation of the server takes precedence."""
     hint = tool.annotations.read_only_hint if tool.annotations else None
     return tool.name in declared if hint is None else hint
 
 
-def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> str:
-    status = refusals[-1] if refusals else None
+def _problem(server: Server, error_statuses: Sequence[int], error: BaseException) -> str:
+    status = error_statuses[-1] if error_statuses else None
     match status:
         case 401:
-            return f"the server refuses the token (HTTP 401 from {server.url})." + (
+            return f"the server rejected the token (HTTP 401 from {server.url})." + (
                 " Add `agents` to this server's entry in the stack's setting `access`, and give the agent a "
                 "role of the server in the setting `agents`; a new role takes effect after some minutes."
                 if server.behind_gateway
@@ -146,7 +146,7 @@ def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> s
             )
         case 403:
             return (
-                f"the server refuses the agent (HTTP 403 from {server.url}). Give the agent the roles that "
+                f"the server rejected the agent (HTTP 403 from {server.url}). Give the agent the roles that "
                 "it needs, in the stack's setting `agents`."
             )
         case 503:
@@ -160,4 +160,4 @@ def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> s
                 "stack is deployed, or that `make up` runs."
             )
         case _:
-            return f"the server answers HTTP {status} at {server.url}. Its log may have the reason."
+            return f"the server returned HTTP {status} at {server.url}. Its log may have the reason."

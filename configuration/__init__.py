@@ -1,1 +1,1 @@
-"""Reads and checks a stack's configuration, with one module for each part; `settings` combines them."""
+"""Reads and checks the configuration of a stack; `settings` combines the parts."""

@@ -11,16 +11,16 @@ from configuration.reader import Reader
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 Access = Literal["users", "agents", "keys"]
-"""Kinds of callers: signed-in users, agents with a token from Entra, holders of a subscription key."""
+"""A kind of caller: signed-in users, agents with a token of Entra, or holders of a subscription key."""
 
 ACCESS_LIMITS = (
     "One or more of `users` (all signed-in users), `agents` (the principals in `agents`) and `keys` "
     "(holders of the server's subscription key), separated by spaces, or a list."
 )
 TOOL_LIMITS = (
-    "A map of names of tools, or `*` for all others, to maps of `scope` (a scope that the token must have), "
-    "`role` (the value of an app role) and `group` (the object id of a group). If a rule has both `role` and "
-    "`group`, one of them is enough."
+    "A map from names of tools, or `*` for all other tools, to maps of `scope` (a scope that the token must "
+    "have), `role` (the value of an app role) and `group` (the object id of a group). If a rule has both "
+    "`role` and `group`, one of them is enough."
 )
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
@@ -29,12 +29,12 @@ TOOL = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 # https://learn.microsoft.com/entra/identity-platform/reference-app-manifest#approles-attribute
 _ROLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,119}", re.ASCII)
 _AGENT = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
-_LONGEST_AGENT = 30
-MOST_TOOLS = 200
+_MAX_AGENT_NAME = 30
+MAX_TOOLS = 200
 """The maximum number of tools of a server in a setting."""
 
 SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
-"""The scope of a server; see also `STANDARD_SCOPES`."""
+"""The format of a scope of a server; see also `STANDARD_SCOPES`."""
 
 STANDARD_SCOPES = ("openid", "offline_access")
 """Scopes that no server can have, because they have a standard meaning."""
@@ -45,9 +45,9 @@ class Agent:
     """An Entra principal that calls MCP servers on its own behalf.
 
     Attributes:
-        name: unique; part of resource names.
-        principal: object id of its service principal or managed identity.
-        roles: values of the app roles that are assigned to it.
+        name: unique name, which is a part of resource names.
+        principal: object id of the service principal or managed identity.
+        roles: values of the app roles that are assigned to the agent.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Agent:
 
 
 def read_access(reader: Reader, key: str, value: object, reason: str) -> tuple[Access, ...]:
-    """The kinds of callers that may call a server.
+    """Reads the kinds of callers that may call a server.
 
     Args:
         reader: collects the problems.
-        key: key of the value.
-        value: a list, or a string with spaces or commas between its words.
+        key: key of the setting.
+        value: a list, or a string with spaces or commas between the words.
         reason: explanation of the setting, for messages.
     """
     choices = get_args(Access)
@@ -87,7 +87,7 @@ def read_access(reader: Reader, key: str, value: object, reason: str) -> tuple[A
 
 
 def read_tools(reader: Reader, location: str, value: object, reason: str) -> Mapping[str, ToolRule]:
-    """The rules for a server's tools.
+    """Reads the rules for a server's tools.
 
     Args:
         reader: collects the problems.
@@ -98,10 +98,10 @@ def read_tools(reader: Reader, location: str, value: object, reason: str) -> Map
     if not isinstance(value, dict):
         reader.reject(location, "Must be a map of tools.", reason, f"pulumi config rm --path '{location}'")
         return {}
-    if len(value) > MOST_TOOLS:
+    if len(value) > MAX_TOOLS:
         remedy = f"pulumi config set --path '{location}[\"{OTHER_TOOLS}\"].scope' SCOPE"
         reader.reject(
-            location, f"There are {len(value)} tools; at most {MOST_TOOLS} are allowed.", reason, remedy
+            location, f"There are {len(value)} tools; at most {MAX_TOOLS} are allowed.", reason, remedy
         )
     return {name: _rule(reader, f'{location}["{name}"]', name, rule, reason) for name, rule in value.items()}
 
@@ -133,12 +133,12 @@ def _rule(reader: Reader, location: str, name: str, value: object, reason: str) 
 def read_agents(
     reader: Reader, key: str, entries: Iterable[Mapping[str, object]], roles: Iterable[str], reason: str
 ) -> tuple[Agent, ...]:
-    """The agents.
+    """Reads the agents.
 
     Args:
         reader: collects the problems.
         key: key of the setting.
-        entries: its entries.
+        entries: the entries of the setting.
         roles: the existing app roles.
         reason: explanation of the setting, for messages.
     """
@@ -166,8 +166,8 @@ def _agent(
         why = "The keys are: name, principal, roles."
         reader.reject(path, "This key does not exist.", why, f"pulumi config rm --path '{path}'")
     name, principal = str(entry.get("name") or ""), str(entry.get("principal") or "").strip().lower()
-    if not _AGENT.fullmatch(name) or len(name) > _LONGEST_AGENT:
-        wrong = f"'{name}' is not a name of up to {_LONGEST_AGENT} lower-case letters, digits and hyphens."
+    if not _AGENT.fullmatch(name) or len(name) > _MAX_AGENT_NAME:
+        wrong = f"'{name}' is not a name of up to {_MAX_AGENT_NAME} lower-case letters, digits and hyphens."
         reader.reject(
             f"{location}.name", wrong, reason, f"pulumi config set --path '{location}.name' my-agent"
         )
@@ -202,13 +202,13 @@ def _agent(
 def read_members(
     reader: Reader, key: str, ids_by_role: Mapping[str, str], roles: Sequence[str], reason: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """The users and groups to which roles are assigned.
+    """Reads the users and groups to which roles are assigned.
 
     Args:
         reader: collects the problems.
         key: key of the setting.
         ids_by_role: lists of object ids, by role.
-        roles: the roles that rules for tools name.
+        roles: the roles in rules for tools.
         reason: explanation of the setting, for messages.
     """
     members_by_role = {}
@@ -229,7 +229,7 @@ def read_members(
 
 
 def _words(value: object) -> tuple[str, ...]:
-    """The words of a list or a string; Pulumi's configuration may have a list as a JSON string."""
+    """The words in a list or in a string. In Pulumi's configuration, a list may be a JSON string."""
     if isinstance(value, str) and value.startswith("["):
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""The host name of the gateway, and the path prefix of its URLs."""
+"""The settings of the gateway's address: its host name, and the path prefix of its URLs."""
 
 import re
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from configuration.resource_id import ResourceId
 from configuration.setting import Text
 
 MANAGED = "managed"
-"""A certificate that Azure issues and renews."""
+"""The value of gatewayCertificate for a certificate that Azure issues and renews."""
 
 _MANAGED_TIERS = ("Developer", "Basic", "Standard", "Premium")
 _SECRET = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 -- a type
-# The path at which API Management answers health checks.
+# The path of health checks in API Management.
 _HEALTH_CHECK = "status-0123456789abcdef"
 _SEGMENT = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-_LONGEST_PREFIX = 100
+_MAX_PREFIX_LENGTH = 100
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 
@@ -35,7 +35,7 @@ def _certificate_problem(value: str) -> str | None:
 
 
 def _prefix_problem(value: str) -> str | None:
-    if not re.fullmatch(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,4}}", value) or len(value) > _LONGEST_PREFIX:
+    if not re.fullmatch(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,4}}", value) or len(value) > _MAX_PREFIX_LENGTH:
         return f"'{value}' is not a valid path prefix."
     if value.partition("/")[0] == _HEALTH_CHECK:
         return f"'/{_HEALTH_CHECK}' belongs to API Management."
@@ -48,7 +48,7 @@ HOSTNAME = Text(
         "Host name of the gateway instead of `<service>.azure-api.net`. The issuer, the metadata, the "
         "redirect URI in Entra and the cookies depend on it. Choose it before the first client connects: "
         "after a change every client must register again and every user must sign in again. A protected "
-        "stack refuses the change, see docs/deployment.md."
+        "stack rejects the change, see docs/deployment.md."
     ),
     limits="A host name in lower case, whose CNAME record has the output `gatewayCname` as its target.",
     default="",
@@ -78,12 +78,12 @@ PATH_PREFIX = Text(
         "Path below which the stack publishes its APIs in an existing API Management service, so that they "
         "do not use the root of its host. The prefix is part of the issuer, of the URLs of the MCP servers "
         "and of the redirect URI in Entra: after a change every client must register again and every user "
-        "must sign in again. A protected stack refuses the change. Event streams whose messages go to the "
+        "must sign in again. A protected stack rejects the change. Event streams whose messages go to the "
         "root of the host are not available, see docs/existing.md."
     ),
     limits=(
         "One to five segments of lower-case letters, digits and single hyphens, separated by `/`; at most "
-        f"{_LONGEST_PREFIX} characters. Needs existingApiManagement."
+        f"{_MAX_PREFIX_LENGTH} characters. Needs existingApiManagement."
     ),
     default="",
     example="ai/mcp",
@@ -99,7 +99,7 @@ class Address:
 
     Attributes:
         hostname: the host name.
-        certificate: the secret of its certificate; None when Azure or the owner of the service manages it.
+        certificate: the secret with its certificate; None if Azure or the owner of the service manages it.
     """
 
     hostname: str

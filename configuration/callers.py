@@ -1,4 +1,4 @@
-"""Reads the rules of access for the servers of a stack from all settings and entries that contain them."""
+"""Reads the access rules of a stack's servers from all settings and entries that contain such rules."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -75,7 +75,7 @@ def servers_scopes(
     containers: tuple[Container, ...],
     tools: Mapping[str, Mapping[str, ToolRule]],
 ) -> Mapping[str, tuple[str, ...]]:
-    """The scopes of each server: those listed for it, or its name, and those that its rules name."""
+    """The scopes of each server: its listed scopes, or else its name, and the scopes in its rules."""
     listed = {name: presets[name].scopes if name in presets else () for name in behind_the_gateway(backends)}
     listed |= {entry.name: entry.scopes for entry in containers}
     scopes_by_server = {name: list(scopes or (name,)) for name, scopes in listed.items()}
@@ -105,7 +105,7 @@ def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, s
 
 
 def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
-    """The key of a server's rules in the configuration."""
+    """The configuration key of a server's rules."""
     index = next((position for position, entry in enumerate(containers) if entry.name == name), None)
     return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
 
@@ -116,7 +116,7 @@ def servers_locked_tools(
     containers: Iterable[Container],
     path: Path = tool_lock.PATH,
 ) -> Mapping[str, tool_lock.Tools]:
-    """The reviewed tools of each server, if the gateway admits only these; otherwise empty.
+    """The reviewed tools of each server, if the gateway allows only reviewed tools; otherwise empty.
 
     Args:
         reader: collects the problems.
@@ -158,7 +158,7 @@ def stack_agents(
     scopes: Mapping[str, tuple[str, ...]],
     tools: Mapping[str, Mapping[str, ToolRule]],
 ) -> tuple[Agent, ...]:
-    """The agents; their roles are scopes of servers that agents may call, and roles of rules."""
+    """The agents. Their roles are scopes of servers that agents may call, and roles in rules for tools."""
     setting = declared.AGENTS
     all_scopes = {scope for own in scopes.values() for scope in own}
     roles = [scope for name, own in scopes.items() if "agents" in access.get(name, ()) for scope in own]
@@ -180,7 +180,7 @@ def stack_agents(
 def stack_role_members(
     reader: Reader, tools: Mapping[str, Mapping[str, ToolRule]]
 ) -> Mapping[str, tuple[str, ...]]:
-    """The users and groups to which the roles of rules are assigned."""
+    """The users and groups to which the roles in rules for tools are assigned."""
     setting = declared.ROLE_MEMBERS
     roles = {rule.role for rules in tools.values() for rule in rules.values() if rule.role}
     return read_members(reader, setting.key, setting.read(reader), sorted(roles), setting.reason)

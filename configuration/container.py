@@ -1,4 +1,4 @@
-"""The description of an MCP server in a container image: an entry of `containers`, or a preset."""
+"""The description of an MCP server that is a container image: an entry of `containers`, or a preset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ class Paths:
     """The paths at a server.
 
     Attributes:
-        mcp: streamable HTTP; None when it has none.
-        sse: the event stream of the legacy transport, or None.
-        messages: the path for messages that the stream announces, or None.
+        mcp: path of streamable HTTP; None if the server does not support it.
+        sse: path of the event stream of the legacy transport; None if the server does not support it.
+        messages: path for messages, which the event stream announces; None without an event stream.
     """
 
     mcp: str | None = None
@@ -31,18 +31,18 @@ class Process:
     """One process of a server, which runs in its own Container App.
 
     Attributes:
-        transport: the transport at its port.
-        arguments: replace the image's arguments; empty for the image's own.
-        env: its environment variables, without secrets.
-        least: minimum number of replicas.
-        most: maximum number of replicas.
+        transport: the transport at the port of the process.
+        arguments: replace the arguments of the image; empty to keep them.
+        env: environment variables, without secrets.
+        min_replicas: minimum number of replicas.
+        max_replicas: maximum number of replicas.
     """
 
     transport: Transport
     arguments: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    least: int = 1
-    most: int = 1
+    min_replicas: int = 1
+    max_replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +50,31 @@ class Container:
     """One MCP server that is a container image.
 
     Attributes:
-        name: unique; part of resource names.
-        title: its name on the consent page.
-        description: its purpose, in at most 100 characters; empty for none.
+        name: unique name, which is a part of resource names.
+        title: name on the consent page.
+        description: purpose of the server, in at most 100 characters; empty for none.
         image: reference of the image, pinned by version or digest.
-        port: port on which it listens.
-        path: the path of its URLs at the gateway, without slashes at its ends.
+        port: port on which the server listens.
+        path: path of its URLs at the gateway, without a slash at either end.
         paths: the paths at the server.
-        processes: one process, or one for each transport: streamable HTTP, then the legacy one.
-        message_variable: the environment variable that sets its message path; empty when none does.
-        session_parameter: the query parameter of its message path with the session id; None without one.
-        health: path that answers with 200 when it is healthy; None to check only that the port is open.
-        command: replaces the image's entry point; empty for the image's own.
-        secrets: secret environment variables of every process, with values.
+        processes: one process, or two: first the one with streamable HTTP, then the one with the legacy
+            transport.
+        message_variable: the environment variable that sets the message path; empty if there is none.
+        session_parameter: the query parameter with the session id in the message path; None without one.
+        health: path that returns status 200 if the server is healthy; None to check only that the port is
+            open.
+        command: replaces the entry point of the image; empty to keep it.
+        secrets: the secret environment variables of every process, with their values.
         cpu: cores of a replica.
         memory: such as `0.5Gi`.
-        access: the kinds of callers that may call it.
-        acts_as: the account with which its tools act: the signed-in user's, or one that all users share.
-        scopes: the scopes of its tokens, the default one first; empty for its name as the only scope.
-        tools: what a caller needs to call a tool, by its name, or `*` for all others.
-        read_only_tools: names of tools that only read; used if the server does not declare them.
-        calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
-        local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
-            it.
+        access: the kinds of callers that may call the server.
+        acts_as: the account that its tools use: that of the signed-in user, or one that all users share.
+        scopes: the scopes of tokens for the server, the default scope first; empty for the server's name as
+            the only scope.
+        tools: the rule for each tool, by the name of the tool, or `*` for all other tools.
+        read_only_tools: names of tools that only read, for servers that do not declare this themselves.
+        calls_per_minute: calls of one user per minute; None for the stack's `callsPerMinute`.
+        local_command: command that the twin runs instead of the image; empty if the twin knows the image.
     """
 
     name: str
@@ -100,17 +102,17 @@ class Container:
 
     @property
     def root_messages(self) -> str | None:
-        """The path at the gateway's root that its event streams announce.
+        """The message path at the root of the gateway, which the event streams of the server announce.
 
-        None if it announces none, or one below its own path, which its API handles.
+        None if the server announces no message path, or one below its own path at the gateway.
         """
         path = self.paths.messages
         return None if path is None or path.startswith(f"/{self.path}/") else path
 
-    def below(self, prefix: str) -> "Container":
-        """The server with its URLs at the gateway below a path prefix, which may be empty.
+    def with_prefix(self, prefix: str) -> "Container":
+        """A copy of the server whose URLs at the gateway are below a path prefix, which may be empty.
 
-        Its message path moves with them if an environment variable sets it.
+        The message path is also below the prefix if an environment variable sets it.
         """
         if not prefix:
             return self
@@ -131,7 +133,7 @@ class Container:
         )
 
     def without_event_streams(self) -> "Container":
-        """The server with streamable HTTP only, without the processes of the legacy transport."""
+        """A copy of the server with streamable HTTP only, without the process of the legacy transport."""
         return replace(
             self,
             paths=Paths(mcp=self.paths.mcp),

@@ -1,4 +1,4 @@
-"""Reads the entries of `containers`: further MCP servers, each a container image."""
+"""Reads the entries of `containers`: additional MCP servers, each of which is a container image."""
 
 import difflib
 import math
@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, cast, get_args
 
 from configuration import declared
-from configuration.access import MOST_TOOLS, SCOPE, STANDARD_SCOPES, TOOL, read_access, read_tools
+from configuration.access import MAX_TOOLS, SCOPE, STANDARD_SCOPES, TOOL, read_access, read_tools
 from configuration.container import ActsAs, Container, Paths, Process, Transport
-from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
-from configuration.names import PATHS, RESERVED, SCOPES, SERVERS, TAKEN
+from configuration.entry import ENTRY_KEYS, MAX_NAME_LENGTH, MAX_REPLICAS, Entry, plain, top_level_keys
+from configuration.names import PATHS, RESERVED_NAMES, RESERVED_SEGMENTS, SCOPES, SERVERS
 from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
 
 Transports = Literal["streamable-http", "sse", "both", "separate"]
-"""The value of `transport`: the only process's transport, or `separate` for one process per transport."""
+"""A value of `transport`: the transport of the only process, or `separate` for one process per transport."""
 
 # The Consumption profile has 2 GiB per core, in quarters of a core, up to four cores.
 # https://learn.microsoft.com/azure/container-apps/containers#allocations
@@ -30,26 +30,26 @@ _IMAGE = re.compile(
 _SERVER_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SECRET_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)*", re.ASCII)
-_MOST_SCOPES = 20
+_MAX_SCOPES = 20
 _SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
 
 
 def read(reader: Reader, prefix: str = "") -> tuple[Container, ...]:
-    """The stack's own containers.
+    """Reads the containers that the stack declares.
 
     Args:
         reader: collects the problems.
-        prefix: the path prefix of their URLs at the gateway; empty for none.
+        prefix: the path prefix of the servers' URLs at the gateway; empty for none.
     """
     containers = tuple(
-        _container(Entry(reader, f"containers[{index}]", values)).below(prefix)
+        _container(Entry(reader, f"containers[{index}]", values)).with_prefix(prefix)
         for index, values in enumerate(declared.CONTAINERS.read(reader))
     )
-    _reject_clashes(reader, containers)
+    _reject_duplicates(reader, containers)
     if prefix:
         _reject_root_messages(reader, containers)
     else:
-        _reject_shadowing_messages(reader, containers)
+        _reject_taken_message_paths(reader, containers)
     return containers
 
 
@@ -91,9 +91,9 @@ def _container(entry: Entry) -> Container:
 
 def _name(entry: Entry) -> str:
     name = entry.text("name")
-    if name and not (_NAME.fullmatch(name) and len(name) <= LONGEST_NAME):
+    if name and not (_NAME.fullmatch(name) and len(name) <= MAX_NAME_LENGTH):
         entry.reject("name", f"'{name}' is not a valid name.")
-    elif name in TAKEN or name.endswith("preflight"):
+    elif name in RESERVED_NAMES or name.endswith("preflight"):
         entry.reject(
             "name",
             f"'{name}' is reserved.",
@@ -138,7 +138,7 @@ def _transport(entry: Entry) -> Transports:
 def _path(entry: Entry, name: str) -> str:
     path = entry.text("path", f"{name}-mcp").strip("/")
     remedy = entry.set("path", f"{name or 'notes'}-mcp")
-    if path in RESERVED:
+    if path in RESERVED_SEGMENTS:
         entry.reject("path", f"'{path}' is reserved for the gateway itself.", remedy=remedy)
     elif path in PATHS.values():
         owner = next(server for server, taken in PATHS.items() if taken == path)
@@ -168,29 +168,33 @@ def _paths(entry: Entry, transport: Transports) -> Paths:
 
 
 def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
-    least, most = _scale(entry, transport)
+    minimum, maximum = _scale(entry, transport)
     arguments, env = entry.words("arguments"), _env(entry)
     if transport != "separate":
         for key in ("http", "sse"):
             if entry.has(key):
                 wrong = f"Has no effect with transport {transport}."
                 entry.reject(f"{key}.env", wrong, remedy=entry.remove(key))
-        return (Process(transport=transport, arguments=arguments, env=env, least=least, most=most),)
+        return (
+            Process(
+                transport=transport, arguments=arguments, env=env, min_replicas=minimum, max_replicas=maximum
+            ),
+        )
 
-    def process(key: str, transport_at_port: Transport, *, least: int, most: int) -> Process:
+    def process(key: str, transport_at_port: Transport, *, min_replicas: int, max_replicas: int) -> Process:
         own = entry.within(key, "arguments", "env")
         return Process(
             transport=transport_at_port,
             arguments=(*arguments, *own.words("arguments")),
             env={**env, **_env(own)},
-            least=least,
-            most=most,
+            min_replicas=min_replicas,
+            max_replicas=max_replicas,
         )
 
     return (
-        process("http", "streamable-http", least=least, most=most),
-        # A message must reach the replica with its event stream.
-        process("sse", "sse", least=min(least, 1), most=1),
+        process("http", "streamable-http", min_replicas=minimum, max_replicas=maximum),
+        # With one replica, a message always reaches the replica with its event stream.
+        process("sse", "sse", min_replicas=min(minimum, 1), max_replicas=1),
     )
 
 
@@ -239,7 +243,7 @@ def _env(entry: Entry) -> Mapping[str, str]:
 
 
 def _secrets(entry: Entry) -> Mapping[str, str]:
-    """The values of secret variables. An entry contains the names of secret settings of the stack."""
+    """The values of secret environment variables. The entry has only the names of secret settings."""
     secrets: dict[str, str] = {}
     plain_in = {
         variable: key
@@ -278,7 +282,7 @@ def _secrets(entry: Entry) -> Mapping[str, str]:
 
 
 def _setting_name(variable: str) -> str:
-    """`NOTES_TOKEN` as `notesToken`."""
+    """The name of a setting for an environment variable, such as `notesToken` for `NOTES_TOKEN`."""
     first, *others = [word.lower() for word in variable.split("_") if word]
     return first + "".join(word.capitalize() for word in others)
 
@@ -302,8 +306,8 @@ def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
     for key, lowest in (("min", 0), ("max", 1)):
         text = inner.text(key, "1")
         limits[key] = int(text) if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) else -1
-        if not lowest <= limits[key] <= MOST_REPLICAS:
-            inner.reject(key, f"Must be {lowest} to {MOST_REPLICAS}, not '{text}'.")
+        if not lowest <= limits[key] <= MAX_REPLICAS:
+            inner.reject(key, f"Must be {lowest} to {MAX_REPLICAS}, not '{text}'.")
             return 1, 1
     if limits["min"] > limits["max"]:
         inner.reject("max", "Must not be below `min`.", remedy=inner.set("max", str(max(1, limits["min"]))))
@@ -327,11 +331,11 @@ def _acts_as(entry: Entry) -> ActsAs:
 
 def _read_only_tools(entry: Entry) -> tuple[str, ...]:
     names = entry.words("readOnlyTools")
-    if len(names) > MOST_TOOLS:
+    if len(names) > MAX_TOOLS:
         entry.reject(
             "readOnlyTools",
-            f"There are {len(names)} tools; at most {MOST_TOOLS} are allowed.",
-            remedy=entry.remove(f"readOnlyTools[{MOST_TOOLS}]"),
+            f"There are {len(names)} tools; at most {MAX_TOOLS} are allowed.",
+            remedy=entry.remove(f"readOnlyTools[{MAX_TOOLS}]"),
         )
     for index, name in enumerate(names):
         if not TOOL.fullmatch(name):
@@ -345,11 +349,11 @@ def _read_only_tools(entry: Entry) -> tuple[str, ...]:
 
 def _scopes(entry: Entry) -> tuple[str, ...]:
     scopes = entry.words("scopes")
-    if len(scopes) > _MOST_SCOPES:
+    if len(scopes) > _MAX_SCOPES:
         entry.reject(
             "scopes",
-            f"There are {len(scopes)} scopes; at most {_MOST_SCOPES} are allowed.",
-            remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"),
+            f"There are {len(scopes)} scopes; at most {_MAX_SCOPES} are allowed.",
+            remedy=entry.remove(f"scopes[{_MAX_SCOPES}]"),
         )
     for index, scope in enumerate(scopes):
         remedy = entry.remove(f"scopes[{index}]")
@@ -361,11 +365,11 @@ def _scopes(entry: Entry) -> tuple[str, ...]:
 
 
 def _calls(entry: Entry) -> int | None:
-    most = declared.CALLS_PER_MINUTE.most
-    return entry.integer("callsPerMinute", 1, most) if entry.has("callsPerMinute") else None
+    maximum = declared.CALLS_PER_MINUTE.maximum
+    return entry.integer("callsPerMinute", 1, maximum) if entry.has("callsPerMinute") else None
 
 
-def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
+def _reject_duplicates(reader: Reader, containers: tuple[Container, ...]) -> None:
     for position, container in enumerate(containers):
         earlier = containers[:position]
         if container.name and container.name in {other.name for other in earlier}:
@@ -379,7 +383,7 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
             reader.reject(
                 f"containers[{position}].path",
                 f"'{container.path}' is the path of another entry.",
-                "One would shadow the other.",
+                "Only one of the two servers could be reached at this path.",
                 f"pulumi config set --path 'containers[{position}].path' {container.name or 'notes'}-mcp",
             )
     for position, container in enumerate(containers):
@@ -396,16 +400,16 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 )
 
 
-def _reject_shadowing_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
-    """Rejects message paths at the root of the host that belong to the gateway or to another server."""
-    taken = RESERVED - {"message", "messages"} | {container.path for container in containers}
+def _reject_taken_message_paths(reader: Reader, containers: tuple[Container, ...]) -> None:
+    """Rejects message paths at the root of the host that are paths of the gateway or of another server."""
+    taken = RESERVED_SEGMENTS - {"message", "messages"} | {container.path for container in containers}
     for position, container in enumerate(containers):
         at_root = container.root_messages
         first = at_root.split("/")[1].lower() if at_root else ""
         if first in taken | set(PATHS.values()):
             reader.reject(
                 f"containers[{position}].paths.messages",
-                f"'{at_root}' would shadow /{first} at the gateway.",
+                f"'{at_root}' is a path of the gateway or of another server.",
                 "A server announces its message path from the root of the host, so the gateway must accept "
                 "messages there. Configure the server for another path, or for one below its own path at the "
                 "gateway.",
@@ -415,7 +419,7 @@ def _reject_shadowing_messages(reader: Reader, containers: tuple[Container, ...]
 
 
 def _reject_root_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
-    """Rejects servers whose clients would send messages to paths outside of the stack's path prefix."""
+    """Rejects servers whose clients would send messages to paths outside the path prefix of the stack."""
     for position, container in enumerate(containers):
         if container.root_messages:
             reader.reject(
@@ -433,7 +437,7 @@ def _reject_root_messages(reader: Reader, containers: tuple[Container, ...]) -> 
 def reject_shared_messages(
     reader: Reader, audience: str, presets: Iterable[Container], containers: tuple[Container, ...]
 ) -> None:
-    """Rejects servers that announce the same message path when tokens are for all servers."""
+    """Rejects servers that announce the same message path, if tokens are valid at all servers."""
     if audience != "gateway":
         return
     announced = {preset.root_messages: preset.name for preset in presets if preset.root_messages}
@@ -441,7 +445,7 @@ def reject_shared_messages(
         at_root = container.root_messages
         if at_root is None:
             continue
-        # API Management ignores case and a slash at the end.
+        # API Management ignores the case of a path, and a slash at its end.
         path = at_root.rstrip("/").lower()
         if path in announced:
             reader.reject(

@@ -1,4 +1,4 @@
-"""All settings of a stack, each declared once.
+"""Declares all settings of a stack, each in one place.
 
 The settings of the project's own containers are declared in `configuration.presets`. `settings.load` reads
 all settings.
@@ -25,7 +25,7 @@ UNITS = {
     "Standard": 4,
     "Premium": 12,
 }
-"""Tiers of API Management, with the units that each can have.
+"""The tiers of API Management, each with its maximum number of units.
 
 https://learn.microsoft.com/azure/api-management/api-management-features
 """
@@ -82,14 +82,14 @@ CAPACITY = Integer(
     key="capacity",
     description="Units of API Management.",
     limits=f"The tier may allow fewer: {', '.join(f'{sku} {units}' for sku, units in UNITS.items())}.",
-    least=1,
-    most=max(UNITS.values()),
+    minimum=1,
+    maximum=max(UNITS.values()),
     default=1,
     example="2",
 )
 TAGS = TextMap(
     key="tags",
-    description="Tags of every resource that can have tags.",
+    description="Tags of every resource that supports tags.",
     limits="At most 15, with names of up to 128 characters without `<>%&\\?/` and values of up to 256.",
     example="costCenter 4711",
 )
@@ -102,7 +102,7 @@ AUDIENCE = Choice(
 )
 REQUIRE_RESOURCE = Boolean(
     key="requireResource",
-    description="Refuse clients that do not name an MCP server as the resource (RFC 8707).",
+    description="Reject clients that do not name an MCP server as the resource (RFC 8707).",
     default=False,
     example="true",
 )
@@ -161,7 +161,7 @@ BACKENDS = TextList(
 )
 CONTAINERS = MapList(
     key="containers",
-    description="Further MCP servers, each a container image.",
+    description="Additional MCP servers, each of which is a container image.",
     limits="Each entry is a map with at least name, image and port; see docs/adding-a-backend.md.",
     example="name notes",
     guide="docs/adding-a-backend.md",
@@ -177,7 +177,7 @@ ISOLATE_ENVIRONMENTS = Boolean(
 REQUIRE_DIGESTS = Boolean(
     key="requireDigests",
     description=(
-        "Refuse images that are not pinned by digest: a tag can be moved to another image. `make pin "
+        "Reject images that are not pinned by digest: a tag can be moved to another image. `make pin "
         "STACK=<stack>` pins all images of a stack. Stacks in the twin need no digests."
     ),
     default=True,
@@ -217,8 +217,9 @@ _WITH_RULES = " and ".join(
 TOOLS = MapMap(
     key="tools",
     description=(
-        "What a caller needs to call a tool of one of the project's MCP servers, by the server's name. These "
-        f"rules are added to the predefined ones of {_WITH_RULES} servers."
+        "Rules for the tools of the project's MCP servers, by the name of the server: the scope, role or "
+        "group that a caller must have to call a tool. These rules are added to the predefined ones of "
+        f"{_WITH_RULES} servers."
     ),
     limits=f"{TOOL_LIMITS} An entry of `containers` has its own key for it.",
     example="functions.save_snippet.scope functions.write",
@@ -254,8 +255,8 @@ ACCESS_TOKEN_MINUTES = Integer(
         "Entra whether the user may still sign in: a user who is disabled in Entra keeps access for at most "
         "this time."
     ),
-    least=1,
-    most=60,
+    minimum=1,
+    maximum=60,
     default=10,
     example="5",
 )
@@ -265,20 +266,20 @@ GRANT_DAYS = Integer(
         "Days after a sign-in for which the client stays connected without another sign-in. Refreshes do not "
         "extend them."
     ),
-    least=1,
-    most=365,
+    minimum=1,
+    maximum=365,
     default=30,
     example="7",
 )
 REFRESH_GRACE_SECONDS = Integer(
     key="refreshGraceSeconds",
     description=(
-        "Seconds after a refresh in which the same refresh token gets the same answer again, as long as the "
-        "new one was not used. This helps clients that lose an answer or refresh in parallel. Later use of "
-        "an old refresh token revokes the grant of the sign-in."
+        "Seconds after a refresh in which the same refresh token returns the same tokens again, as long as "
+        "the new refresh token was not used. This helps clients that lose a response or refresh in parallel. "
+        "Later use of an old refresh token revokes the grant of the sign-in."
     ),
-    least=0,
-    most=600,
+    minimum=0,
+    maximum=600,
     default=120,
     example="60",
 )
@@ -289,8 +290,8 @@ CONSENT_DAYS = Integer(
         "the same browser for the same client, server and scopes. This applies only to clients with a "
         "metadata document that are not on the user's machine. With 0 the page is shown each time."
     ),
-    least=0,
-    most=365,
+    minimum=0,
+    maximum=365,
     default=30,
     example="7",
 )
@@ -300,8 +301,8 @@ REGISTRATION_DAYS = Integer(
         "Days for which a client's registration is kept after the last sign-in, at least grantDays. Before "
         "the first sign-in it is kept for one day."
     ),
-    least=1,
-    most=365,
+    minimum=1,
+    maximum=365,
     default=90,
     example="30",
 )
@@ -311,8 +312,8 @@ REGISTER_PER_MINUTE = Integer(
         "Client registrations per minute from one IP address. Some clients register at every sign-in, and an "
         "office shares an address."
     ),
-    least=1,
-    most=1000,
+    minimum=1,
+    maximum=1000,
     default=60,
     example="120",
 )
@@ -322,8 +323,8 @@ STACK_REGISTERS_PER_MINUTE = Integer(
         "Client registrations per minute from all IP addresses together. Anyone can register a client; the "
         "limit bounds the growth of the store."
     ),
-    least=1,
-    most=10_000,
+    minimum=1,
+    maximum=10_000,
     default=600,
     example="1200",
 )
@@ -333,8 +334,8 @@ AUTHORIZE_PER_MINUTE = Integer(
         "Sign-ins per minute that may be started from one IP address; each of them uses space in the store. "
         "An office shares an address."
     ),
-    least=1,
-    most=10_000,
+    minimum=1,
+    maximum=10_000,
     default=60,
     example="120",
 )
@@ -344,8 +345,8 @@ TOKEN_PER_MINUTE = Integer(
         "Requests per minute from one IP address for tokens and for their revocation. An office shares an "
         "address, and each client refreshes when its access token expires."
     ),
-    least=1,
-    most=10_000,
+    minimum=1,
+    maximum=10_000,
     default=600,
     example="1200",
 )
@@ -355,8 +356,8 @@ CALLS_PER_MINUTE = Integer(
         "Requests per minute of one user to one MCP server; a legacy session needs four requests before its "
         "first call. callLimits sets a different number for one server."
     ),
-    least=1,
-    most=100_000,
+    minimum=1,
+    maximum=100_000,
     default=3000,
     example="6000",
 )
@@ -364,7 +365,8 @@ CALL_LIMITS = TextMap(
     key="callLimits",
     description="Requests per minute of one user to one of the project's MCP servers.",
     limits=(
-        f"Whole numbers from 1 to {CALLS_PER_MINUTE.most}. An entry of `containers` has its own key for it."
+        f"Whole numbers from 1 to {CALLS_PER_MINUTE.maximum}. An entry of `containers` has its own key for "
+        "it."
     ),
     example="slack 120",
 )
@@ -374,8 +376,8 @@ BAD_TOKENS_PER_MINUTE = Integer(
         "Calls per minute from one IP address to MCP servers with an invalid, expired or revoked token. "
         "Calls with a valid token from the same address are not affected."
     ),
-    least=1,
-    most=100_000,
+    minimum=1,
+    maximum=100_000,
     default=600,
     example="1200",
 )
@@ -384,8 +386,8 @@ OPEN_REQUESTS = Integer(
     description=(
         "Requests of one user that may be open at one MCP server at the same time, including event streams."
     ),
-    least=1,
-    most=10_000,
+    minimum=1,
+    maximum=10_000,
     default=100,
     example="200",
 )
@@ -397,8 +399,8 @@ KEY_VERSION = Integer(
         "keys is accepted any more."
     ),
     limits="Never set an earlier version.",
-    least=1,
-    most=99,
+    minimum=1,
+    maximum=99,
     default=1,
     example="2",
 )
@@ -411,16 +413,16 @@ SUBSCRIPTION_KEY_VERSION = Integer(
         "any more."
     ),
     limits="Never set an earlier version.",
-    least=1,
-    most=99,
+    minimum=1,
+    maximum=99,
     default=1,
     example="2",
 )
 LOG_RETENTION_DAYS = Integer(
     key="logRetentionDays",
     description="Days for which logs and audit records are kept. More than 31 days cost extra.",
-    least=30,
-    most=730,
+    minimum=30,
+    maximum=730,
     default=30,
     example="90",
 )
@@ -430,8 +432,8 @@ LOG_DAILY_CAP_GB = Integer(
         "Maximum gigabytes of logs per day. Beyond it, all logs, including audit records, are lost until the "
         "next day, and an alert is sent. With 0 there is no cap."
     ),
-    least=0,
-    most=4000,
+    minimum=0,
+    maximum=4000,
     default=10,
     example="50",
 )
@@ -441,8 +443,8 @@ SAMPLING_PERCENT = Integer(
         "Percentage of requests whose telemetry API Management sends to Application Insights. Errors and "
         "audit records are always sent."
     ),
-    least=1,
-    most=100,
+    minimum=1,
+    maximum=100,
     default=100,
     example="20",
 )
@@ -455,8 +457,8 @@ WORKBOOK = Boolean(
 ALERTS = Boolean(
     key="alerts",
     description=(
-        "Create alerts for responses with 5xx, many rejected tokens, a server that does not answer, requests "
-        "that Cosmos DB throttles, and lost logs. Azure charges for each of them."
+        "Create alerts for responses with 5xx, many rejected tokens, a server that does not respond, "
+        "requests that Cosmos DB throttles, and lost logs. Azure charges for each of them."
     ),
     default=True,
     example="false",
@@ -475,8 +477,8 @@ MONTHLY_BUDGET = Integer(
         "the forecast exceeds it, alertEmails and the owners receive an e-mail; nothing is stopped. With 0 "
         "there is no budget."
     ),
-    least=0,
-    most=100_000_000,
+    minimum=0,
+    maximum=100_000_000,
     default=0,
     example="500",
 )
@@ -583,7 +585,7 @@ REMOVED = {
         "entry of `containers` may list others in `scopes`. The gateway requests from Entra what it needs."
     ),
 }
-"""Settings that no longer exist, with what replaced them."""
+"""Settings that no longer exist, with an explanation of their replacement."""
 
 SETTINGS = tuple(setting for group in GROUPS.values() for setting in group)
 KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)
@@ -591,7 +593,7 @@ KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)
 
 
 def ungrouped() -> list[str]:
-    """The names of declared settings that are in no group, which `settings.load` would reject."""
+    """The names of declared settings that are in no group; `settings.load` would reject them as unknown."""
     modules = (globals(), *(vars(module) for module in (address, existing, foundry, network, scale)))
     return [
         name

@@ -14,9 +14,10 @@ from configuration.declared import CALLS_PER_MINUTE
 from configuration.reader import Reader
 from configuration.setting import NOT_SET
 
-# The name of a Container App has at most 32 characters: the server's, `-http`, and eight that make it unique.
-LONGEST_NAME = 19
-MOST_REPLICAS = 300
+# The name of a Container App has at most 32 characters: the name of the server, `-http`, and eight random
+# characters.
+MAX_NAME_LENGTH = 19
+MAX_REPLICAS = 300
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -26,9 +27,9 @@ class EntryKey:
     """One key of an entry.
 
     Attributes:
-        description: its purpose.
+        description: purpose of the key.
         limits: the valid values.
-        default: the value when it is not set, for the documentation; None when it is required.
+        default: the value if the key is not set, for the documentation; None if the key is required.
         example: a valid value.
     """
 
@@ -48,14 +49,16 @@ _SIZES = (
     "Quarters of a core up to 4, with 2Gi per core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
 )
 _REPLICAS = (
-    f"At most {MOST_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport. "
+    f"At most {MAX_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport. "
     "With `separate` the process with the legacy transport has one replica."
 )
 
 ENTRY_KEYS = {
     "name": EntryKey(
         description="Name of the server; part of Azure's names, unique in the stack.",
-        limits=f"Up to {LONGEST_NAME} lower-case letters, digits and single hyphens; the first is a letter.",
+        limits=(
+            f"Up to {MAX_NAME_LENGTH} lower-case letters, digits and single hyphens; the first is a letter."
+        ),
         default=None,
         example="notes",
     ),
@@ -121,21 +124,21 @@ ENTRY_KEYS = {
         example="sessionId",
     ),
     "health": EntryKey(
-        description="Path that answers with 200 without a token when the server is healthy.",
+        description="Path that returns status 200 without a token if the server is healthy.",
         limits=_PATH,
         default="only the port is checked",
         example="/healthz",
     ),
     "command": EntryKey(
         description="Replaces the image's entry point.",
-        limits="A list of strings, or one string, which is split as a shell would.",
-        default="the image's",
+        limits="A list of strings, or one string, which is split into words as a shell does.",
+        default="that of the image",
         example="serve --http",
     ),
     "arguments": EntryKey(
         description="Replaces the image's arguments.",
-        limits="A list of strings, or one string, which is split as a shell would.",
-        default="the image's",
+        limits="A list of strings, or one string, which is split into words as a shell does.",
+        default="that of the image",
         example="serve",
     ),
     "env": EntryKey(
@@ -146,7 +149,7 @@ ENTRY_KEYS = {
     ),
     "http.arguments": EntryKey(
         description="With transport `separate`: arguments after `arguments` for streamable HTTP.",
-        limits="A list of strings, or one string, which is split as a shell would.",
+        limits="A list of strings, or one string, which is split into words as a shell does.",
         default="none",
         example="serve-http",
     ),
@@ -158,7 +161,7 @@ ENTRY_KEYS = {
     ),
     "sse.arguments": EntryKey(
         description="With transport `separate`: arguments after `arguments` for the legacy transport.",
-        limits="A list of strings, or one string, which is split as a shell would.",
+        limits="A list of strings, or one string, which is split into words as a shell does.",
         default="none",
         example="serve-sse",
     ),
@@ -212,7 +215,7 @@ ENTRY_KEYS = {
         example="notes.read",
     ),
     "tools": EntryKey(
-        description="What a caller needs to call a tool of the server.",
+        description="Rules for the tools of the server: the scope, role or group that a caller must have.",
         limits=f"{TOOL_LIMITS} A scope that is not in `scopes` is added to them.",
         default="only access to the server",
         example="",
@@ -228,14 +231,14 @@ ENTRY_KEYS = {
     ),
     "callsPerMinute": EntryKey(
         description="Requests per minute of one user to this server.",
-        limits=f"A whole number from 1 to {CALLS_PER_MINUTE.most}.",
+        limits=f"A whole number from 1 to {CALLS_PER_MINUTE.maximum}.",
         default="the stack's `callsPerMinute`",
         example="3000",
     ),
     "local.command": EntryKey(
         description="Command that the twin runs on this machine instead of the image.",
-        limits="A list of strings, or one string, which is split as a shell would.",
-        default="the image has a stand-in in the twin",
+        limits="A list of strings, or one string, which is split into words as a shell does.",
+        default="the twin's command, if it knows the image",
         example="npx -y example-mcp",
     ),
 }
@@ -243,13 +246,13 @@ ENTRY_KEYS = {
 
 
 class Entry:
-    """One map of the configuration, with its location there.
+    """A map in the configuration, with its location.
 
     Args:
-        reader: collects its problems.
-        location: its key in the configuration, such as `containers[0]`.
+        reader: collects the problems.
+        location: key of the map in the configuration, such as `containers[0]`.
         values: the map.
-        prefix: path of the map in the entry, with a dot at its end; empty for the entry itself.
+        prefix: path of the map in the entry, followed by a dot; empty for the entry itself.
     """
 
     def __init__(self, reader: Reader, location: str, values: Mapping[str, object], prefix: str = "") -> None:
@@ -278,11 +281,11 @@ class Entry:
         return self._values.get(key) not in (None, "")
 
     def value(self, key: str, default: object) -> object:
-        """The value, unchanged."""
+        """The unchecked value of a key."""
         return self._values[key] if self.has(key) else default
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A string; required when there is no default."""
+        """The string of a key, which is required if there is no default."""
         value = self._values.get(key)
         if value in (None, ""):
             if default is None:
@@ -293,17 +296,17 @@ class Entry:
             return default or ""
         return str(value).strip()
 
-    def integer(self, key: str, least: int, most: int) -> int:
-        """A required whole number."""
+    def integer(self, key: str, minimum: int, maximum: int) -> int:
+        """The whole number of a key, which is required."""
         text = self.text(key)
-        if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and least <= int(text) <= most:
+        if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and minimum <= int(text) <= maximum:
             return int(text)
         if text:
-            self.reject(key, f"'{text}' is not a whole number from {least} to {most}.")
-        return least
+            self.reject(key, f"'{text}' is not a whole number from {minimum} to {maximum}.")
+        return minimum
 
     def words(self, key: str) -> tuple[str, ...]:
-        """A list of strings; a single string is split as a shell would."""
+        """The list of strings of a key; a single string is split into words as a shell does."""
         value = self._values.get(key)
         if value in (None, ""):
             return ()
@@ -323,7 +326,7 @@ class Entry:
         return ()
 
     def map(self, key: str) -> Mapping[str, object]:
-        """A map; empty when it is not set."""
+        """The map of a key; empty if it is not set."""
         value = self._values.get(key)
         if value in (None, ""):
             return {}
@@ -357,7 +360,7 @@ class Entry:
 
 
 def top_level_keys() -> tuple[str, ...]:
-    """The keys of an entry itself."""
+    """The keys of an entry, without those of maps inside it."""
     return tuple(dict.fromkeys(key.partition(".")[0] for key in ENTRY_KEYS))
 
 
@@ -366,7 +369,7 @@ def _inner(key: str) -> list[str]:
 
 
 def plain(value: object) -> str:
-    """A value as it was written: Pulumi converts strings that look like numbers or booleans."""
+    """A value as it was written, because Pulumi converts strings that look like numbers or booleans."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

@@ -1,7 +1,7 @@
-"""Existing resources that a stack uses instead of creating its own.
+"""The settings of existing resources that a stack uses instead of creating its own.
 
-The stack reads them. It neither changes nor deletes them; the resources that it creates in them (APIs, apps,
-routes, role assignments) are its own and are removed with the stack.
+The stack reads these resources, but does not change or delete them. The resources that it creates in them
+(APIs, apps, routes, role assignments) belong to the stack and are deleted with it.
 """
 
 import re
@@ -125,7 +125,7 @@ AUDIENCES = TextMap(
         "Client ids of the Entra applications of the MCP servers, when another team registered them. Each "
         "needs version 2 tokens and a service principal, and nothing else."
     ),
-    limits="The name of an MCP server of the stack and a GUID; no two servers share one.",
+    limits="The name of an MCP server of the stack and a GUID, which must be different for each server.",
     example="functions 00000000-0000-0000-0000-000000000000",
 )
 
@@ -144,7 +144,7 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existing:
-    """The existing resources of a stack; None or empty for those that it creates.
+    """The existing resources that a stack uses; None or empty for resources that the stack creates.
 
     Attributes:
         resource_group: name of the resource group.

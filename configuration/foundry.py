@@ -1,4 +1,4 @@
-"""Settings of agents and discovery: the Foundry project, GitHub's server, the registry, API Center."""
+"""The settings of agents and discovery: the Foundry project, GitHub's server, the registry, API Center."""
 
 import re
 from dataclasses import dataclass, field
@@ -124,7 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
     REGISTRY,
     API_CENTER,
 )
-"""In the order of the documentation."""
+"""The settings of this module, in the order of the documentation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +132,11 @@ class FoundryProject:
     """A project of Microsoft Foundry, in which the stack creates connections.
 
     Attributes:
-        resource_group: resource group of its account.
-        account: name of its account.
-        name: its name.
+        resource_group: resource group of the project's account.
+        account: name of the project's account.
+        name: name of the project.
         github_token: token of the connection to GitHub's server, a secret; empty for none.
-        github_users: whether each user signs in to GitHub.
+        github_users: True if each user signs in to GitHub.
     """
 
     resource_group: str
@@ -158,7 +158,7 @@ class Foundry:
     Attributes:
         endpoint: endpoint of the project, without a trailing slash.
         model: name of the model deployment.
-        project: the project; None when only its endpoint is set, and the stack creates nothing in it.
+        project: the project; None if only its endpoint is set, so that the stack creates nothing in it.
     """
 
     endpoint: str
@@ -171,7 +171,7 @@ class ApiCenter:
     """An API Center.
 
     Attributes:
-        resource_group: its resource group.
+        resource_group: resource group of the service.
         name: name of the service.
     """
 
@@ -180,11 +180,11 @@ class ApiCenter:
 
 
 def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
-    """The Foundry project; None when the stack has none.
+    """Reads the settings of the Foundry project; None if the stack has no project.
 
     Args:
         reader: collects the problems.
-        github: whether `backends` has github.
+        github: whether `backends` contains github.
     """
     id_, endpoint, model = (
         setting.read(reader) for setting in (FOUNDRY_PROJECT, FOUNDRY_ENDPOINT, FOUNDRY_MODEL)
@@ -192,7 +192,7 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
     token = GITHUB_TOKEN.read(reader)
     users = GITHUB_SIGN_IN.read(reader) == "user"
     if users:
-        _require_own_server(reader, id_, token)
+        _check_user_sign_in(reader, id_, token)
     match = _PROJECT_ID.fullmatch(id_)
     if match is None:
         if token and not id_:
@@ -213,8 +213,8 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
     )
 
 
-def _require_own_server(reader: Reader, project: str, token: str) -> None:
-    """Reports what makes the sign-in of users at GitHub impossible."""
+def _check_user_sign_in(reader: Reader, project: str, token: str) -> None:
+    """Reports settings that make the sign-in of users at GitHub impossible."""
     setting = GITHUB_SIGN_IN
     if not project:
         wrong = "`user` requires foundryProject, which is not set, so no connection can be created."
@@ -228,6 +228,6 @@ def _require_own_server(reader: Reader, project: str, token: str) -> None:
 
 
 def read_api_center(reader: Reader) -> ApiCenter | None:
-    """The API Center; None when the stack has none."""
+    """Reads the setting of the API Center; None if the stack has none."""
     match = _SERVICE_ID.fullmatch(API_CENTER.read(reader))
     return ApiCenter(resource_group=match["group"], name=match["service"]) if match else None

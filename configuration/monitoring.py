@@ -1,4 +1,4 @@
-"""Reads the settings of logs, alerts and costs."""
+"""Reads the settings for logs, alerts and costs."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from configuration.reader import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """The settings of logs, alerts and costs.
+    """The settings for logs, alerts and costs.
 
     Attributes:
         retention_days: days for which logs are kept.

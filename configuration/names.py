@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from configuration.presets import PRESETS
 
 HOSTED = ("github",)
-"""Servers of other organisations, to which clients connect directly: they are not behind the gateway."""
+"""Servers of other organisations. Clients connect to them directly, so they are not behind the gateway."""
 
 SERVERS = ("functions", *PRESETS, *HOSTED)
 """The project's MCP servers, by their names in `backends`."""
@@ -13,13 +13,13 @@ SERVERS = ("functions", *PRESETS, *HOSTED)
 SCOPES = frozenset(scope for preset in PRESETS.values() for scope in preset.container.scopes)
 """Scopes of the project's own servers, in addition to their names."""
 
-TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
-"""Names that no entry may have, because parts of the stack have them."""
+RESERVED_NAMES = frozenset({*SERVERS, "oauth", "gateway"})
+"""Names that entries may not have, because they are names of parts of the stack."""
 
 PATHS = {"functions": "mcp", **{name: preset.container.path for name, preset in PRESETS.items()}}
 """The first segment of the URLs of servers behind the gateway."""
 
-RESERVED = frozenset(
+RESERVED_SEGMENTS = frozenset(
     {
         ".well-known",
         "authorize",
@@ -34,10 +34,13 @@ RESERVED = frozenset(
         "status-0123456789abcdef",
     }
 )
-"""First segments at the gateway's root that belong to the authorization server, to the registry, to legacy
-servers that announce their message path there, and to API Management (the last one, for health checks)."""
+"""First path segments at the gateway that have another use.
+
+The authorization server, the registry and the message paths of legacy servers use them, and, for health
+checks, API Management.
+"""
 
 
 def behind_the_gateway(backends: Iterable[str]) -> tuple[str, ...]:
-    """Those of the servers in `backends` that are behind the gateway."""
+    """The servers in `backends` that are behind the gateway."""
     return tuple(name for name in backends if name not in HOSTED)

@@ -1,4 +1,4 @@
-"""The virtual network of a stack."""
+"""The settings of a stack's virtual network."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -8,20 +8,21 @@ from configuration.reader import Reader
 from configuration.setting import Boolean, Text
 
 INTEGRATED = ("StandardV2", "PremiumV2")
-"""Tiers of API Management that send requests through a delegated subnet.
+"""The tiers of API Management that can send requests through a delegated subnet.
 
 https://learn.microsoft.com/azure/api-management/integrate-vnet-outbound
 """
 
 INJECTED = ("Developer", "Premium")
-"""Tiers of API Management that run in a subnet.
+"""The tiers of API Management that can run in a subnet.
 
 https://learn.microsoft.com/azure/api-management/virtual-network-injection-resources
 """
 
-_LARGEST, _SMALLEST = 16, 22
+_MIN_PREFIX_LENGTH, _MAX_PREFIX_LENGTH = 16, 22
 _SUBNET = 26
-# Subnets in addition to those of environments: API Management, functions, private endpoints.
+# The number of subnets in addition to those of environments: for API Management, functions and private
+# endpoints.
 _SERVICES = 3
 
 
@@ -32,8 +33,8 @@ def _address_problem(value: str) -> str | None:
         return f"'{value}' is not an IPv4 network, such as 10.80.0.0/22."
     if not network.is_private:
         return f"'{value}' is not a private network (RFC 1918)."
-    if not _LARGEST <= network.prefixlen <= _SMALLEST:
-        return f"'{value}' is not between /{_LARGEST} and /{_SMALLEST}."
+    if not _MIN_PREFIX_LENGTH <= network.prefixlen <= _MAX_PREFIX_LENGTH:
+        return f"'{value}' is not between /{_MIN_PREFIX_LENGTH} and /{_MAX_PREFIX_LENGTH}."
     return None
 
 
@@ -80,9 +81,9 @@ class NetworkSettings:
     """The settings of a stack's virtual network.
 
     Attributes:
-        addresses: its address space.
-        gateway: how API Management is connected: `integrated` sends requests through the network, `injected`
-            runs in it, `none` does neither.
+        addresses: the address space.
+        gateway: the connection of API Management: `integrated` if it sends requests through the network,
+            `injected` if it runs in the network, otherwise `none`.
         private_functions: whether the function app can be reached only through a private endpoint.
     """
 
@@ -96,10 +97,10 @@ class NetworkSettings:
         return self.gateway != "none"
 
     def subnets(self) -> Iterator[ipaddress.IPv4Network]:
-        """Subnets of 64 addresses, one after the other.
+        """The subnets of 64 addresses (/26) in the network.
 
-        All services accept /26: API Management, Flex Consumption and workload profiles of Container Apps need
-        /27 or larger.
+        This size is sufficient for all services: API Management, Flex Consumption and workload profiles of
+        Container Apps need /27 or larger.
         """
         return self.addresses.subnets(new_prefix=_SUBNET)
 

@@ -1,4 +1,4 @@
-"""URL origins in settings."""
+"""Checks URL origins in settings."""
 
 import re
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def is_origin(text: str) -> bool:
-    """Whether a string is exactly an origin (RFC 6454, section 6.1) with TLS or on loopback."""
+    """Whether a string is exactly an origin (RFC 6454, section 6.1) with TLS or with a loopback address."""
     try:
         parts = urlsplit(text)
         port = parts.port

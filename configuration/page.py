@@ -62,10 +62,10 @@ _TYPES: dict[type[Setting], str] = {
 
 
 def project_file(current: str) -> str:
-    """`Pulumi.yaml` with the settings as they are declared.
+    """The content of `Pulumi.yaml` with the declared settings.
 
     Args:
-        current: the file as it is.
+        current: the current content of the file.
     """
     head = current[: current.index(_BEGIN)]
     undeclared = [setting for setting in SETTINGS if setting.pulumi_type is None]
@@ -97,7 +97,7 @@ def _declaration(setting: Setting) -> str:
 
 
 def default_of(setting: Setting) -> str | int | list[str] | None:
-    """The default as `Pulumi.yaml` has it; None for a setting that is required or not declared there."""
+    """The default in `Pulumi.yaml`; None for a setting that is required or not declared there."""
     match setting:
         case Text() | Choice():
             return setting.default
@@ -112,12 +112,12 @@ def default_of(setting: Setting) -> str | int | list[str] | None:
 
 
 def _is_plain(default: object) -> bool:
-    """Whether YAML parses it as the same value without quotes."""
+    """Whether YAML parses the default as the same value without quotes."""
     return isinstance(default, int) or bool(re.fullmatch(r"[A-Za-z][\w ./:-]*", str(default), re.ASCII))
 
 
 def page() -> str:
-    """docs/settings.md."""
+    """The content of docs/settings.md."""
     parts = ["# Settings\n", *("\n".join(_wrapped(text, 0)) + "\n" for text in (_INTRODUCTION, _SOURCE))]
     for title, settings in GROUPS.items():
         parts.append(f"## {title}\n")
@@ -147,7 +147,7 @@ def _section(setting: Setting) -> str:
         kind = f"{kind}, default `{shown}`."
     text = "\n".join(_wrapped(f"{kind} {setting.reason}", 0))
     section = f"### `{setting.key}`\n\n{text}\n"
-    # An entry of a list of maps takes several commands, or an editor.
+    # There is no single command that sets an entry of a list of maps.
     if setting.set_by_twin or isinstance(setting, MapList):
         return section
     return f"{section}\n```sh\n{setting.command}\n```\n"
@@ -164,7 +164,7 @@ def _escaped(text: str) -> str:
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
-    """The lines of a paragraph, indented by some columns."""
+    """The lines of a paragraph, indented by a number of columns."""
     indent = " " * columns
     return textwrap.wrap(
         text,

@@ -1,4 +1,4 @@
-"""The project's own MCP servers that are container images: complete entries, except for their credentials."""
+"""The project's own MCP servers that are container images: complete descriptions without credentials."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """One setting with which a server signs in to its service.
+    """One setting with which a server authenticates at its service.
 
     Attributes:
         setting: the setting with its value; a `Secret` becomes a secret of the Container App.
-        variable: the environment variable with which the server receives it.
-        placeholder: its value in the twin when the stack does not set it; the server then uses a stand-in.
+        variable: the environment variable in which the server receives the value.
+        placeholder: the value in the twin if the stack does not set it; the server then uses a stand-in.
         problem: returns the problem of a value, as a sentence, or None.
-        trailing: characters that are removed from its end.
+        trailing: characters that are removed from the end of the value.
     """
 
     setting: Text | Secret
@@ -37,8 +37,8 @@ class Limit:
 
     Attributes:
         setting: the setting with its value.
-        variables: returns the environment variables for the value; None removes one.
-        valid: the pattern of each entry of a list.
+        variables: returns the environment variables for the value; a variable with the value None is removed.
+        valid: the pattern of the entries of a list; None if every entry is valid.
     """
 
     setting: Boolean | TextList
@@ -46,7 +46,7 @@ class Limit:
     valid: re.Pattern[str] | None = None
 
     def read(self, reader: Reader) -> Mapping[str, str | None]:
-        """The variables; an invalid entry is reported."""
+        """The environment variables for the value; invalid entries of a list are reported."""
         value = self.setting.read(reader)
         if isinstance(self.setting, TextList) and isinstance(value, tuple) and self.valid:
             for index, item in enumerate(value):
@@ -62,9 +62,9 @@ class Preset:
 
     Attributes:
         container: the server, without credentials.
-        credentials: the settings with which it signs in to its service.
-        limits: settings that limit what the server may do.
-        remedy: the sentence that is shown when its service refuses the credentials.
+        credentials: the settings with which the server authenticates at its service.
+        limits: the settings that limit what the server may do.
+        remedy: the sentence for the case that the service rejects the credentials.
     """
 
     container: Container
@@ -74,7 +74,7 @@ class Preset:
 
     @property
     def digest(self) -> Text:
-        """The setting that pins the image's digest."""
+        """The setting with the digest of the image."""
         return Text(
             key=f"{self.container.name}Digest",
             description=(
@@ -96,11 +96,11 @@ class Preset:
         )
 
     def read(self, reader: Reader, *, enabled: bool, prefix: str = "") -> Container | None:
-        """The server with its credentials; None when it is disabled.
+        """The server with its credentials; None if it is disabled.
 
         Args:
-            reader: reads the settings, also when the server is disabled.
-            enabled: whether `backends` has it.
+            reader: reads the settings, even if the server is disabled.
+            enabled: whether `backends` contains the server.
             prefix: the path prefix of its URLs at the gateway; empty for none.
         """
         digest = self.digest.read(reader)
@@ -111,15 +111,15 @@ class Preset:
         container = _limited(self.container, limits)
         if digest:
             container = replace(container, image=f"{container.image}@{digest}")
-        container = self._with_credentials(container, self._checked(reader, values)).below(prefix)
+        container = self._with_credentials(container, self._checked(reader, values)).with_prefix(prefix)
         # With a path prefix, the root of the host belongs to other applications.
         return container.without_event_streams() if prefix and container.root_messages else container
 
     def _checked(self, reader: Reader, values: Mapping[str, str]) -> Mapping[str, str]:
-        """The values of all variables.
+        """The values of the environment variables with the credentials.
 
-        Missing settings are reported. In the twin, placeholders are used instead if the stack has none of the
-        settings, or if a secret cannot be decrypted.
+        Missing settings are reported. In the twin, placeholders are used if no setting is set, or if a secret
+        cannot be decrypted.
         """
         if reader.local and (not any(values.values()) or NOT_READ in values.values()):
             return {credential.variable: credential.placeholder for credential in self.credentials}
@@ -159,7 +159,7 @@ class Preset:
 
 
 def _limited(container: Container, variables: Mapping[str, str | None]) -> Container:
-    """The server with these environment variables."""
+    """A copy of the server with additional environment variables; a value of None removes a variable."""
 
     def env(process: Process) -> Mapping[str, str]:
         merged: Mapping[str, str | None] = {**process.env, **variables}

@@ -10,14 +10,14 @@ from pulumi.runtime import config as pulumi_config
 from configuration.problem import Problem
 
 NOT_READ = "twin"
-"""Replaces, in the twin, a secret that only the Pulumi CLI can decrypt; the server then uses a stand-in."""
+"""In the twin, the value of secrets that only the Pulumi CLI can decrypt; servers then use stand-ins."""
 
 
 class Reader:
     """Reads values and collects their problems.
 
-    A missing or wrong value is reported and replaced by a valid one, so that the other values can be read;
-    `settings.load` never returns the replacement.
+    A missing or wrong value is reported and replaced by a valid one, so that reading can continue.
+    `settings.load` raises an error if there are problems, so these replacements are never used.
     """
 
     def __init__(self, config: pulumi.Config) -> None:
@@ -37,7 +37,7 @@ class Reader:
         Args:
             key: a setting of the project, or of another namespace, such as `azure-native:location`.
         """
-        # Not `Config.get`, which warns about every secret that is not read as an `Output`.
+        # `Config.get` is not used, because it warns about every secret that is not read as an `Output`.
         return str(pulumi_config.get_config(self._full(key)) or "").strip()
 
     def has(self, key: str) -> bool:
@@ -58,10 +58,9 @@ class Reader:
             return value
 
     def secret(self, key: str) -> str:
-        """The value of a secret, or an empty string. It must be encrypted in the stack's file.
+        """The value of a secret, or an empty string. A value that is not encrypted is reported.
 
-        This also makes its key a known setting, because entries of `containers` choose the keys of their
-        secrets.
+        The key becomes a known setting, because entries of `containers` choose the keys of their secrets.
         """
         self._secrets.add(key)
         full = self._config.full_key(key)
@@ -82,11 +81,11 @@ class Reader:
         return self.peek("local").lower() == "true"
 
     def reject_unknown_keys(self, keys: Iterable[str], removed: Mapping[str, str]) -> None:
-        """Reports set keys that are neither in `keys` nor secrets that were read.
+        """Reports keys with a value that are neither in `keys` nor secrets that were read.
 
         Args:
-            keys: the settings.
-            removed: settings that no longer exist, with their replacements.
+            keys: the keys of the settings.
+            removed: explanations for settings that no longer exist, by key.
         """
         known = tuple(keys)
         prefix = f"{self._config.name}:"

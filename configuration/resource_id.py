@@ -1,4 +1,4 @@
-"""Ids of Azure resources in settings."""
+"""Parses ids of Azure resources in settings."""
 
 import re
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class ResourceId:
     Attributes:
         subscription: GUID of the subscription, in lower case.
         group: name of the resource group.
-        type: its type, such as `Microsoft.ApiManagement/service`.
+        type: type of the resource, such as `Microsoft.ApiManagement/service`.
         name: name of the resource.
-        below: types and names of child resources, such as `secrets`, `mcp`; empty for the resource itself.
+        below: types and names of child resources, such as `secrets`, `mcp`; empty if the id has none.
     """
 
     subscription: str
@@ -31,7 +31,7 @@ class ResourceId:
 
     @classmethod
     def parse(cls, text: str) -> "ResourceId | None":
-        """The resource id in a string; None when the string is not one."""
+        """Parses a resource id; None if the string is not a resource id."""
         match = _ID.fullmatch(text)
         if match is None:
             return None

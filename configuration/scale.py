@@ -1,4 +1,4 @@
-"""The size of a stack: zones, regions, throughput, instances and replicas."""
+"""The settings for the size of a stack: zones, regions, throughput, instances and replicas."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ REGIONS = TextList(
         "Additional regions with a gateway of `capacity` units each, in the tier Premium. Cosmos DB is then "
         "replicated to them with provisioned throughput instead of serverless, so that it survives the loss "
         "of a region. Set this before the first deployment, because a Cosmos DB account cannot be changed "
-        "from one to the other. MCP servers run only in the stack's own region."
+        "from one capacity mode to the other. MCP servers run only in the stack's own region."
     ),
     limits="Regions in lower case without spaces; not azure-native:location.",
     default=(),
@@ -41,8 +41,8 @@ STORE_THROUGHPUT = Integer(
         "tenth of them is billed in each region."
     ),
     limits="A multiple of 1000.",
-    least=1000,
-    most=100_000,
+    minimum=1000,
+    maximum=100_000,
     default=4000,
     example="8000",
 )
@@ -59,8 +59,8 @@ REDIS_CONNECTION = Secret(
 FUNCTIONS_INSTANCES = Integer(
     key="functionsInstances",
     description="Maximum number of instances of the project's own MCP server, which also scales to zero.",
-    least=1,
-    most=1000,
+    minimum=1,
+    maximum=1000,
     default=40,
     example="100",
 )
@@ -70,8 +70,8 @@ FUNCTIONS_ALWAYS_READY = Integer(
         "Instances of the project's own MCP server that always run, so that the first call after a pause "
         "does not wait for a start. They are also billed while they are idle."
     ),
-    least=0,
-    most=100,
+    minimum=0,
+    maximum=100,
     default=0,
     example="1",
 )
@@ -85,7 +85,7 @@ FUNCTIONS_MEMORY = Choice(
 STATELESS = tuple(
     name
     for name, preset in PRESETS.items()
-    if any(process.most > 1 for process in preset.container.processes)
+    if any(process.max_replicas > 1 for process in preset.container.processes)
 )
 """The project's own containers that may have several replicas."""
 
@@ -95,9 +95,9 @@ REPLICAS = TextMap(
         "Minimum and maximum number of replicas of the project's own containers that have streamable HTTP "
         "without sessions. With a minimum of 0 a server stops while it has no calls, and its next call "
         "waits for a start. Servers with sessions run in one replica, because requests of a session could "
-        "reach another one. An entry of `containers` has its own key for it."
+        "reach a different replica. An entry of `containers` has its own key for it."
     ),
-    limits=f"`<least>-<most>` with numbers from 0 to 30; only for {', '.join(STATELESS)}.",
+    limits=f"`<minimum>-<maximum>` with numbers from 0 to 30; only for {', '.join(STATELESS)}.",
     example="jira 0-10",
 )
 
@@ -112,7 +112,7 @@ SETTINGS = (
     REPLICAS,
 )
 
-_MOST_REPLICAS = 30
+_MAX_REPLICAS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +120,12 @@ class Scale:
     """The size of a stack.
 
     Attributes:
-        zones: availability zones of API Management; empty to leave it to Azure.
-        regions: further regions.
-        store_throughput: request units per second of Cosmos DB, with further regions.
+        zones: availability zones of API Management; empty if Azure chooses them.
+        regions: additional regions.
+        store_throughput: maximum request units per second of Cosmos DB, with additional regions.
         redis_connection: connection string of an external cache; empty for API Management's own.
         functions_instances: maximum number of instances of the function app.
-        functions_always_ready: instances of it that always run.
+        functions_always_ready: number of instances of the function app that always run.
         functions_memory: megabytes of memory of each instance.
         replicas: minimum and maximum number of replicas of a container, by the name of the server.
     """
@@ -140,14 +140,14 @@ class Scale:
     replicas: Mapping[str, tuple[int, int]]
 
     def apply(self, container: Container) -> Container:
-        """A container with the stack's numbers of replicas for its process with streamable HTTP."""
+        """A copy of a container whose process with streamable HTTP has the stack's numbers of replicas."""
         if container.name not in self.replicas:
             return container
-        least, most = self.replicas[container.name]
+        minimum, maximum = self.replicas[container.name]
         return replace(
             container,
             processes=tuple(
-                replace(process, least=least, most=most)
+                replace(process, min_replicas=minimum, max_replicas=maximum)
                 if process.transport == "streamable-http"
                 else process
                 for process in container.processes
@@ -171,14 +171,14 @@ def read(reader: Reader, backends: Collection[str], *, adopted: bool, in_network
         store_throughput=_throughput(reader),
         redis_connection=_redis_connection(reader, adopted=adopted),
         functions_instances=instances,
-        functions_always_ready=FUNCTIONS_ALWAYS_READY.read(reader, most=min(instances, 100)),
+        functions_always_ready=FUNCTIONS_ALWAYS_READY.read(reader, maximum=min(instances, 100)),
         functions_memory=int(FUNCTIONS_MEMORY.read(reader) or FUNCTIONS_MEMORY.default),
         replicas=_replicas(reader, backends),
     )
 
 
 def _reject_unsupported(reader: Reader, setting: TextList, *, adopted: bool) -> bool:
-    """Reports a list that the service does not support: it needs the stack's own service in the tier Premium.
+    """Reports a list, unless the stack has its own API Management service in the tier Premium.
 
     Returns:
         Whether the list was reported.
@@ -253,8 +253,8 @@ def _replicas(reader: Reader, backends: Collection[str]) -> Mapping[str, tuple[i
         if name not in STATELESS or name not in backends:
             wrong = f"'{name}' is not an enabled server that may have several replicas."
             reader.reject(key, wrong, REPLICAS.reason, remedy)
-        elif match is None or not 1 <= int(match[2]) <= _MOST_REPLICAS or int(match[1]) > int(match[2]):
-            wrong = f"'{value}' is not `<least>-<most>` with numbers up to {_MOST_REPLICAS}."
+        elif match is None or not 1 <= int(match[2]) <= _MAX_REPLICAS or int(match[1]) > int(match[2]):
+            wrong = f"'{value}' is not `<minimum>-<maximum>` with numbers up to {_MAX_REPLICAS}."
             reader.reject(key, wrong, REPLICAS.reason, remedy)
         else:
             replicas[name] = (int(match[1]), int(match[2]))

@@ -1,4 +1,4 @@
-"""The kinds of settings: key, purpose, valid values, and how a value is read.
+"""The kinds of settings. A setting has a key, a purpose and valid values, and reads its value.
 
 A setting is declared once, in `configuration.declared`. The declaration determines how its value is read and
 checked, the command in each message, its entry in `Pulumi.yaml` and its section in docs/settings.md.
@@ -18,7 +18,7 @@ NOT_SET = "Required, but not set."
 _NO_DEFAULT = "Not set, and Pulumi.yaml does not have its default."
 _WRITE_DEFAULTS = ".venv/bin/python -m configuration.page"
 
-# If `Pulumi.yaml` declares the type of the list, the Pulumi CLI refuses it before the program runs.
+# If `Pulumi.yaml` declares the type of the list, the Pulumi CLI rejects such a list before the program runs.
 _NULL_ENTRY = (
     "If a command sets a later index of a list that is not in the stack's file, Pulumi fills the list with "
     "nulls; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
@@ -30,11 +30,11 @@ class Setting:
     """One setting of a stack.
 
     Attributes:
-        key: its name in the stack's file.
-        description: its purpose and its consequences.
-        limits: the valid values, as far as the type does not determine them.
+        key: key in the stack's file.
+        description: purpose and consequences of the setting.
+        limits: the valid values, if the type does not determine them.
         example: a valid value.
-        set_by_twin: whether only the local twin sets it.
+        set_by_twin: True if only the local twin sets it.
     """
 
     pulumi_type: ClassVar[str | None] = None
@@ -70,10 +70,10 @@ class Setting:
         reader.reject(self.key, wrong, self.reason, remedy or self.command)
 
     def reject_empty(self, reader: Reader, remedy: str | None = None) -> None:
-        """Reports a setting with a default that is empty, or missing.
+        """Reports that a setting with a default is empty or missing.
 
-        Pulumi passes the defaults of `Pulumi.yaml` to the program, so a missing one means that the file is
-        not current.
+        Pulumi passes the defaults in `Pulumi.yaml` to the program. A missing value therefore means that
+        `Pulumi.yaml` is not up to date.
         """
         if reader.has(self.key):
             self.reject(reader, NOT_SET, remedy)
@@ -96,7 +96,7 @@ class Text(Setting):
     problem: Callable[[str], str | None] = lambda _value: None
 
     def read(self, reader: Reader) -> str:
-        """The value; empty when it is optional and not set, or reported as missing."""
+        """The value; empty if it is not set. A missing required value is reported."""
         value = reader.peek(self.key)
         if not value:
             if self.default is None:
@@ -113,8 +113,8 @@ class Choice(Setting):
     """One of several strings.
 
     Attributes:
-        choices: the strings.
-        default: one of them.
+        choices: the valid strings.
+        default: the string that is used if the stack does not set it.
     """
 
     pulumi_type: ClassVar[str | None] = "string"
@@ -128,7 +128,7 @@ class Choice(Setting):
         return f"One of {', '.join(f'`{choice}`' for choice in self.choices)}. {self.limits}".strip()
 
     def read(self, reader: Reader) -> str:
-        """The value; a wrong one is reported, and replaced by the most similar choice."""
+        """The value; an invalid value is reported and replaced by the most similar choice."""
         value = reader.peek(self.key)
         if value in self.choices:
             return value
@@ -147,42 +147,42 @@ class Integer(Setting):
     """A whole number within limits.
 
     Attributes:
-        least: the smallest number.
-        most: the largest number.
+        minimum: the smallest number.
+        maximum: the largest number.
         default: used when the stack does not set it.
     """
 
     pulumi_type: ClassVar[str | None] = "integer"
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     default: int
 
     @property
     def accepts(self) -> str:
         """The valid values, as a sentence."""
-        return f"A whole number from {self.least} to {self.most}. {self.limits}".strip()
+        return f"A whole number from {self.minimum} to {self.maximum}. {self.limits}".strip()
 
-    def read(self, reader: Reader, most: int | None = None) -> int:
+    def read(self, reader: Reader, maximum: int | None = None) -> int:
         """The value.
 
         Args:
             reader: collects the problems.
-            most: a smaller limit that depends on another setting.
+            maximum: a smaller limit that depends on another setting.
         """
-        most = self.most if most is None else most
+        maximum = self.maximum if maximum is None else maximum
         value = reader.peek(self.key)
         if not re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
-            remedy = self.command_for(str(min(self.default, most)))
+            remedy = self.command_for(str(min(self.default, maximum)))
             if value:
                 self.reject(reader, f"'{value}' is not a whole number.", remedy)
             else:
                 self.reject_empty(reader, remedy)
-            return self.least
+            return self.minimum
         number = int(value)
-        if not self.least <= number <= most:
-            nearest = min(max(number, self.least), most)
-            allowed = str(most) if self.least == most else f"{self.least} to {most}"
+        if not self.minimum <= number <= maximum:
+            nearest = min(max(number, self.minimum), maximum)
+            allowed = str(maximum) if self.minimum == maximum else f"{self.minimum} to {maximum}"
             self.reject(reader, f"Must be {allowed}, not {number}.", self.command_for(str(nearest)))
         return number
 
@@ -213,10 +213,10 @@ class Boolean(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextList(Setting):
-    """A list of strings, each once.
+    """A list of different strings.
 
     Attributes:
-        default: used when the stack has no list of its own.
+        default: used if the stack does not set it.
     """
 
     pulumi_type: ClassVar[str | None] = "array"
@@ -254,7 +254,7 @@ class TextList(Setting):
         return items
 
     def _reject_nulls(self, reader: Reader, value: list[object]) -> list[object]:
-        """Reports entries without a value, with the commands that set every index; returns that list."""
+        """Reports null entries, with the commands that set every index; returns the list without them."""
         items = [item for item in value if item is not None]
         if value[0] is None and self.default and self.default[0] not in items:
             items.insert(0, self.default[0])
@@ -270,7 +270,7 @@ class TextList(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextMap(Setting):
-    """A map of names to strings; empty when it is not set. The example is a name and a value."""
+    """A map from names to strings; empty if it is not set. The example is a name and a value."""
 
     @property
     def command(self) -> str:
@@ -297,7 +297,7 @@ class TextMap(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapMap(Setting):
-    """A map of names to maps; empty when it is not set. The example is a path below the key and a value."""
+    """A map from names to maps; empty if it is not set. The example is a path below the key and a value."""
 
     @property
     def command(self) -> str:
@@ -319,7 +319,7 @@ class MapMap(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Setting):
-    """A string that is encrypted in the stack's file. Its command prompts for the value."""
+    """A string that is encrypted in the stack's file."""
 
     @property
     def command(self) -> str:
@@ -327,13 +327,13 @@ class Secret(Setting):
         return f"pulumi config set --secret {self.key}"
 
     def read(self, reader: Reader) -> str:
-        """The value; empty when it is not set."""
+        """The value; empty if it is not set."""
         return reader.secret(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapList(Setting):
-    """A list of maps; empty when it is not set. The example is a key and a value of the first entry.
+    """A list of maps; empty if it is not set. The example is a key of the first entry, and its value.
 
     Attributes:
         guide: the page of the documentation that shows complete entries.

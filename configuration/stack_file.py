@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's loader, which is ten times as fast, if PyYAML was built with it."""
+"""The loader of libyaml, which is ten times as fast, if PyYAML was built with it; otherwise PyYAML's own."""
 
 
 class ConfigurationError(Exception):
@@ -50,17 +50,20 @@ def load(
     *,
     encrypted: str | None = None,
 ) -> Configuration:
-    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the values; later ones take precedence.
+    """Merges the defaults in `Pulumi.yaml`, `Pulumi.<stack>.yaml`, `config` and `secrets`.
+
+    Later values take precedence.
 
     Args:
         root: folder of `Pulumi.yaml`.
         stack: name of the stack.
-        config: further values; a key without a namespace belongs to the project.
-        secrets: further values that the program sees as secrets.
-        encrypted: replaces the encrypted values of the stack's file; None refuses them.
+        config: additional values; a key without a namespace belongs to the project.
+        secrets: additional values that are secrets for the program.
+        encrypted: replaces the encrypted values in the stack's file; None if they are errors.
 
     Raises:
-        ConfigurationError: a file is missing or malformed, or the clear text of a value is not given.
+        ConfigurationError: a file is missing or malformed, or an encrypted value is not in `config` or
+            `secrets`.
     """
     project_file = _read(root / "Pulumi.yaml")
     project = project_file.get("name")
@@ -125,7 +128,7 @@ def _full_key(project: str, key: str) -> str:
 
 
 def _default(declared: object) -> object:
-    """The default of an entry of `Pulumi.yaml`: own settings have `default`, other namespaces `value`."""
+    """The default in an entry of `Pulumi.yaml`. For namespaces other than the project's, it is `value`."""
     if not isinstance(declared, dict):
         return declared
     return declared.get("default", declared.get("value"))

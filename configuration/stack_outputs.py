@@ -1,4 +1,4 @@
-"""Reads the outputs of a deployed stack with the Pulumi CLI, for the programs that use a running stack."""
+"""Reads the outputs of a deployed stack with the Pulumi CLI, for programs that use a running stack."""
 
 import json
 import shutil
@@ -18,12 +18,12 @@ class StackOutputsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedies:
-    """The remedies in the error messages of a program.
+    """The remedies in the error messages, which depend on the program.
 
     Attributes:
         no_cli: follows "The Pulumi CLI is not on PATH.".
         failed_call: the line after the error of the CLI.
-        no_output: follows the command that deploys the stack; begins with its punctuation.
+        no_output: follows the command that deploys the stack; begins with a punctuation mark.
     """
 
     no_cli: str
@@ -32,12 +32,12 @@ class Remedies:
 
 
 def read(stack: str, required: str, remedies: Remedies) -> Mapping[str, Any]:
-    """The outputs of a stack; secret ones are not decrypted.
+    """The outputs of a stack; secret outputs are not decrypted.
 
     Args:
         stack: name of the stack.
         required: name of an output that the program needs.
-        remedies: the ends of the messages.
+        remedies: the remedies in the error messages.
 
     Raises:
         StackOutputsError: the CLI is not installed or fails, or the stack does not have the required output.

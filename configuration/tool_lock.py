@@ -1,7 +1,7 @@
-"""The reviewed tools of MCP servers: the file tools.lock.json, which pull requests show as a difference.
+"""The reviewed tools of MCP servers in the file tools.lock.json, whose changes are reviewed in pull requests.
 
-`make lock-tools` writes it. Names, titles and descriptions are readable, because models follow them and
-people must review them; for schemas and annotations the file has a digest.
+`make lock-tools` writes the file. Names, titles and descriptions are readable, because they influence models
+and people must review them; of schemas and annotations the file has a digest.
 """
 
 import base64
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FILE_NAME = "tools.lock.json"
-"""The file's name, in the project's folder."""
+"""The name of the file, which is in the folder of the project."""
 
 PATH = Path(__file__).resolve().parent.parent / FILE_NAME
 
@@ -27,8 +27,8 @@ class LockedTool:
     """A tool as it was reviewed.
 
     Attributes:
-        title: its title; empty for none.
-        description: the server's description of it; empty for none.
+        title: title of the tool; empty for none.
+        description: description of the tool; empty for none.
         digest: `sha256:` and the SHA-256 of the canonical JSON (RFC 8785) of its input schema, output schema
             and annotations, in hexadecimal digits.
     """
@@ -39,7 +39,7 @@ class LockedTool:
 
     @property
     def text_digest(self) -> str:
-        """SHA-256 of title and description, which the gateway compares; base64url without padding."""
+        """The SHA-256 of title and description, which the gateway compares; base64url without padding."""
         text = f"{self.title}\n{self.description}".encode(errors="replace")
         return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
 
@@ -49,7 +49,7 @@ Tools = Mapping[str, LockedTool]
 
 
 def load(path: Path = PATH) -> Mapping[str, Tools]:
-    """The tools of each server, by its name; none when there is no file.
+    """The tools of each server, by the name of the server; empty if the file does not exist.
 
     Raises:
         ToolLockError: the file does not have the format that `make lock-tools` writes.
@@ -70,10 +70,10 @@ def load(path: Path = PATH) -> Mapping[str, Tools]:
 
 
 def dump(servers: Mapping[str, Tools]) -> str:
-    """The file for these tools. Its order does not depend on the order in which servers list them.
+    """The content of the file for these tools, independent of the order in which servers list them.
 
-    Characters beyond ASCII are escaped: a review shows those that are invisible or change the direction of
-    text.
+    Characters beyond ASCII are escaped, so that a review shows characters that are invisible or change the
+    direction of text.
     """
     document = {
         "servers": {
@@ -85,7 +85,7 @@ def dump(servers: Mapping[str, Tools]) -> str:
 
 
 def _entry(tool: LockedTool) -> dict[str, Any]:
-    """A tool in the file: one line of the description is one line of the file."""
+    """A tool in the file. Each line of its description is a line of the file."""
     title = {"title": tool.title} if tool.title else {}
     return {**title, "description": tool.description.split("\n"), "digest": tool.digest}
 
@@ -102,7 +102,7 @@ def _is_text(lines: object) -> bool:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of the file; a name that occurs twice, as after a wrong merge, is an error."""
+    """An object in the file. A name that occurs twice, for example after a wrong merge, is an error."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a name occurs twice")

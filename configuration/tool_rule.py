@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRule:
-    """What a caller needs to call a tool, in addition to access to its server.
+    """The conditions under which a caller that may call a server may also call a tool of it.
 
     Attributes:
         scope: a scope that the caller's token must have; empty for none.
         role: value of an Entra app role that the caller must have; empty for none.
-        group: object id of an Entra group whose members may call the tool, with or without `role`; empty for
-            none.
+        group: object id of an Entra group of which the caller must be a member; empty for none. With `role`
+            and `group`, one of them is enough.
     """
 
     scope: str = ""
@@ -20,4 +20,4 @@ class ToolRule:
 
 
 OTHER_TOOLS = "*"
-"""The name of the rule for every tool without a rule of its own."""
+"""The name of the rule for all tools that have no rule of their own."""

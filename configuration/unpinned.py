@@ -1,4 +1,4 @@
-"""The images of a stack that are not pinned by digest."""
+"""Finds the images of a stack that are not pinned by digest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Unpinned:
     """An image without a digest.
 
     Attributes:
-        image: its reference, with a tag.
-        path: the setting that pins it, as `pulumi config set --path` takes it.
-        whole: whether the setting is the whole reference, and not only the digest.
+        image: reference of the image, with a tag.
+        path: path of the setting that pins the image, for `pulumi config set --path`.
+        whole: True if the setting is the whole reference, False if it is only the digest.
     """
 
     image: str
@@ -50,7 +50,7 @@ def unpinned(presets: Mapping[str, Container], containers: Sequence[Container]) 
 def reject_unpinned(
     reader: Reader, presets: Mapping[str, Container], containers: Sequence[Container]
 ) -> None:
-    """Reports images without a digest, unless the stack allows them. The twin runs no images."""
+    """Reports images without a digest, unless the stack allows them or runs in the twin."""
     if not REQUIRE_DIGESTS.read(reader) or reader.local:
         return
     for image in unpinned(presets, containers):

@@ -1,8 +1,8 @@
-"""Jira: https://github.com/sooperset/mcp-atlassian, unchanged.
+"""The MCP server for Jira: https://github.com/sooperset/mcp-atlassian, unchanged.
 
-One process supports one transport, so there are two apps. Two containers in one app would not work: an app
-has one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
-check.
+A process of this server supports one transport, so there are two Container Apps. One app with two containers
+would not work: the ingress of an app has one HTTP port, and built-in authentication does not check additional
+ports, which are TCP ports.
 """
 
 import re
@@ -25,22 +25,23 @@ _ENV = {
     "HOST": "0.0.0.0",  # noqa: S104 -- in its own container
     "PORT": str(_PORT),
     "TOOLSETS": "all",
-    # Otherwise the server treats the caller's token, here the gateway's, as one for Jira and sends it there.
+    # Otherwise the server would use the token of its caller, which is the gateway's, as a token for Jira and
+    # send it there.
     "IGNORE_HEADER_AUTH": "true",
-    # Required with IGNORE_HEADER_AUTH; otherwise the server refuses every call.
+    # Required with IGNORE_HEADER_AUTH; otherwise the server rejects every call.
     "ALLOW_GLOBAL_CRED_FALLBACK": "true",
     "FASTMCP_CHECK_FOR_UPDATES": "off",
     "FASTMCP_SHOW_SERVER_BANNER": "false",
 }
 _STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
 _MESSAGE_VARIABLE = "FASTMCP_MESSAGE_PATH"
-# Without STATELESS, because a process with both this transport and STATELESS exits.
+# STATELESS is not set, because a process with STATELESS and this transport exits.
 _LEGACY = {"TRANSPORT": "sse", _MESSAGE_VARIABLE: _MESSAGES}
 
 
 # The tools that the server itself marks as read-only (the tag `read`). Every other tool counts as writing,
 # including tools that a later version adds.
-_READING = (
+_READ_ONLY_TOOLS = (
     "jira_batch_get_changelogs",
     "jira_download_attachments",
     "jira_get_agile_boards",
@@ -81,7 +82,7 @@ _READING = (
     "jira_search_projects",
 )
 TOOLS = {
-    **{name: ToolRule(scope="jira.read") for name in _READING},
+    **{name: ToolRule(scope="jira.read") for name in _READ_ONLY_TOOLS},
     OTHER_TOOLS: ToolRule(scope="jira.write"),
 }
 
@@ -191,9 +192,9 @@ PRESET = Preset(
         path=_PATH,
         paths=Paths(mcp="/mcp", sse="/sse", messages=_MESSAGES),
         processes=(
-            # Stateless: it has no sessions, so any replica can answer.
-            Process(transport="streamable-http", env={**_ENV, **_STREAMABLE}, most=5),
-            # Stateful: a message must reach the replica with its event stream, so there is only one.
+            # Stateless: there are no sessions, so every replica can handle every request.
+            Process(transport="streamable-http", env={**_ENV, **_STREAMABLE}, max_replicas=5),
+            # Stateful: with one replica, a message always reaches the replica with its event stream.
             Process(transport="sse", env={**_ENV, **_LEGACY}),
         ),
         message_variable=_MESSAGE_VARIABLE,

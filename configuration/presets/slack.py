@@ -1,8 +1,8 @@
-"""Slack: https://github.com/korotovsky/slack-mcp-server, unchanged.
+"""The MCP server for Slack: https://github.com/korotovsky/slack-mcp-server, unchanged.
 
-One process supports one transport, so there are two apps. Two containers in one app would not work: an app
-has one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
-check.
+A process of this server supports one transport, so there are two Container Apps. One app with two containers
+would not work: the ingress of an app has one HTTP port, and built-in authentication does not check additional
+ports, which are TCP ports.
 """
 
 import re
@@ -26,13 +26,13 @@ _ENV = {
     "SLACK_MCP_PORT": str(_PORT),
     # Without this variable the server has no tool that posts messages.
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
-    # At `info` it logs the arguments of calls, which contain messages of users.
+    # At the level `info`, the server logs the arguments of calls, which contain messages of users.
     "SLACK_MCP_LOG_LEVEL": "warn",
 }
 
 
 # The read-only tools. Every other tool counts as writing, including tools that a later version adds.
-_READING = (
+_READ_ONLY_TOOLS = (
     "channels_list",
     "channels_me",
     "conversations_history",
@@ -43,7 +43,7 @@ _READING = (
     "users_search",
 )
 TOOLS = {
-    **{name: ToolRule(scope="slack.read") for name in _READING},
+    **{name: ToolRule(scope="slack.read") for name in _READ_ONLY_TOOLS},
     OTHER_TOOLS: ToolRule(scope="slack.write"),
 }
 
@@ -67,7 +67,7 @@ TOKEN = Credential(
     problem=_token_problem,
 )
 
-_POSTING = "SLACK_MCP_ADD_MESSAGE_TOOL"
+_POSTING_VARIABLE = "SLACK_MCP_ADD_MESSAGE_TOOL"
 POST_CHANNELS = Limit(
     setting=TextList(
         key="slackPostChannels",
@@ -77,7 +77,7 @@ POST_CHANNELS = Limit(
         example="C01234567",
     ),
     valid=re.compile(r"[CDG][A-Z0-9]{7,19}", re.ASCII),
-    variables=lambda value: {_POSTING: ",".join(value)} if value else {},
+    variables=lambda value: {_POSTING_VARIABLE: ",".join(value)} if value else {},
 )
 READ_ONLY = Limit(
     setting=Boolean(
@@ -86,7 +86,7 @@ READ_ONLY = Limit(
         default=False,
         example="true",
     ),
-    variables=lambda value: {_POSTING: None} if value else {},
+    variables=lambda value: {_POSTING_VARIABLE: None} if value else {},
 )
 
 PRESET = Preset(
@@ -98,9 +98,9 @@ PRESET = Preset(
         port=_PORT,
         path="slack-mcp",
         paths=Paths(mcp="/mcp", sse="/sse", messages="/message"),
-        # Stateful, so each has one replica: it keeps its event streams in memory, and each replica must first
-        # read all users and channels of the workspace from Slack, which has rate limits. It has no health
-        # path.
+        # Both processes are stateful, so each has one replica: a replica keeps its event streams in memory,
+        # and each replica must first read all users and channels of the workspace from Slack, which has rate
+        # limits. The server has no health path.
         processes=(
             Process(transport="streamable-http", arguments=("--transport", "http"), env=_ENV),
             Process(transport="sse", arguments=("--transport", "sse"), env=_ENV),

@@ -47,8 +47,8 @@ def completed(id_: str) -> dict[str, Any]:
         (404, "Compare foundryProject, foundryEndpoint and foundryModel"),
         (424, "name the other servers with --backend"),
         (429, "Try again later, or increase the quota"),
-        (400, "The agent service refuses the request (HTTP 400): the reason"),
-        (500, "The agent service refuses the request (HTTP 500): the reason"),
+        (400, "The agent service rejected the request (HTTP 400): the reason"),
+        (500, "The agent service rejected the request (HTTP 500): the reason"),
     ],
 )
 def test_the_message_of_an_http_error_contains_the_remedy(status: int, message: str) -> None:

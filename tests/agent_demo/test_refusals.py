@@ -126,7 +126,7 @@ def test_the_error_without_a_running_twin_has_the_start_command() -> None:
 def test_the_error_for_a_url_of_another_service_contains_the_url() -> None:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        with pytest.raises(AgentError, match="answers HTTP 501, so http"):
+        with pytest.raises(AgentError, match="returned HTTP 501, so http"):
             read_twin(f"http://localhost:{server.server_port - 1}")
 
 
@@ -202,7 +202,7 @@ def test_a_server_that_cannot_be_reached_or_has_no_credentials_has_a_problem_wit
 
 
 def test_a_conversation_needs_at_least_one_usable_server() -> None:
-    unusable = ServerTools(server=SLACK, left_out={}, problem="the server refuses the token")
+    unusable = ServerTools(server=SLACK, left_out={}, problem="the server rejected the token")
 
     with (
         pytest.raises(AgentError, match="No server can be used"),

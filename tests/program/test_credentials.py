@@ -76,7 +76,7 @@ def test_an_entry_of_three_keys_is_complete() -> None:
 
     assert (container.title, container.path, container.paths.mcp) == ("Notes", "notes-mcp", "/mcp")
     assert (container.cpu, container.memory) == (0.25, "0.5Gi")
-    assert container.processes == (Process(transport="streamable-http", least=1, most=1),)
+    assert container.processes == (Process(transport="streamable-http", min_replicas=1, max_replicas=1),)
 
 
 def test_the_secret_of_an_entry_is_a_separate_setting_and_is_not_shown() -> None:

@@ -467,8 +467,8 @@ def wrong_values(setting: Setting) -> Iterator[tuple[str, str]]:
     """Values that no setting of this type can have, with a name for each."""
     match setting:
         case Integer():
-            yield "below the minimum", str(setting.least - 1)
-            yield "above the maximum", str(setting.most + 1)
+            yield "below the minimum", str(setting.minimum - 1)
+            yield "above the maximum", str(setting.maximum + 1)
         case Choice():
             yield "not one of the choices", "no-such-choice"
         case Boolean():
