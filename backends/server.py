@@ -15,8 +15,17 @@ from backends.secrets import ServerSecrets, secret_name
 from gateway.backend_context import BackendContext
 from gateway.propagation import retries
 
-ROUTE_SUFFIX = "-public"
-"""The suffix after the app's name in the name, and so the host name, of its public route."""
+_ROUTE_SUFFIX = "public"
+
+
+def route_name(app_name: str) -> str:
+    """The name of an app's public route, which is the first label of the app's public host name.
+
+    It is not the app's name: whether an app and a route may share one is not documented. Names of routes have
+    no hyphens. A server can derive its public host name from the variables of Container Apps in the same way.
+    https://learn.microsoft.com/azure/templates/microsoft.app/managedenvironments/httprouteconfigs
+    """
+    return app_name.replace("-", "") + _ROUTE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,9 +177,7 @@ class Server(pulumi.ComponentResource):
             app.HttpRouteConfigArgs(
                 resource_group_name=args.environment.resource_group_name,
                 environment_name=args.environment.name,
-                # Not the app's name: whether an app and a route may share one is not documented. A server can
-                # derive its public host name from the variables of Container Apps.
-                http_route_name=pulumi.Output.concat(container_app.name, ROUTE_SUFFIX),
+                http_route_name=container_app.name.apply(route_name),
                 properties=app.HttpRouteConfigPropertiesArgs(
                     rules=[
                         app.HttpRouteRuleArgs(

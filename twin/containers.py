@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from backends.server import ROUTE_SUFFIX
 from twin import node
 from twin.builtin_auth import TokenCheck
 from twin.clock import Clock
@@ -202,9 +201,8 @@ def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:
     Source:
         https://learn.microsoft.com/azure/container-apps/environment-variables#built-in-environment-variables
     """
-    name, _, suffix = app.host.partition(".")
     return {
-        "CONTAINER_APP_NAME": name.removesuffix(ROUTE_SUFFIX),
-        "CONTAINER_APP_ENV_DNS_SUFFIX": suffix,
+        "CONTAINER_APP_NAME": app.azure_name,
+        "CONTAINER_APP_ENV_DNS_SUFFIX": app.host.partition(".")[2],
         "CONTAINER_APP_PORT": str(port),
     }

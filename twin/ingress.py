@@ -139,8 +139,8 @@ class Ingress:
                 f"{name} rejected a request with status {status} because of its host name, {host}. Requests "
                 "have this host name in Azure too. MCP SDKs accept only localhost when the server listens on "
                 "127.0.0.1 (protection against DNS rebinding). Add the host name to those that the server "
-                "accepts; the server can compute it from its environment, as ${CONTAINER_APP_NAME}-public."
-                "$CONTAINER_APP_ENV_DNS_SUFFIX:\n"
+                "accepts; the server can compute it from its environment: CONTAINER_APP_NAME without hyphens "
+                "and with the suffix public, then a dot and CONTAINER_APP_ENV_DNS_SUFFIX:\n"
                 "  Python SDK: TransportSecuritySettings(allowed_hosts=[...])\n"
                 "  TypeScript SDK: createMcpExpressApp({ allowedHosts: [...] })\n"
                 f"Then restart it: python -m twin restart {name}",

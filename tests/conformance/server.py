@@ -227,7 +227,7 @@ def main() -> None:
     port = int(os.environ["PORT"])
     hosts = ["localhost:*", "127.0.0.1:*"]
     if (app_name := os.environ.get("CONTAINER_APP_NAME")) is not None:
-        hosts.append(f"{app_name}-public.{os.environ['CONTAINER_APP_ENV_DNS_SUFFIX']}")
+        hosts.append(f"{app_name.replace('-', '')}public.{os.environ['CONTAINER_APP_ENV_DNS_SUFFIX']}")
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=hosts,

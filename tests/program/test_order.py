@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.program.graph import Graph
-from tests.program.variants import CASES, Case
+from tests.program.variants import CASES, UP, Case
 from twin.gateway_plan import LOCAL
 from twin.stack import UNKNOWN, Declared, Stack, evaluate
 
@@ -99,6 +99,15 @@ def test_a_container_app_is_public_only_through_a_route_that_depends_on_its_auth
         route = one_sibling(case.stack, app, "app:HttpRouteConfig")
         assert graph.missing(route, [app, *authentication_of(case.stack, app)]) == []
     assert len(case.stack.of_type("app:HttpRouteConfig")) == len(apps)
+
+
+@pytest.mark.parametrize("case", UP, ids=str)
+def test_a_server_can_derive_the_name_of_its_route_from_the_name_of_its_app(case: Case) -> None:
+    for app in case.stack.of_type("app:ContainerApp"):
+        name = one_sibling(case.stack, app, "app:HttpRouteConfig").inputs["httpRouteName"]
+        assert name == f"{app.outputs['name'].replace('-', '')}public"
+        # The pattern of the name, which has no hyphens, in the specification of the API; up to 63 characters.
+        assert re.fullmatch(r"[a-z][a-z0-9]{2,62}", name, re.ASCII)
 
 
 @every_case

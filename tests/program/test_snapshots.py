@@ -114,6 +114,8 @@ def _names(stack: Stack) -> dict[str, str]:
             # A name that the program chose is not generated.
             if isinstance(value, str) and value not in resource.inputs.values():
                 names.setdefault(value, f"<{resource.name}.{key}>")
+    for app in stack.of_type("app:ContainerApp"):
+        names.setdefault(app.outputs["name"].replace("-", ""), f"<{app.name}.name without hyphens>")
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))
 
 

@@ -113,8 +113,9 @@ def auth(serve, issuer: TestIssuer) -> Iterator[BuiltInAuth]:
 def app(auth: BuiltInAuth) -> ContainerApp:
     return ContainerApp(
         name="echo",
+        azure_name="echo-http",
         backend="echo",
-        host="echo-public.example",
+        host="echohttppublic.example",
         image="example.com/echo:1",
         command=(),
         args=(),
@@ -368,7 +369,7 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         assert environment["GREETING"] == "hello "
         assert environment["PORT"] == environment["CONTAINER_APP_PORT"] != str(container.port)
         name, suffix = environment["CONTAINER_APP_NAME"], environment["CONTAINER_APP_ENV_DNS_SUFFIX"]
-        assert f"{name}-public.{suffix}" == "echo-public.example"
+        assert f"{name.replace('-', '')}public.{suffix}" == "echohttppublic.example"
         assert environment["HOME"] == os.environ["HOME"]
         assert "SECRET_OF_THE_SHELL" not in environment
 
@@ -382,9 +383,9 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         (421, "Invalid Host header"),
         (
             403,
-            '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: echo-public.example"}}',
+            '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: echohttppublic.example"}}',
         ),
-        (403, "Forbidden: host echo-public.example is not allowed"),
+        (403, "Forbidden: host echohttppublic.example is not allowed"),
     ],
 )
 def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
@@ -398,8 +399,8 @@ def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_
                 assert (answer.status_code, answer.text) == (status, text)
             explanation = notices.get_nowait().text
             assert (
-                f"echo rejected a request with status {status} because of its host name, echo-public.example"
-                in (explanation)
+                f"echo rejected a request with status {status} because of its host name, "
+                "echohttppublic.example" in explanation
             )
             assert "allowed_hosts" in explanation
             assert "python -m twin restart echo" in explanation

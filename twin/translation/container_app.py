@@ -20,6 +20,7 @@ class ContainerApp:
 
     Attributes:
         name: logical name in the program, such as `slack-http`.
+        azure_name: name in Azure, such as `slack-http1a2b3c4d`.
         backend: name of the MCP server to which the app belongs; faults and recorded requests use this name.
         host: public host name in Azure.
         image: reference of the image.
@@ -31,6 +32,7 @@ class ContainerApp:
     """
 
     name: str
+    azure_name: str
     backend: str
     host: str
     image: str
@@ -96,6 +98,7 @@ def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
     tags: Mapping[str, str] = app.inputs.get("tags") or {}
     return ContainerApp(
         name=app.name,
+        azure_name=app.outputs["name"],
         backend=tags.get(_BACKEND) or app.name,
         host=host,
         image=container["image"],
