@@ -1,7 +1,8 @@
 """Each value that the gateway issues is accepted in one encoding only.
 
 The last character of base64url may have unused bits (RFC 4648, section 3.5): a decoder that ignores them
-decodes several strings to the same bytes. Every character is tried at the end of every part.
+decodes several strings to the same bytes. Every character is tried at the end of every part, and Unicode's
+white space, which .NET's `Trim()` removes, around the value.
 """
 
 import re
@@ -21,7 +22,8 @@ PARTS = re.compile(r"[A-Za-z0-9_\-]+")
 
 
 def other_spellings(issued: str) -> Iterator[str]:
-    """The value with every other character, or padding, at the end of each of its parts."""
+    """The value in white space, and with every other character, or padding, at the end of each part."""
+    yield from (f"{issued}\xa0", f"\u2003{issued}", f"{issued}\u3000")
     for part in PARTS.finditer(issued):
         head, last, tail = issued[: part.end() - 1], part[0][-1], issued[part.end() :]
         yield from (head + letter + tail for letter in LETTERS if letter != last)

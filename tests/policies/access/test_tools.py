@@ -265,6 +265,8 @@ def test_f4_a_method_in_another_case_does_not_bypass_the_rules(
     [
         {"Content_Encoding": "gzip"},
         {"Content_Type": "application/json; charset=utf-16"},
+        {"Content_Type": "application/json\xa0"},
+        {"Content_Type": "appl\u0130cation/json"},
         {"Content_Type": "text/plain"},
         {"Content_Type": "multipart/mixed; x=application/json"},
         {"Content_Length": "9999999999"},
