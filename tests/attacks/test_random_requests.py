@@ -54,10 +54,10 @@ constants = st.sampled_from(
 
 def _corrupt(parts: tuple[str, int, str]) -> str:
     """An issued value with a part replaced by other text."""
-    name, place, text = parts
+    name, position, text = parts
     value = shared()[1][name]
-    place %= len(value)
-    return value[:place] + text + value[place + len(text) :]
+    position %= len(value)
+    return value[:position] + text + value[position + len(text) :]
 
 
 corrupted = st.tuples(issued_names, st.integers(0, 2000), arbitrary).map(_corrupt)
@@ -67,7 +67,7 @@ names = st.sampled_from(
     [
         *("grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token", "resource"),
         *("scope", "token", "token_type_hint", "client_assertion", "client_assertion_type", "client_secret"),
-        *("state", "error", "nonsense", "_etag", "gid"),
+        *("state", "error", "unknown", "_etag", "gid"),
     ]
 )
 malformed = st.sampled_from(

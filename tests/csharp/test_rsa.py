@@ -25,16 +25,19 @@ def public_key_xml() -> str:
     return f"<RSAKeyValue>{_element('Modulus', numbers.n)}{_element('Exponent', numbers.e)}</RSAKeyValue>"
 
 
-def signed(kind: Any, name: str) -> str:
-    return base64.b64encode(KEY.sign(DATA.encode(), kind, HASHES[name])).decode()
+def signed(rsa_padding: Any, hash_name: str) -> str:
+    return base64.b64encode(KEY.sign(DATA.encode(), rsa_padding, HASHES[hash_name])).decode()
 
 
-def verified(signature: str, kind: str, name: str, *, key: str | None = None, data: str = DATA) -> object:
+def verified(
+    signature: str, rsa_padding: str, hash_name: str, *, key: str | None = None, data: str = DATA
+) -> object:
+    """The result of `VerifyData` with this key; an empty string imports no key."""
     import_key = f'rsa.FromXmlString("{public_key_xml() if key is None else key}");' if key != "" else ""
     return evaluate(
         f"@{{ var rsa = RSA.Create(); {import_key} "
         f'return rsa.VerifyData(Encoding.UTF8.GetBytes("{data}"), Convert.FromBase64String("{signature}"), '
-        f"HashAlgorithmName.{name}, RSASignaturePadding.{kind}); }}"
+        f"HashAlgorithmName.{hash_name}, RSASignaturePadding.{rsa_padding}); }}"
     )
 
 
@@ -42,12 +45,12 @@ def verified(signature: str, kind: str, name: str, *, key: str | None = None, da
 def test_a_signature_is_verified_with_its_padding_and_hash_only(name: str) -> None:
     algorithm = HASHES[name]
     pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-    for kind, used, other in (("Pkcs1", padding.PKCS1v15(), "Pss"), ("Pss", pss, "Pkcs1")):
-        signature = signed(used, name)
-        assert verified(signature, kind, name) is True
-        assert verified(signature, other, name) is False
-        assert verified(signature, kind, name, data="header.other") is False
-        assert verified(signature, kind, "SHA512" if name != "SHA512" else "SHA256") is False
+    for right, python_padding, wrong in (("Pkcs1", padding.PKCS1v15(), "Pss"), ("Pss", pss, "Pkcs1")):
+        signature = signed(python_padding, name)
+        assert verified(signature, right, name) is True
+        assert verified(signature, wrong, name) is False
+        assert verified(signature, right, name, data="header.other") is False
+        assert verified(signature, right, "SHA512" if name != "SHA512" else "SHA256") is False
 
 
 @pytest.mark.parametrize(

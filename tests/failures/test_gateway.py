@@ -34,14 +34,14 @@ def test_d7_no_step_depends_on_the_gateways_cache(name: str, event: str) -> None
     count = len(SCENARIOS[name].steps)
     for chosen in (*range(count), None):
         journey = SCENARIOS[name].journey()
-        taken: list[str] = []
+        steps: list[str] = []
 
         def before(
-            step: str, journey: Journey = journey, taken: list[str] = taken, chosen: int | None = chosen
+            step: str, journey: Journey = journey, steps: list[str] = steps, chosen: int | None = chosen
         ) -> None:
-            if chosen in (None, len(taken)) and (event != "59 seconds pass" or chosen is not None):
+            if chosen in (None, len(steps)) and (event != "59 seconds pass" or chosen is not None):
                 EVENTS[event](journey)
-            taken.append(step)
+            steps.append(step)
 
         journey.before = before
         journey.run()

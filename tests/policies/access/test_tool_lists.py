@@ -75,15 +75,15 @@ def test_f4_no_list_shows_a_forbidden_tool_to_any_json_parser(flow: Flow) -> Non
     token = token_of(flow)
     for name, pattern in HIDING_JSON.items():
         body = pattern.replace("READ", json.dumps(READ)).replace("WRITE", json.dumps(WRITE))
-        for kind in ("application/json", "text/event-stream"):
-            text = body if kind == "application/json" else f"data: {body}\n\n"
+        for content_type in ("application/json", "text/event-stream"):
+            text = body if content_type == "application/json" else f"data: {body}\n\n"
             for status in (200, 201, 202, 404):
-                flow.served = lambda status=status, text=text, kind=kind: reply(
-                    status, text, Content_Type=kind
+                flow.served = lambda status=status, text=text, content_type=content_type: reply(
+                    status, text, Content_Type=content_type
                 )
                 answer = send(flow, token, LIST)
-                assert b"write" not in answer.body, (name, kind, status)
-                assert answer.status in (status, 502), (name, kind, status)
+                assert b"write" not in answer.body, (name, content_type, status)
+                assert answer.status in (status, 502), (name, content_type, status)
 
 
 EVENTS: dict[str, str] = {
@@ -195,12 +195,12 @@ def test_f4_an_error_of_the_server_to_a_list_request_keeps_its_status(flow: Flow
     """Clients start a new session when they receive 404."""
     token = token_of(flow)
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Session not found"}}
-    for kind, text, code in (
+    for content_type, text, code in (
         ("text/plain", json.dumps(error), -32001),
         ("text/plain", "session not found", -32603),
         ("text/event-stream", "session not found", -32603),
     ):
-        flow.served = lambda kind=kind, text=text: reply(404, text, Content_Type=kind)
+        flow.served = lambda content_type=content_type, text=text: reply(404, text, Content_Type=content_type)
         answer = send(flow, token, LIST)
         assert (answer.status, answer.header("Content-Type")) == (404, "application/json")
         assert answer.json()["error"]["code"] == code
@@ -213,9 +213,9 @@ def test_f4_an_error_of_the_server_to_a_list_request_keeps_its_status(flow: Flow
 
 
 def test_f4_a_list_that_cannot_be_parsed_is_an_error(flow: Flow) -> None:
-    for kind in ("application/json", "text/event-stream", "text/html"):
-        flow.served = lambda kind=kind: reply(
-            200, 'data: {"result":{"tools":[{"name":"write"}', Content_Type=kind
+    for content_type in ("application/json", "text/event-stream", "text/html"):
+        flow.served = lambda content_type=content_type: reply(
+            200, 'data: {"result":{"tools":[{"name":"write"}', Content_Type=content_type
         )
         answer = send(flow, token_of(flow), LIST)
         assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})

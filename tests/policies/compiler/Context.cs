@@ -126,6 +126,6 @@ public static class Extensions
     public static bool TryParseBasic(this string input, out BasicAuthCredentials result) { throw new NotSupportedException(); }
     public static byte[] Encrypt(this byte[] input, string alg, byte[] key, byte[] iv) { using (var aes = Aes.Create()) { aes.Key = key; aes.IV = iv; return input.Encrypt(aes, key, iv); } }
     public static byte[] Decrypt(this byte[] input, string alg, byte[] key, byte[] iv) { using (var aes = Aes.Create()) { aes.Key = key; aes.IV = iv; return input.Decrypt(aes, key, iv); } }
-    public static byte[] Encrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var made = alg.CreateEncryptor(key, iv)) { return made.TransformFinalBlock(input, 0, input.Length); } }
-    public static byte[] Decrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var made = alg.CreateDecryptor(key, iv)) { return made.TransformFinalBlock(input, 0, input.Length); } }
+    public static byte[] Encrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var encryptor = alg.CreateEncryptor(key, iv)) { return encryptor.TransformFinalBlock(input, 0, input.Length); } }
+    public static byte[] Decrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var decryptor = alg.CreateDecryptor(key, iv)) { return decryptor.TransformFinalBlock(input, 0, input.Length); } }
 }

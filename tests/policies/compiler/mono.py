@@ -64,8 +64,8 @@ def run_all(expressions: list[Expression], cases: list[dict[str, Any]], folder: 
     shutil.copy(NEWTONSOFT, folder)
     (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
     command = ["mono", str(folder / "Expressions.exe"), str(folder / "cases.json")]
-    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "TZ": "UTC"})
-    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+    completed = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "TZ": "UTC"})
+    return [json.loads(line) for line in completed.stdout.decode().splitlines()]
 
 
 def _source(expressions: list[Expression]) -> str:
@@ -88,8 +88,8 @@ def _compile(source: str, folder: Path, target: str, *libraries: Path) -> list[s
     program = folder / ("Expressions.dll" if "library" in target else "Expressions.exe")
     command = ["mcs", "-langversion:7", target, "-nologo", f"-out:{program}"]
     command += ["-r:System.Xml.Linq.dll", f"-r:{NEWTONSOFT}", str(path), *map(str, libraries)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [line for line in (done.stdout + done.stderr).splitlines() if "error CS" in line]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [line for line in (completed.stdout + completed.stderr).splitlines() if "error CS" in line]
 
 
 def _method(number: int, expression: Expression) -> str:

@@ -16,8 +16,8 @@ BAD = (
 
 def twin(*arguments: str) -> tuple[int, str, str]:
     """The exit status, the output and the error output of a command."""
-    done = commands.run("twin", *arguments)
-    return done.returncode, done.stdout, done.stderr
+    completed = commands.run("twin", *arguments)
+    return completed.returncode, completed.stdout, completed.stderr
 
 
 def test_lint_prints_a_line_for_each_finding_in_a_file(tmp_path: Path) -> None:
@@ -92,10 +92,10 @@ def test_eval_prints_exceptions_and_compile_errors() -> None:
 
 def test_eval_with_a_file_of_cases_prints_the_differences(tmp_path: Path) -> None:
     file = tmp_path / "cases.json"
-    right = {"form": "@(1 + 1)", "type": "Int32", "value": "2"}
-    file.write_text(json.dumps({"context": {}, "cases": [right]}))
+    correct = {"form": "@(1 + 1)", "type": "Int32", "value": "2"}
+    file.write_text(json.dumps({"context": {}, "cases": [correct]}))
     assert twin("eval", "--cases", str(file))[:2] == (0, "1 cases: 1 equal, 0 refused, 0 different\n")
-    file.write_text(json.dumps({"context": {}, "cases": [right, {**right, "value": "3"}]}))
+    file.write_text(json.dumps({"context": {}, "cases": [correct, {**correct, "value": "3"}]}))
     status, out, _ = twin("eval", "--cases", str(file))
     assert status == 1
     assert "different: @(1 + 1)" in out

@@ -210,19 +210,19 @@ def test_d2_the_audience_of_a_token_is_the_granted_resource_or_a_part_of_it(
 
 def test_d1_a_code_is_bound_to_its_client_redirect_uri_and_verifier(flow: Flow) -> None:
     code = flow.code()
-    own = flow.client_id
+    original_client = flow.client_id
     flow.register()
     identity, _, secret = code.partition(".")
     for changed in (
         {"client_id": flow.client_id},
-        {"client_id": own, "redirect_uri": CALLBACK + "/"},
-        {"client_id": own, "code_verifier": "w" * 43},
-        {"client_id": own, "code": f"{identity}.{secret[::-1]}"},
+        {"client_id": original_client, "redirect_uri": CALLBACK + "/"},
+        {"client_id": original_client, "code_verifier": "w" * 43},
+        {"client_id": original_client, "code": f"{identity}.{secret[::-1]}"},
     ):
         answer = flow.redeem(**{"code": code} | changed)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant"), changed
         assert flow.store.one("grants")["status"] == "issued"
-    assert flow.redeem(code, client_id=own).status == 200
+    assert flow.redeem(code, client_id=original_client).status == 200
 
 
 def test_a_decision_is_accepted_only_from_a_page_of_the_gateways_origin(flow: Flow) -> None:

@@ -12,31 +12,31 @@ def flow() -> Flow:
     return Flow.new()
 
 
-@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400), (-1, 400)])
+@pytest.mark.parametrize(("seconds_left", "status"), [(1, 200), (0, 400), (-1, 400)])
 def test_the_consent_page_refuses_an_expired_transaction_that_the_store_still_has(
-    flow: Flow, left: int, status: int
+    flow: Flow, seconds_left: int, status: int
 ) -> None:
     handle = handle_of(flow.authorize())
-    flow.store.one("transactions")["expires"] = flow.now + left
+    flow.store.one("transactions")["expires"] = flow.now + seconds_left
     assert flow.consent_page(handle).status == status
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-@pytest.mark.parametrize(("left", "status"), [(1, 303), (0, 400)])
+@pytest.mark.parametrize(("seconds_left", "status"), [(1, 303), (0, 400)])
 def test_the_consent_form_refuses_an_expired_transaction_that_the_store_still_has(
-    flow: Flow, decision: str, left: int, status: int
+    flow: Flow, decision: str, seconds_left: int, status: int
 ) -> None:
     page = flow.page()
-    flow.store.one("transactions")["expires"] = flow.now + left
+    flow.store.one("transactions")["expires"] = flow.now + seconds_left
     assert flow.consent(page, decision).status == status
 
 
-@pytest.mark.parametrize(("left", "status"), [(1, 302), (0, 400)])
+@pytest.mark.parametrize(("seconds_left", "status"), [(1, 302), (0, 400)])
 def test_the_callback_refuses_an_expired_transaction_that_the_store_still_has(
-    flow: Flow, left: int, status: int
+    flow: Flow, seconds_left: int, status: int
 ) -> None:
     at_entra = flow.at_entra()
-    flow.store.one("transactions")["expires"] = flow.now + left
+    flow.store.one("transactions")["expires"] = flow.now + seconds_left
     assert flow.callback(at_entra).status == status
     assert len(list(flow.store.of("grants"))) == (1 if status == 302 else 0)
 
@@ -65,13 +65,15 @@ def test_a_code_expires_after_a_minute_even_if_the_store_still_has_it(
     assert flow.store.one("grants")["status"] == ("redeemed" if status == 200 else "issued")
 
 
-@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400)])
-def test_an_access_token_expires_with_its_grant_at_the_latest(flow: Flow, left: int, status: int) -> None:
+@pytest.mark.parametrize(("seconds_left", "status"), [(1, 200), (0, 400)])
+def test_an_access_token_expires_with_its_grant_at_the_latest(
+    flow: Flow, seconds_left: int, status: int
+) -> None:
     code = flow.code()
-    flow.store.one("grants")["expires"] = flow.now + left
+    flow.store.one("grants")["expires"] = flow.now + seconds_left
     answer = flow.redeem(code)
     assert answer.status == status
-    assert status == 400 or answer.json()["expires_in"] == left
+    assert status == 400 or answer.json()["expires_in"] == seconds_left
 
 
 def test_an_access_token_expires_exactly_after_expires_in(flow: Flow) -> None:

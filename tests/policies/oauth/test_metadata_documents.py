@@ -120,13 +120,13 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
     assert answer.status == 200
     assert flow.store.calls == [("GET", "grants"), ("GET", "clients"), ("PUT", "grants")]
     assert flow.claims_of(answer.json()["access_token"])["client_id"] == flow.client_id
-    again = flow.post(
+    refreshed = flow.post(
         "/token",
         f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={flow.client_id}",
         content_type="application/x-www-form-urlencoded",
         cookies=False,
     )
-    assert again.status == 200
+    assert refreshed.status == 200
     (sent,) = host.fetched
     assert (sent.method, sent.url, sent.header("Accept")) == ("GET", flow.client_id, "application/json")
     assert sent.header("Authorization") is None

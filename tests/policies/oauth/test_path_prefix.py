@@ -278,4 +278,5 @@ def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
         '["resource"] = "{{gateway-url}}" + path',
         '{ "{{gateway-url}}", "" },',
     )
+    assert uses
     assert [text for text in uses if not any(allowed in text for allowed in listed)] == []

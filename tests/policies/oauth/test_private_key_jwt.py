@@ -119,8 +119,8 @@ def test_b5_a_client_redeems_and_refreshes_with_assertions_and_not_without(alg: 
             f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={URL}"
             f"&client_assertion={assertion}&client_assertion_type={TYPE}"
         )
-        again = client.flow.post("/token", form, content_type=FORM, cookies=False)
-        assert again.status == status
+        refreshed = client.flow.post("/token", form, content_type=FORM, cookies=False)
+        assert refreshed.status == status
     assert client.fetched == 1
 
 

@@ -65,7 +65,7 @@ names = st.sampled_from(
         "request",
         "response_mode",
         "transaction",
-        "nonsense",
+        "unknown",
     ]
 )
 raw = st.sampled_from(["%", "%zz", "%00", "%E2%28", "%u0041", "+", "&", "=", ";", "&&", "a=b=c"])
@@ -80,9 +80,9 @@ queries = st.lists(pairs | raw, max_size=12).map("&".join).filter(lambda query: 
 def test_e8_no_authorization_request_causes_a_server_error(query: str) -> None:
     flow = fresh()
     Host({}).serve(flow)
-    known = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
-    for text in (query, known + query):
-        answer = flow.harness.send("GET", "/authorize", text)
+    client = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
+    for sent_query in (query, client + query):
+        answer = flow.harness.send("GET", "/authorize", sent_query)
         assert_harmless(answer)
         location = answer.header("Location") or ""
         assert not location or location.startswith((f"{GATEWAY}/consent?", CALLBACK))

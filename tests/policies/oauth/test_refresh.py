@@ -299,11 +299,11 @@ def test_d5_a_grant_without_refresh_tokens_accepts_none_even_with_the_gateways_k
 
 def test_d5_a_refresh_token_sent_by_another_client_revokes_nothing(flow: Flow) -> None:
     token = flow.refresh_token()
-    own = flow.client_id
+    original_client = flow.client_id
     flow.register()
     assert refused(flow.refresh(token))
     assert valid(flow)
-    assert flow.refresh(token, client_id=own).status == 200
+    assert flow.refresh(token, client_id=original_client).status == 200
 
 
 def test_d5_a_code_is_not_accepted_as_refresh_token_and_vice_versa(flow: Flow) -> None:

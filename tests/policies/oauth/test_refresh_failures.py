@@ -171,10 +171,10 @@ def test_d5_a_token_that_cannot_be_decrypted_is_never_sent_to_entra(flow: Flow, 
     foreign = other.store.one("grants")["entraToken"]
     flow = Flow.new()
     token = flow.refresh_token()
-    own = flow.store.one("grants")["entraToken"]
+    valid_token = flow.store.one("grants")["entraToken"]
     flow.store.one("grants")["entraToken"] = {
         "another grant's": foreign,
-        "tampered": own[:-20] + ("A" if own[-20] != "A" else "B") + own[-19:],
+        "tampered": valid_token[:-20] + ("A" if valid_token[-20] != "A" else "B") + valid_token[-19:],
     }.get(stored, stored)
     flow.entra_request = {}
     assert refused(flow.refresh(token))

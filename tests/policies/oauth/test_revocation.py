@@ -122,12 +122,12 @@ def test_d6_an_expired_access_token_revokes_nothing(flow: Flow) -> None:
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_d6_a_token_sent_by_another_client_is_refused_and_revokes_nothing(flow: Flow, kind: str) -> None:
     response = tokens(flow)
-    own = flow.client_id
+    original_client = flow.client_id
     flow.register()
     answer = flow.revoke(response[kind])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
     assert valid(flow)
-    assert succeeded(flow.revoke(response[kind], client_id=own))
+    assert succeeded(flow.revoke(response[kind], client_id=original_client))
     assert not valid(flow)
 
 
