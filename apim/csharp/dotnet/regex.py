@@ -1,8 +1,8 @@
 """Regular expressions and their matches."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from apim.csharp.dotnet.regex_translation import Pattern, translate
 from apim.csharp.dotnet.types import clr
@@ -122,22 +122,45 @@ class Matches:
 
 def expand(match: Match, replacement: str) -> str:
     """Replaces `$1`, `${name}`, `$&` and so on in a replacement pattern by the parts of a match."""
-    found = match.found
-    if found is None:
+    if match.found is None:
         raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")
+    return expansion(match.pattern, replacement)(match.found)
 
-    def value(mark: re.Match[str]) -> str:
-        number, name, sign = mark.groups()
-        if sign is None:
-            wanted = match.pattern.names.get(str(int(number)) if number else name)
-            return mark[0] if wanted is None else match.group(wanted).value
-        return {
-            "$": "$",
-            "&": found[0],
-            "`": found.string[: found.start()],
-            "'": found.string[found.end() :],
-            "_": found.string,
-            "+": match.group(len(match.pattern.numbers) - 1).value,
-        }[sign]
 
-    return _REPLACEMENT.sub(value, replacement)
+def expansion(pattern: Pattern, replacement: str) -> Callable[[re.Match[str]], str]:
+    """The function that expands a replacement pattern for a match."""
+    parts: list[Callable[[re.Match[str]], str]] = []
+    position = 0
+    for mark in _REPLACEMENT.finditer(replacement):
+        parts += _literal(replacement[position : mark.start()]), _part(pattern, mark)
+        position = mark.end()
+    parts.append(_literal(replacement[position:]))
+    return lambda found: "".join([part(found) for part in parts])
+
+
+def _literal(text: str) -> Callable[[re.Match[str]], str]:
+    return lambda _found: text
+
+
+def _part(pattern: Pattern, mark: re.Match[str]) -> Callable[[re.Match[str]], str]:
+    number, name, sign = mark.groups()
+    if sign is None:
+        wanted = pattern.names.get(str(int(number)) if number else name)
+        return _literal(mark[0]) if wanted is None else _group(pattern, wanted)
+    if sign == "+":
+        return _group(pattern, len(pattern.numbers) - 1)
+    return _SIGNS[sign]
+
+
+def _group(pattern: Pattern, number: int) -> Callable[[re.Match[str]], str]:
+    own = pattern.numbers[number]
+    return lambda found: found[own] or ""
+
+
+_SIGNS: Final[dict[str, Callable[[re.Match[str]], str]]] = {
+    "$": lambda _found: "$",
+    "&": lambda found: found[0],
+    "`": lambda found: found.string[: found.start()],
+    "'": lambda found: found.string[found.end() :],
+    "_": lambda found: found.string,
+}

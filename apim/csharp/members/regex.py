@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from apim.csharp.dotnet.date_times import TimeSpan
-from apim.csharp.dotnet.regex import Group, Groups, Match, Matches, Regex, expand
+from apim.csharp.dotnet.regex import Group, Groups, Match, Matches, Regex, expand, expansion
 from apim.csharp.dotnet.regex_translation import translate
 from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, define, prepared_by
 from apim.csharp.dotnet.values import EnumValue
@@ -37,9 +37,14 @@ def _match_from(regex: Regex, text: str | None, start: int) -> Match:
 def _all_in(regex: Regex, text: str) -> Iterator[re.Match[str]]:
     """All matches. After an empty match, .NET continues one character later, even if a match starts here."""
     position = 0
-    while position <= len(text) and (found := regex.pattern.compiled.search(text, position)) is not None:
-        yield found
-        position = found.end() + (not found[0])
+    while position <= len(text):
+        for found in regex.pattern.compiled.finditer(text, position):
+            yield found
+            if not found[0]:
+                position = found.end() + 1
+                break
+        else:
+            return
 
 
 def _matches(regex: Regex, text: str | None) -> Matches:
@@ -82,7 +87,7 @@ def _replace(regex: Regex, text: str | None, replacement: str | None, count: int
         raise argument_null("replacement")
     if "$" not in replacement:
         return _replaced(regex, text, lambda _match: replacement, count)
-    return _replaced(regex, text, lambda match: expand(Match(regex.pattern, match), replacement), count)
+    return _replaced(regex, text, expansion(regex.pattern, replacement), count)
 
 
 def _evaluate(

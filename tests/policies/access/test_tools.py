@@ -204,6 +204,29 @@ BYPASSES: dict[str, bytes] = {
     "a space before a name": b'{"method":"tools/call","params":{"name":" write"}}',
     "a line break after a name": b'{"method":"tools/call","params":{"name":"write\\n"}}',
     "not JSON": b"tools/call write",
+    "a name twice, and a member without quotes": (
+        b'{"method":"tools/call","params":{"name":"write","name":"read",e:1}}'
+    ),
+    "a name twice, and the name true without quotes": (
+        b'{"method":"tools/call","params":{"name":"write","name":"read",true:1}}'
+    ),
+    "a name twice, and a number as a name": (
+        b'{"method":"tools/call","params":{"name":"write","name":"read", 0 :1}}'
+    ),
+    "a comma before a brace": b'{"method":"ping",}',
+    "a comma before a bracket": b'{"method":"ping","params":{"x":[1,]}}',
+    "a list without values": b'{"method":"ping","params":{"x":[,]}}',
+    "an octal number": b'{"method":"ping","id":010}',
+    "a hexadecimal number": b'{"method":"ping","id":0xe}',
+    "a number without digits before the point": b'{"method":"ping","id":.5}',
+    "a number without digits after the point": b'{"method":"ping","id":5.}',
+    "an undefined value": b'{"method":"ping","id":undefined}',
+    "a constructor": b'{"method":"ping","id":new Date(1)}',
+    "a line break in a string": b'{"method":"ping","params":{"x":"a\nb"}}',
+    "an escape that JSON does not have": b'{"method":"ping","params":{"x":"it\\\'s"}}',
+    "a string without an end": b'{"method":"ping","params":{"x":"a',
+    "a character for the outline of the JSON": b'{"method":"ping"!}',
+    "65 nested lists": b'{"method":"ping","params":{"x":' + b"[" * 63 + b"]" * 63 + b"}}",
     "two documents": b'{"method":"ping"}{"method":"tools/call","params":{"name":"write"}}',
     "UTF-16": '{"method":"tools/call","params":{"name":"write"}}'.encode("utf-16"),
     "a method that is a list": b'{"method":["tools/call"],"params":{"name":"write"}}',
@@ -227,6 +250,23 @@ def test_f4_an_ambiguous_or_invalid_body_is_refused(flow: Flow, body: bytes) -> 
     assert arrived(flow) == []
 
 
+LONG_BODIES = {
+    "escaped quotes in single quotes": "'" + '\\"' * 520_000 + "'",
+    "quotes": '"' * 1_040_000,
+    "escapes without an end": '"' + "\\" * 1_040_000,
+    "a number that ends with a letter": "1" * 1_040_000 + "x",
+    "signs": "-" * 1_040_000,
+    "white space": " " * 1_040_000 + "x",
+    "brackets": "[" * 1_040_000,
+}
+
+
+@pytest.mark.parametrize("body", LONG_BODIES.values(), ids=LONG_BODIES)
+def test_e8_the_time_to_check_a_body_grows_with_its_length_only(flow: Flow, body: str) -> None:
+    # If the time grew with the square of the length, the check would take hours.
+    assert send(flow, token_of(flow), body.encode()).status == 400
+
+
 def test_f4_escaped_characters_in_a_name_are_decoded_before_the_check(flow: Flow) -> None:
     token = token_of(flow)
     assert send(flow, token, b'{"method":"tools\\/call","params":{"name":"\\u0077rite"}}').status == 403
@@ -243,6 +283,21 @@ def test_f4_methods_and_members_that_the_rules_do_not_concern_are_accepted(flow:
     level = {"jsonrpc": "2.0", "id": 1, "method": "logging/setLevel", "params": {"level": "info"}}
     for message in (initialize, level, call("read", task={"ttl": 1}), call("read") | {"vendor": 1}):
         assert send(flow, token, message).status == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "[0,-0,-1.5,1e5,1E+5,1.25e-10,true,false,null]",
+        '[[],{},[[]],{"a":{}},""]',
+        '[ 1 ,\t2\r\n, { "a" : "b" } ]',
+        r"""["\u0041\n\t\"\\\/\b\f\r","!",",}","{\"a\":1}","a//b/*c*/","'"]""",
+        "[" * 62 + "]" * 62,
+    ],
+)
+def test_f4_every_form_of_a_json_value_is_accepted(flow: Flow, values: str) -> None:
+    message = f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"x":{values}}}}}'
+    assert send(flow, token_of(flow), message.encode()).status == 200
 
 
 def test_f4_a_method_in_another_case_does_not_bypass_the_rules(

@@ -207,6 +207,8 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
         ({"redirect_uris": ["http://app.example.com/"]}, {}, "must be https"),
         ({"client_name": "a\u202eb"}, {}, "client_name"),
         ({"padding": "x" * 10240}, {}, "10 KB"),
+        ({}, {"Content_Length": "10241"}, "10 KB"),
+        ({}, {"Content_Length": "many"}, "10 KB"),
         ({}, {"Content_Type": "text/html"}, "content type"),
         ({}, {"Content_Type": ""}, "content type"),
         ({}, {"Content_Type": "application/json-seq"}, "content type"),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -313,3 +314,55 @@ def test_b5_a_response_that_is_not_a_key_set_is_not_cached(published: str) -> No
     assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
     client.broken = None
     assert client.redeem(code, client.assertion()).status == 200
+
+
+def padded(number: str, count: int) -> str:
+    """The same number in base64url, with this number of zero bytes before it."""
+    return encoded(b"\0" * count + urlsafe_b64decode(number + "=="))
+
+
+def test_b5_keys_with_long_numbers_are_not_used() -> None:
+    """The time to check a signature grows with the length of the key."""
+    key = _key("one").as_dict(private=False)
+    n, e = str(key["n"]), str(key["e"])
+    for changed, status in (
+        ({"n": padded(n, 256)}, 200),
+        ({"n": padded(n, 257)}, 401),
+        ({"e": padded(e, 1)}, 200),
+        ({"e": padded(e, 2)}, 401),
+    ):
+        client = ConfidentialClient()
+        client.published = [key | changed]
+        assert client.redeem(client.code(), client.assertion()).status == status, changed
+
+
+def test_b5_a_signature_is_checked_with_20_keys_at_most() -> None:
+    other, right = (_key(name).as_dict(private=False) for name in ("two", "one"))
+    elliptic = _curve().as_dict(private=False)
+    for others, status in ((19, 200), (20, 401)):
+        client = ConfidentialClient()
+        client.published = [elliptic, *[other] * others, right]
+        assert client.redeem(client.code(), client.assertion_with(alg="RS256")).status == status
+
+
+def test_b5_a_key_set_of_more_than_64_kb_is_not_read() -> None:
+    keys = [_key("one").as_dict(private=False)]
+    spaces = 65536 - len(json.dumps({"keys": keys}))
+    for count, length, status in (
+        (spaces, "0", 200),
+        (spaces + 1, "0", 503),
+        (0, "65537", 503),
+        (0, "x", 503),
+    ):
+        client = ConfidentialClient()
+        client.broken = lambda count=count, length=length: reply(
+            200, json.dumps({"keys": keys}) + " " * count, Content_Length=length
+        )
+        assert client.redeem(client.code(), client.assertion()).status == status, (count, length)
+
+
+def test_b5_other_members_of_keys_are_ignored() -> None:
+    client = ConfidentialClient()
+    deep = json.loads("[" * 60 + "]" * 60)
+    client.published = [_key("one").as_dict(private=False) | {"x5c": ["a"], "use": None, "other": deep}]
+    assert client.redeem(client.code(), client.assertion()).status == 200
