@@ -466,7 +466,7 @@ ALERTS = Boolean(
 ALERT_EMAILS = TextList(
     key="alertEmails",
     description="E-mail addresses that receive alerts. Without any, alerts are visible in the portal only.",
-    limits="At most 50 e-mail addresses.",
+    limits="At most 50 e-mail addresses; with costAnomalyAlert at most 20.",
     default=(),
     example="oncall@example.com",
 )
@@ -475,7 +475,7 @@ MONTHLY_BUDGET = Integer(
     description=(
         "Monthly budget of the resource group, in the currency of the subscription. At 80 percent, and when "
         "the forecast exceeds it, alertEmails and the owners receive an e-mail; nothing is stopped. With 0 "
-        "there is no budget."
+        "there is no budget. Azure requires at least one address in alertEmails."
     ),
     minimum=0,
     maximum=100_000_000,
@@ -487,7 +487,8 @@ COST_ANOMALY_ALERT = Boolean(
     description=(
         "Check the daily costs of the subscription for anomalies and send them to alertEmails. Azure "
         "supports this only for whole subscriptions; the deployer needs the role Cost Management Contributor "
-        "there. The check expires after a year."
+        "there. The check expires after a year. Needs 1 to 20 addresses in alertEmails, of letters, digits "
+        "and `._%+-` before the `@`."
     ),
     default=False,
     example="false",

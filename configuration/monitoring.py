@@ -1,9 +1,16 @@
 """Reads the settings for logs, alerts and costs."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from configuration import declared
 from configuration.reader import Reader
+
+# The receivers of Cost Management's scheduled actions.
+# https://learn.microsoft.com/rest/api/cost-management/scheduled-actions/create-or-update-by-scope#notificationproperties
+_MOST_RECEIVERS_OF_ANOMALIES = 20
+_RECEIVER_OF_ANOMALIES = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +55,12 @@ def read(reader: Reader) -> Monitoring:
             f"There are {len(emails)} addresses; at most 50 are allowed.",
             setting.command_without_entry(50),
         )
-    anomalies = declared.COST_ANOMALY_ALERT
-    if (cost_anomalies := anomalies.read(reader)) and not emails:
-        anomalies.reject(reader, "Requires alertEmails, which is empty.", setting.command)
+    monthly_budget = declared.MONTHLY_BUDGET.read(reader)
+    if monthly_budget and not emails:
+        declared.MONTHLY_BUDGET.reject(reader, "Requires alertEmails, which is empty.", setting.command)
+    cost_anomalies = declared.COST_ANOMALY_ALERT.read(reader)
+    if cost_anomalies:
+        _check_receivers_of_anomalies(reader, emails)
     return Monitoring(
         retention_days=declared.LOG_RETENTION_DAYS.read(reader),
         daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),
@@ -58,6 +68,24 @@ def read(reader: Reader) -> Monitoring:
         workbook=declared.WORKBOOK.read(reader),
         alerts=declared.ALERTS.read(reader),
         emails=emails,
-        monthly_budget=declared.MONTHLY_BUDGET.read(reader),
+        monthly_budget=monthly_budget,
         cost_anomalies=cost_anomalies,
     )
+
+
+def _check_receivers_of_anomalies(reader: Reader, emails: Sequence[str]) -> None:
+    """Reports receivers that Cost Management does not accept."""
+    setting, anomalies = declared.ALERT_EMAILS, declared.COST_ANOMALY_ALERT
+    if not emails:
+        anomalies.reject(reader, "Requires alertEmails, which is empty.", setting.command)
+    if len(emails) > _MOST_RECEIVERS_OF_ANOMALIES:
+        anomalies.reject(
+            reader,
+            f"alertEmails has {len(emails)} addresses; at most {_MOST_RECEIVERS_OF_ANOMALIES} are allowed "
+            "for this alert.",
+            setting.command_without_entry(_MOST_RECEIVERS_OF_ANOMALIES),
+        )
+    for index, email in enumerate(emails):
+        if declared.email_problem(email) is None and not _RECEIVER_OF_ANOMALIES.fullmatch(email):
+            wrong = f"Cost Management sends no e-mails to '{email}' in alertEmails."
+            anomalies.reject(reader, wrong, setting.command_without_entry(index))

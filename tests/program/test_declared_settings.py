@@ -11,7 +11,7 @@ import settings
 from backends.registry import DESCRIPTIONS, HOSTED
 from configuration import declared, page
 from configuration.address import CERTIFICATE, HOSTNAME
-from configuration.declared import SETTINGS
+from configuration.declared import ALERT_EMAILS, SETTINGS
 from configuration.entry import ENTRY_KEYS
 from configuration.foundry import FOUNDRY_PROJECT
 from configuration.presets import PRESETS
@@ -151,6 +151,8 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
             f"{NAME}:gatewayHostname": HOSTNAME.example,
             f"{NAME}:gatewayCertificate": CERTIFICATE.example,
         }
+    if setting.key == "monthlyBudget":
+        stack[f"{NAME}:alertEmails"] = json.dumps([ALERT_EMAILS.example])
     if setting.key == "backends":
         del stack[f"{NAME}:backends"]
     if setting.key == "containers":

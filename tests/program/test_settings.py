@@ -309,6 +309,25 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         "alertEmails",
     ),
     "cost-anomalies-without-receiver": ({"costAnomalyAlert": "true"}, "costAnomalyAlert"),
+    "cost-anomalies-with-too-many-receivers": (
+        {
+            "costAnomalyAlert": "true",
+            "alertEmails": json.dumps([f"user{number}@example.com" for number in range(21)]),
+        },
+        "costAnomalyAlert",
+    ),
+    **{
+        f"cost-anomalies-with-a-receiver-{name}": (
+            {"costAnomalyAlert": "true", "alertEmails": json.dumps([address])},
+            "costAnomalyAlert",
+        )
+        for name, address in {
+            "with-an-apostrophe": "o'neil@example.com",
+            "with-an-umlaut": "jürgen@example.com",
+            "with-an-ip-address": "oncall@10.0.0.1",
+        }.items()
+    },
+    "budget-without-receiver": ({"monthlyBudget": "500"}, "monthlyBudget"),
     "authority-with-http": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
     "authority-with-slash": ({"entraAuthority": "https://login.microsoftonline.com/"}, "entraAuthority"),
     "authority-of-a-sovereign-cloud": (
