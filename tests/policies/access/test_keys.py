@@ -35,7 +35,7 @@ def test_f2_the_key_gives_access_and_is_not_forwarded_to_the_server(flow: Flow) 
     assert KEY not in str(sent)
 
 
-def test_f6_the_server_receives_the_subscription_as_user_and_as_client(flow: Flow) -> None:
+def test_f6_the_headers_about_the_caller_name_the_subscription(flow: Flow) -> None:
     assert post_message(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
     (sent,) = arrived(flow)
     named = {sent.header("X-Mcp-Gateway-Subject"), sent.header("X-Mcp-Gateway-Client")}

@@ -14,7 +14,7 @@ def step(name: str) -> str:
 
 
 def in_backend(policies: str) -> str:
-    """Policies as one policy, because the section backend allows only one."""
+    """A policy that contains these policies, because the section backend allows only a single policy."""
     return f'<choose><when condition="@(true)">{policies}</when></choose>'
 
 

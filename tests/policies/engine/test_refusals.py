@@ -119,21 +119,21 @@ def test_unknown_and_duplicate_sections_are_rejected() -> None:
     ],
 )
 def test_more_than_one_policy_in_backend_is_rejected(backend: str, listed: str) -> None:
-    one = "<set-variable name='a' value='b' />"
-    fragments = {"one": f"<fragment>{one}</fragment>", "two": f"<fragment>{one}{one}</fragment>"}
+    policy = "<set-variable name='a' value='b' />"
+    fragments = {"one": f"<fragment>{policy}</fragment>", "two": f"<fragment>{policy}{policy}</fragment>"}
     text = refused(policies(backend=backend), fragments=fragments)
     assert f"backend allows only one policy, and here are {listed}" in text
     assert "put all of them into one policy such as <choose>" in text
 
 
-def test_one_policy_with_others_in_it_is_accepted_in_backend() -> None:
-    one = "<set-variable name='a' value='b' />"
-    within = f"<choose><when condition='@(true)'>{one}<forward-request /></when></choose>"
-    for backend in ("<base />", "<!-- a comment --><forward-request />", within):
+def test_a_single_policy_that_contains_others_is_accepted_in_backend() -> None:
+    policy = "<set-variable name='a' value='b' />"
+    choose = f"<choose><when condition='@(true)'>{policy}<forward-request /></when></choose>"
+    for backend in ("<base />", "<!-- a comment --><forward-request />", choose):
         harness_with(policies(backend=backend))
     harness_with(
         policies(backend="<include-fragment fragment-id='one' />"),
-        fragments={"one": f"<fragment>{one}</fragment>"},
+        fragments={"one": f"<fragment>{policy}</fragment>"},
     )
 
 

@@ -148,7 +148,7 @@ def headers(answer: Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers if name != "Content-Length"}
 
 
-def test_e3_the_gateways_own_responses_have_the_headers_of_every_answer() -> None:
+def test_e3_the_gateways_own_responses_have_the_headers_of_every_response() -> None:
     flow = Flow.new()
     json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     refused = flow.harness.send("POST", "/mcp", body=b"{}")

@@ -22,7 +22,7 @@ from tests.policies.oauth.flow import encoded
 from tests.stacks import FUNCTIONS_ONLY, planned_service
 
 GATEWAY = "https://gateway.example"
-OWNER = {"sub": "ada", "clientDocumentId": encoded(hashlib.sha256(b"app").digest())}
+USER_AND_CLIENT = {"sub": "ada", "clientDocumentId": encoded(hashlib.sha256(b"app").digest())}
 
 
 def _container(name: str) -> dict[str, object]:
@@ -48,6 +48,7 @@ def _shared_harness() -> tuple[Harness, str]:
 
 @pytest.fixture
 def harness() -> Harness:
+    """The gateway, with a store that accepts every grant and every session of the user and the client."""
     harness, _ = _shared_harness()
     harness.network.answer = _answer
     harness.network.sent.clear()
@@ -56,9 +57,9 @@ def harness() -> Harness:
 
 def _answer(sent: Sent) -> Reply:
     if "/colls/grants/" in sent.url:
-        return reply(200, json.dumps({"status": "redeemed", **OWNER}))
+        return reply(200, json.dumps({"status": "redeemed", **USER_AND_CLIENT}))
     if "/colls/sessions/" in sent.url:
-        return reply(200 if sent.method == "GET" else 201, json.dumps(OWNER))
+        return reply(200 if sent.method == "GET" else 201, json.dumps(USER_AND_CLIENT))
     return reply(202, "")
 
 
