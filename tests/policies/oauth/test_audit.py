@@ -191,6 +191,7 @@ def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(
     [
         (200, "success", "-"),
         (202, "success", "-"),
+        (400, "failed", "http_400"),
         (404, "failed", "http_404"),
         (500, "failed", "server_error"),
     ],

@@ -7,13 +7,22 @@ from urllib.parse import urlencode
 import jsonschema
 import pytest
 
+from gateway import policy
 from gateway.registry_api import SCHEMA, namespace
-from tests.policies.engine.harness import Harness, Response
+from tests.policies.engine.harness import Harness, Response, harness_with
 from tests.policies.oauth.flow import GATEWAY, ManualClock, service_with
 from twin.gateway_plan import plan_stack
 
 ALL = {"backends": '["functions", "slack", "jira", "github"]', "local": "true", "sku": "Developer"}
 NAMES = [f"example.gateway/{name}" for name in ("functions", "github", "jira", "slack")]
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Content-Type": "application/json",
+}
+"""The headers of every answer of the registry."""
 
 # The part of the official schema of server.json, 2025-12-11, for servers with only remotes:
 # https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json
@@ -65,6 +74,11 @@ def listed(harness: Harness, **query: str) -> dict[str, Any]:
 
 def names(page: dict[str, Any]) -> list[str]:
     return [entry["server"]["name"] for entry in page["servers"]]
+
+
+def headers(answer: Response) -> dict[str, str]:
+    """All headers except the body's length."""
+    return {name: value for name, value in answer.headers if name != "Content-Length"}
 
 
 def entry_at(harness: Harness, path: str) -> Response:
@@ -129,7 +143,7 @@ def test_a_path_without_a_server_or_version_results_in_404(harness: Harness, pat
     answer = entry_at(harness, path)
 
     assert (answer.status, answer.json()) == (404, {"error": "Server not found"})
-    assert answer.header("Access-Control-Allow-Origin") == "*"
+    assert headers(answer) == CORS | {"Cache-Control": "no-store"}
 
 
 def test_the_cursor_of_a_page_leads_to_the_next_page(harness: Harness) -> None:
@@ -141,6 +155,18 @@ def test_the_cursor_of_a_page_leads_to_the_next_page(harness: Harness) -> None:
 
     assert seen == NAMES
     assert cursor == ""
+
+
+def test_a_page_has_30_servers_unless_the_client_requests_up_to_100() -> None:
+    names_of_many = [f"example.gateway/server-{number:03}" for number in range(101)]
+    entries = [{"server": {"name": name, "version": "1.0.0"}} for name in names_of_many]
+    audit_record = policy.render("fragments/audit.xml.j2")
+    rendered = policy.render("registry/servers.xml.j2", servers=json.dumps(entries))
+    harness = harness_with(rendered, fragments={"audit": audit_record}, values={"gateway-url": GATEWAY})
+    for query, count in (("", 30), ("limit=100", 100)):
+        page = harness.send("GET", "/api/thing", query).json()
+        assert names(page) == names_of_many[:count]
+        assert page["metadata"] == {"count": count, "nextCursor": names_of_many[count - 1]}
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "all", ""])
@@ -172,9 +198,8 @@ def test_the_list_can_be_searched(harness: Harness, query: dict[str, str], expec
 
 @pytest.mark.parametrize("path", ["/v0.1/servers", "/v0.1/servers/example.gateway%2Fslack/versions/latest"])
 def test_pages_of_any_origin_may_read_the_registry(harness: Harness, path: str) -> None:
-    assert (
-        harness.send("GET", path, Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
-    )
+    answer = harness.send("GET", path, Origin="https://app.example")
+    assert headers(answer) == CORS | {"Cache-Control": "public, max-age=300"}
     preflight = harness.send(
         "OPTIONS", path, Origin="https://app.example", Access_Control_Request_Method="GET"
     )
