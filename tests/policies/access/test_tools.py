@@ -433,7 +433,10 @@ def test_f4_only_a_list_of_tools_must_not_be_compressed(flow: Flow) -> None:
 
 def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_id(flow: Flow) -> None:
     authorization = f"Bearer {token_of(flow)}"
-    resumed = flow.harness.send("GET", "/mcp", Authorization=authorization, Last_Event_ID="7")
+    # Only the type of a body with a message is checked.
+    resumed = flow.harness.send(
+        "GET", "/mcp", Authorization=authorization, Last_Event_ID="7", Content_Type="text/event-stream"
+    )
     assert resumed.status == 200
     assert arrived(flow)[-1].header("Last-Event-ID") is None
     assert flow.harness.send("DELETE", "/mcp", Authorization=authorization).status == 200

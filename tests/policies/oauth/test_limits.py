@@ -2,12 +2,13 @@
 
 import base64
 import json
+from urllib.parse import urlencode
 
 import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from tests.e2e.client import CALLBACK, parameters_of
+from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow
 
 
@@ -335,6 +336,19 @@ def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(
     ]
     assert stored == [[GATEWAY, "functions"]] * 2
     assert [document["state"] for document in flow.store.of("transactions")] == ["", "="]
+
+
+def test_the_state_is_kept_as_it_was_sent_between_parameters_without_a_name_or_value(flow: Flow) -> None:
+    required = {
+        "response_type": "code",
+        "client_id": flow.client_id,
+        "redirect_uri": CALLBACK,
+        "code_challenge": challenge_of(VERIFIER),
+        "code_challenge_method": "S256",
+    }
+    answer = flow.get("/authorize", f"flag&=x&&{urlencode(required)}&st%61te=a%2fb+c")
+    assert answer.status == 302
+    assert flow.store.one("transactions")["state"] == "=a%2fb+c"
 
 
 # Token requests

@@ -199,6 +199,17 @@ def test_e5_a_session_id_that_a_server_issues_again_still_belongs_to_its_owner(
     assert (answer.status, refusal_of(answer.json())) == (502, "invalid_session")
 
 
+@pytest.mark.parametrize("failing", [status(403), status(503), unreachable])
+def test_e5_a_session_whose_owner_cannot_be_stored_is_not_given(
+    flow: Flow, token: str, failing: object
+) -> None:
+    issues(flow, "mine")
+    flow.store.failing = {len(flow.store.calls) + 1: failing}  # ty: ignore[invalid-assignment]
+    answer = post(flow, token)
+    assert (answer.status, answer.header("Mcp-Session-Id")) == (503, None)
+    assert (answer.header("Retry-After"), refusal_of(answer.json())) == ("5", "temporarily_unavailable")
+
+
 @pytest.mark.parametrize("failing", [status(404), status(503), unreachable])
 def test_e5_a_session_id_whose_owner_cannot_be_read_is_not_returned_to_the_client(
     flow: Flow, token: str, failing: object
