@@ -43,7 +43,7 @@ def send(
         ip_address="203.0.113.7",
         host=host or "gateway.example",
     )
-    return asyncio.run(flow.harness._answer(request))
+    return asyncio.run(flow.harness.handle(request))
 
 
 def reached_the_server(flow: Flow) -> bool:

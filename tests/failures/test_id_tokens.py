@@ -14,7 +14,7 @@ from joserfc.jwk import RSAKey
 from apim.network import Reply
 from tests.e2e.client import parameters_of
 from tests.policies.engine.harness import reply
-from tests.policies.oauth.flow import GATEWAY, OBJECT_ID, Flow, _signing_key
+from tests.policies.oauth.flow import GATEWAY, OBJECT_ID, Flow, signing_key
 
 OTHER = "99999999-9999-4999-8999-999999999999"
 
@@ -26,7 +26,7 @@ def flow() -> Flow:
 
 def claims_of(flow: Flow) -> dict[str, Any]:
     """The claims of a valid ID token for the sign-in."""
-    return json.loads(base64.urlsafe_b64decode(flow._id_token().split(".")[1] + "=="))
+    return json.loads(base64.urlsafe_b64decode(flow.id_token().split(".")[1] + "=="))
 
 
 Change = Callable[[Flow, dict[str, Any]], dict[str, Any]]
@@ -76,13 +76,13 @@ def _base64url(octets: bytes) -> str:
 
 def _hs256_with_the_public_key(claims: dict[str, Any]) -> str:
     signed = _unsigned(claims, "HS256").rstrip(".")
-    secret = _signing_key().as_pem(private=False)
+    secret = signing_key().as_pem(private=False)
     return f"{signed}.{_base64url(hmac.digest(secret, signed.encode(), 'sha256'))}"
 
 
 def _signed(claims: dict[str, Any], kid: str | None = "entra", key: RSAKey | None = None) -> str:
     header = {"alg": "RS256"} | ({"kid": kid} if kid is not None else {})
-    return jwt.encode(header, claims, key or _signing_key())
+    return jwt.encode(header, claims, key or signing_key())
 
 
 def _other_payload(claims: dict[str, Any]) -> str:

@@ -156,7 +156,7 @@ class Mutation:
         assert reporter is not None
         # The processes share the compiled expressions of unchanged templates and the slow creation of a key.
         Harness(planned_service(GATEWAY))
-        flow._signing_key()
+        flow.signing_key()
         policy._environment.cache_clear()
         gc.freeze()
         if self.saved is not None and self.saved.exists():

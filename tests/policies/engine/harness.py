@@ -198,7 +198,7 @@ class Harness:
             host="gateway.example",
         )
 
-        return _run(self._answer(request))
+        return _run(self.handle(request))
 
     def send_in_parallel(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
         """Posts the same body `count` times in parallel."""
@@ -215,11 +215,12 @@ class Harness:
         )
 
         async def send_all() -> list[Response]:
-            return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
+            return list(await asyncio.gather(*(self.handle(request) for _ in range(count))))
 
         return _run(send_all())
 
-    async def _answer(self, request: InboundRequest) -> Response:
+    async def handle(self, request: InboundRequest) -> Response:
+        """Passes a request to the gateway and reads the whole response."""
         answer = await self.gateway.handle(request)
         content = await answer.read()
         await asyncio.sleep(0)

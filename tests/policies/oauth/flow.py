@@ -146,7 +146,8 @@ def status(code: int, body: str = "{}") -> Failing:
 
 
 @functools.cache
-def _signing_key() -> RSAKey:
+def signing_key() -> RSAKey:
+    """The key with which Entra signs."""
     return RSAKey.generate_key(2048, {"kid": "entra", "use": "sig"})
 
 
@@ -212,7 +213,7 @@ class Flow:
         harness.gateway.services.cache.clear()
         harness.gateway.services.counters.clear()
         harness.network.sent.clear()
-        harness.network.answer = self._answer
+        harness.network.answer = self.respond
         self.harness = harness
 
     @property
@@ -233,7 +234,8 @@ class Flow:
             if named_value.name == name
         )
 
-    def _answer(self, sent: Sent) -> Reply:
+    def respond(self, sent: Sent) -> Reply:
+        """The response of the store, Entra or the MCP server to a request of the gateway."""
         tenant = f"{self.named_value('entra-authority')}/{self.named_value('entra-tenant')}"
         if sent.url.startswith(self.named_value("cosmos-url")):
             return self.store.answer(sent)
@@ -241,7 +243,7 @@ class Flow:
             document = {"issuer": f"{tenant}/v2.0", "jwks_uri": f"{tenant}/discovery/v2.0/keys"}
             return reply(200, json.dumps(document))
         if sent.url == f"{tenant}/discovery/v2.0/keys":
-            return reply(200, json.dumps({"keys": [_signing_key().as_dict(private=False)]}))
+            return reply(200, json.dumps({"keys": [signing_key().as_dict(private=False)]}))
         if sent.url == f"{tenant}/oauth2/v2.0/token":
             self.entra_request = parameters_of("?" + sent.body.decode())
             if self.entra is not None:
@@ -252,10 +254,11 @@ class Flow:
     def signed_in_at_entra(self, **changed: Any) -> Reply:
         """Entra's response to a code or to a valid refresh token."""
         self.refreshed += 1
-        answer = {"id_token": self._id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
+        answer = {"id_token": self.id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
         return reply(200, json.dumps({name: value for name, value in answer.items() if value is not None}))
 
-    def _id_token(self) -> str:
+    def id_token(self) -> str:
+        """A valid ID token for the current sign-in, with the tampered claims."""
         claims = {
             "iss": f"{self.named_value('entra-authority')}/{self.named_value('entra-tenant')}/v2.0",
             "aud": self.named_value("entra-client"),
@@ -271,7 +274,7 @@ class Flow:
 
     def signed(self, claims: dict[str, Any]) -> str:
         """A token that Entra signed."""
-        return jwt.encode({"alg": "RS256", "kid": "entra"}, claims, _signing_key())
+        return jwt.encode({"alg": "RS256", "kid": "entra"}, claims, signing_key())
 
     # Steps
 

@@ -34,7 +34,7 @@ def fresh() -> Flow:
     flow = shared()
     flow.harness.gateway.services.counters.clear()
     # Removes the host of the previous input.
-    flow.harness.network.answer = flow._answer
+    flow.harness.network.answer = flow.respond
     flow.harness.network.sent.clear()
     return flow
 

@@ -81,7 +81,7 @@ def token(audience: str) -> str:
         header,
         json.dumps(claims).encode(),
         OctKey.import_key(base64.b64decode(key)),
-        algorithms=list(header.values())[:2],
+        algorithms=["dir", "A256CBC-HS512"],
     )
 
 
