@@ -52,13 +52,13 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
     """The coverage after a process handled these requests: each a method, and `X` to send that header."""
     methods = ("GET", "POST")
     operations = tuple(
-        Operation(id=method, name=method, method=method, url_template="/thing") for method in methods
+        Operation(id=method, name=method, method=method, url_template="/items") for method in methods
     )
     api = Api(
         id="api",
         name="api",
         path="api",
-        service_url="https://thing.example",
+        service_url="https://items.example",
         operations=operations,
         policy=document(text, source_map=_LineByLine() if text == TEXT else None),
     )

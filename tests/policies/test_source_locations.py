@@ -164,7 +164,7 @@ def test_a_failure_at_run_time_is_logged_with_its_template_and_document(
     harness = rendered_harness(policies)
     harness.send()
     last = caplog.messages[-1]
-    assert last.startswith("policies/example.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
+    assert last.startswith("policies/example.xml.j2:12:1 (operation): GET /api/items: <set-variable> (")
     assert "ExpressionValueEvaluationFailure" in last
 
 

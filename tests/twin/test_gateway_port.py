@@ -13,7 +13,7 @@ NOT_HTTP = (
     b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
     b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
     b"GET / HTTP/9.9.9\r\n\r\n",
-    b"POST /api/thing HTTP/1.1\r\nHost: x\r\nContent-Length: secret\r\n\r\n",
+    b"POST /api/items HTTP/1.1\r\nHost: x\r\nContent-Length: secret\r\n\r\n",
 )
 
 

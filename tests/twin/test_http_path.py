@@ -33,7 +33,7 @@ from twin.ingress import Ingress
 
 STREAMING = policies("", '<forward-request buffer-response="false" />')
 BUFFERED = policies("", "<forward-request />")
-GET = b"GET /api/thing HTTP/1.1\r\nHost: backend.example\r\n\r\n"
+GET = b"GET /api/items HTTP/1.1\r\nHost: backend.example\r\n\r\n"
 TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large"
 
 
@@ -372,12 +372,12 @@ def test_pipelined_requests_are_answered_in_order(
     path: Path, name: str, half_closed: bool, pieces: int
 ) -> None:
     expected = {
-        "one": [b"GET /thing "],
-        "one with a body": [b"POST /thing abc"],
-        "several at once": [b"GET /thing ", b"POST /thing abc", b"GET /thing ", b"POST /thing def"],
-        "chunks with extensions and trailers": [b"POST /thing abc0123456789"],
-        "with a proposal to upgrade": [b"GET /thing "],
-        "empty lines first": [b"GET /thing "],
+        "one": [b"GET /items "],
+        "one with a body": [b"POST /items abc"],
+        "several at once": [b"GET /items ", b"POST /items abc", b"GET /items ", b"POST /items def"],
+        "chunks with extensions and trailers": [b"POST /items abc0123456789"],
+        "with a proposal to upgrade": [b"GET /items "],
+        "empty lines first": [b"GET /items "],
     }[name]
     answers = bodies_of(path, REQUESTS[name], len(expected), half_closed=half_closed, pieces=pieces)
     assert answers == expected
@@ -392,7 +392,7 @@ def test_pipelined_requests_are_answered_in_order(
         GET[:-2] + b"X-A: a\x00b\r\n\r\n",
         GET[:-2] + b"X-A: a\r\n b\r\n\r\n",
         GET[:-2] + b"Host: second\r\n\r\n",
-        b"GET /api/thing HTTP/1.1\r\n\r\n",
+        b"GET /api/items HTTP/1.1\r\n\r\n",
         GET[:-2] + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         GET[:-2] + b"Content-Length: -1\r\n\r\n",
         GET[:-2] + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

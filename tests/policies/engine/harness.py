@@ -176,7 +176,7 @@ class Harness:
     def send(
         self,
         method: str = "GET",
-        path: str = "/api/thing",
+        path: str = "/api/items",
         query: str = "",
         *,
         body: bytes | AsyncIterator[bytes] | None = None,
@@ -249,7 +249,7 @@ def service(
     operation: str | None = None,
     *,
     api: str | None = None,
-    everywhere: str | None = None,
+    global_policy: str | None = None,
     product: str | None = None,
     values: dict[str, str] | None = None,
     secrets: dict[str, str] | None = None,
@@ -259,13 +259,13 @@ def service(
     subscription_required: bool = False,
     sku: str = "BasicV2",
 ) -> Service:
-    """A service with one API at /api, which has the operations GET /thing and POST /thing."""
+    """A service with one API at /api, which has the operations GET /items and POST /items."""
     policy = document(operation, "operation") if operation else None
     return Service(
         name="test",
         gateway_url="https://gateway.example",
         sku=sku,
-        policy=document(everywhere, "global") if everywhere else None,
+        policy=document(global_policy, "global") if global_policy else None,
         apis=(
             Api(
                 id="api",
@@ -277,10 +277,10 @@ def service(
                 operations=operations
                 or tuple(
                     Operation(
-                        id=f"{method.lower()}-thing",
-                        name="thing",
+                        id=f"{method.lower()}-items",
+                        name="items",
                         method=method,
-                        url_template="/thing",
+                        url_template="/items",
                         policy=policy,
                     )
                     for method in ("GET", "POST")

@@ -82,7 +82,7 @@ def test_a_one_way_request_is_sent_and_its_failure_is_ignored() -> None:
     )
     assert harness.send().status == 200
     assert sorted(sent.url for sent in harness.network.sent) == [
-        "https://backend.example/thing",
+        "https://backend.example/items",
         "https://else.example/",
     ]
 

@@ -60,8 +60,8 @@ def test_options_without_cors_or_without_an_operation_for_the_method_results_in_
 
 def test_an_api_with_an_operation_for_options_runs_all_policies_for_a_preflight() -> None:
     operations = (
-        Operation(id="o", name="o", method="OPTIONS", url_template="/thing"),
-        Operation(id="p", name="p", method="POST", url_template="/thing"),
+        Operation(id="o", name="o", method="OPTIONS", url_template="/items"),
+        Operation(id="p", name="p", method="POST", url_template="/items"),
     )
     harness = harness_with(
         api=policies('<set-variable name="a" value="1" />' + cors()), operations=operations

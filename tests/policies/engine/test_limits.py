@@ -70,7 +70,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
             raise SendError("gone")
 
         harness.network.answer = fail_late
-        request = InboundRequest(method="GET", path="/api/thing")
+        request = InboundRequest(method="GET", path="/api/items")
         first = asyncio.ensure_future(gateway.handle(request))
         await asyncio.sleep(0)
         second = await gateway.handle(request)

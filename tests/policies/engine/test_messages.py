@@ -156,7 +156,7 @@ def test_set_query_parameter_applies_exists_action() -> None:
         )
     )
     harness.send(query="a=1&b=2&c=1&d=4")
-    assert harness.network.sent[0].url == "https://backend.example/thing?b=2&c=1&a=x%20y&c=3"
+    assert harness.network.sent[0].url == "https://backend.example/items?b=2&c=1&a=x%20y&c=3"
 
 
 def test_set_backend_service_sends_the_request_elsewhere() -> None:
@@ -164,8 +164,8 @@ def test_set_backend_service_sends_the_request_elsewhere() -> None:
     harness.send(query="a=1")
     named = harness_with(policies('<set-backend-service backend-id="other" />'))
     named.send()
-    assert harness.network.sent[0].url == "https://new.example/v2/thing?a=1"
-    assert named.network.sent[0].url == "https://other.example/base/thing"
+    assert harness.network.sent[0].url == "https://new.example/v2/items?a=1"
+    assert named.network.sent[0].url == "https://other.example/base/items"
 
 
 def test_the_backend_receives_its_own_host_unless_a_policy_sets_another() -> None:
@@ -181,7 +181,7 @@ def test_the_backend_receives_its_own_host_unless_a_policy_sets_another() -> Non
 
 def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> None:
     def answer(sent: Sent) -> object:
-        return reply(302, Location="/end") if sent.url.endswith("/thing") else reply(200, "end")
+        return reply(302, Location="/end") if sent.url.endswith("/items") else reply(200, "end")
 
     passing, following = (
         harness_with(),

@@ -31,7 +31,7 @@ def test_base_runs_the_policies_of_the_next_outer_scope() -> None:
         scoped("operation"),
         api=scoped("api"),
         product=scoped("product"),
-        everywhere=f"<policies><inbound>{step('global')}</inbound><backend><forward-request /></backend>"
+        global_policy=f"<policies><inbound>{step('global')}</inbound><backend><forward-request /></backend>"
         "</policies>",
         subscriptions=(Subscription(id="s", name="s", key="secret", product="gold"),),
     )
@@ -314,7 +314,7 @@ def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on
     harness.gateway.tracing = True
     harness.send()
     (trace,) = harness.gateway.traces
-    assert (trace.operation, trace.status) == ("api/get-thing", 200)
+    assert (trace.operation, trace.status) == ("api/get-items", 200)
     assert [
         (
             statement.element,
@@ -332,7 +332,7 @@ def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on
         ("forward-request", "global", "backend", "", "done", ("status = 200",)),
     ]
     assert [(call.method, call.url, call.status) for call in trace.calls] == [
-        ("GET", "https://backend.example/thing", 200)
+        ("GET", "https://backend.example/items", 200)
     ]
 
 
@@ -367,7 +367,7 @@ def test_request_and_response_are_forwarded_without_the_headers_of_the_connectio
     harness.network.answer = echo  # ty: ignore[invalid-assignment]
     answer = harness.send("POST", query="q=%20a", body=b"abc", Accept="*/*", Connection="X-Drop", X_Drop="1")
     (sent,) = harness.network.sent
-    assert (sent.method, sent.url, sent.body) == ("POST", "https://backend.example/thing?q=%20a", b"abc")
+    assert (sent.method, sent.url, sent.body) == ("POST", "https://backend.example/items?q=%20a", b"abc")
     assert sent.headers == [("Accept", "*/*")]
     assert (answer.status, answer.body, answer.header("Content-Type")) == (201, b"cba", "text/plain")
     assert answer.header("X-Hop") is None

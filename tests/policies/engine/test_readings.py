@@ -19,7 +19,7 @@ from apim.rollout import in_effect
 from apim.service import NamedValue, Operation
 from tests.policies.engine.harness import Sent, harness_with, policies, reply, service
 
-REQUEST = InboundRequest(method="GET", path="/api/thing")
+REQUEST = InboundRequest(method="GET", path="/api/items")
 FAILED = policies(
     on_error="<return-response><set-body>@(context.LastError.Reason)</set-body></return-response>"
 )
@@ -361,11 +361,11 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
         harness = harness_with(
             operations=(operation,), reading=reading, api=policies(CORS) if at_api else None
         )
-        return harness.send("OPTIONS", "/api/thing/x", **preflight).status  # ty: ignore[invalid-argument-type]
+        return harness.send("OPTIONS", "/api/items/x", **preflight).status  # ty: ignore[invalid-argument-type]
 
     assert status("/*", at_api=False) == wildcard
-    assert status("/thing/{*rest}", at_api=False) == wildcard
-    assert status("/thing/{id}", at_api=False) == 200
+    assert status("/items/{*rest}", at_api=False) == wildcard
+    assert status("/items/{id}", at_api=False) == 200
     assert status("/*", at_api=True) == 200
 
 

@@ -109,7 +109,7 @@ def test_dot_segments_are_resolved(path: str, resolved: str) -> None:
 def gateway(**parts: object) -> Harness:
     apis = (Api(id="a", name="A", path="a", operations=(operation("GET", "/x"),), policy=parts.get("api")),)  # ty: ignore[invalid-argument-type]
     return Harness(
-        Service(name="s", gateway_url="https://g.example", apis=apis, policy=parts.get("everywhere"))  # ty: ignore[invalid-argument-type]
+        Service(name="s", gateway_url="https://g.example", apis=apis, policy=parts.get("global_policy"))  # ty: ignore[invalid-argument-type]
     )
 
 
@@ -133,11 +133,11 @@ def test_an_api_can_answer_405_in_its_on_error() -> None:
 
 
 def test_the_global_on_error_runs_for_requests_that_match_no_api() -> None:
-    everywhere = (
+    global_policy = (
         "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error>"
         "<set-body>@(context.LastError.Source + context.Request.Url.Path)</set-body></on-error></policies>"
     )
-    answer = gateway(everywhere=document(everywhere)).send("GET", "/nothing/here")
+    answer = gateway(global_policy=document(global_policy)).send("GET", "/nothing/here")
     assert (answer.status, answer.body) == (404, b"configuration/nothing/here")
 
 

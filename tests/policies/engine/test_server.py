@@ -46,12 +46,12 @@ def test_requests_and_responses_are_forwarded() -> None:
     async def scenario() -> None:
         async with serving(service(), echo) as sockets:
             async with sockets.client.post(
-                sockets.url + "/api/thing?q=%25", data=b"12345", headers={"A": "b"}
+                sockets.url + "/api/items?q=%25", data=b"12345", headers={"A": "b"}
             ) as answer:
                 text = await answer.text()
                 assert answer.status == 200
                 assert answer.headers["Server"] == "twin"
-            assert text.startswith("POST /thing?q=%25 5 Host=backend.example ")
+            assert text.startswith("POST /items?q=%25 5 Host=backend.example ")
             assert " A=b" in text
 
     asyncio.run(scenario())
@@ -64,7 +64,7 @@ def test_an_expression_can_list_the_names_of_headers() -> None:
         policy = policies(names.format("Request"), "", names.format("Response"))
         async with (
             serving(service(policy), echo) as sockets,
-            sockets.client.get(sockets.url + "/api/thing", headers={"X-One": "1"}) as answer,
+            sockets.client.get(sockets.url + "/api/items", headers={"X-One": "1"}) as answer,
         ):
             assert "X-One" in await answer.text()
             assert "Content-Type" in answer.headers["Names"].split()
@@ -77,7 +77,7 @@ def test_the_first_event_arrives_before_the_second_is_sent() -> None:
         stream = Stream()
         async with (
             serving(service(STREAMING), stream.handle) as sockets,
-            sockets.client.get(sockets.url + "/api/thing") as answer,
+            sockets.client.get(sockets.url + "/api/items") as answer,
         ):
             for event in (b"data: 1\n\n", b"data: 2\n\n"):
                 stream.events.put_nowait(event)
@@ -92,7 +92,7 @@ def test_the_headers_arrive_before_any_event() -> None:
     async def scenario() -> None:
         stream = Stream()
         async with serving(service(STREAMING), stream.handle) as sockets:
-            answer = await within(sockets.client.get(sockets.url + "/api/thing"))
+            answer = await within(sockets.client.get(sockets.url + "/api/items"))
             assert isinstance(answer, aiohttp.ClientResponse)
             assert answer.headers["Content-Type"] == "text/event-stream"
             answer.close()
@@ -105,7 +105,7 @@ def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
         stream = Stream()
         async with (
             serving(service(), stream.handle) as sockets,
-            sockets.client.get(sockets.url + "/api/thing") as answer,
+            sockets.client.get(sockets.url + "/api/items") as answer,
         ):
             stream.events.put_nowait(b"data: 1\n\n")
             with pytest.raises(TimeoutError):
@@ -121,7 +121,7 @@ def test_the_backends_stream_is_closed_when_the_client_disconnects() -> None:
     async def scenario() -> None:
         stream = Stream()
         async with serving(service(STREAMING), stream.handle) as sockets:
-            answer = await sockets.client.get(sockets.url + "/api/thing")
+            answer = await sockets.client.get(sockets.url + "/api/items")
             await within(stream.opened.wait())
             answer.close()
             await within(stream.closed.wait())
@@ -142,7 +142,7 @@ def test_the_request_is_cancelled_when_the_client_disconnects_before_the_respons
 
     async def scenario() -> None:
         async with serving(service(), slow) as sockets:
-            request = asyncio.ensure_future(sockets.client.get(sockets.url + "/api/thing"))
+            request = asyncio.ensure_future(sockets.client.get(sockets.url + "/api/items"))
             await within(started.wait())
             request.cancel()
             await asyncio.gather(request, return_exceptions=True)
@@ -157,7 +157,7 @@ def test_the_clients_stream_ends_with_an_error_when_the_backends_stream_breaks()
         stream.broken = True
         async with (
             serving(service(STREAMING), stream.handle) as sockets,
-            sockets.client.get(sockets.url + "/api/thing") as answer,
+            sockets.client.get(sockets.url + "/api/items") as answer,
         ):
             stream.events.put_nowait(b"data: 1\n\n")
             assert await within(answer.content.readany()) == b"data: 1\n\n"
@@ -172,9 +172,9 @@ def test_a_large_body_is_streamed_to_the_backend() -> None:
     async def scenario() -> None:
         async with (
             serving(service(), echo) as sockets,
-            sockets.client.post(sockets.url + "/api/thing", data=BytesIO(b"x" * 5_000_000)) as answer,
+            sockets.client.post(sockets.url + "/api/items", data=BytesIO(b"x" * 5_000_000)) as answer,
         ):
-            assert (await answer.text()).startswith("POST /thing 5000000 ")
+            assert (await answer.text()).startswith("POST /items 5000000 ")
 
     asyncio.run(scenario())
 
@@ -184,7 +184,7 @@ def test_a_large_body_that_a_policy_reads_results_in_413() -> None:
         policy = policies('<find-and-replace from="a" to="b" />')
         async with (
             serving(service(policy), echo) as sockets,
-            sockets.client.post(sockets.url + "/api/thing", data=BytesIO(b"x" * 3_000_000)) as answer,
+            sockets.client.post(sockets.url + "/api/items", data=BytesIO(b"x" * 3_000_000)) as answer,
         ):
             assert answer.status == 413
 
@@ -198,7 +198,7 @@ def test_compressed_responses_are_forwarded_unchanged() -> None:
     async def scenario() -> None:
         async with (
             serving(service(), zipped) as sockets,
-            sockets.client.get(sockets.url + "/api/thing") as answer,
+            sockets.client.get(sockets.url + "/api/items") as answer,
         ):
             assert answer.headers["Content-Encoding"] == "gzip"
             assert await answer.read() == b"\x1f\x8b not really"
@@ -210,7 +210,7 @@ def test_a_head_request_does_not_match_a_get_operation() -> None:
     async def scenario() -> None:
         async with (
             serving(service(), echo) as sockets,
-            sockets.client.head(sockets.url + "/api/thing") as answer,
+            sockets.client.head(sockets.url + "/api/items") as answer,
         ):
             assert answer.status == 404
 
@@ -232,7 +232,7 @@ def test_many_parallel_streams_receive_all_events() -> None:
         async with serving(service(STREAMING), count_up) as sockets:
 
             async def read() -> bytes:
-                async with sockets.client.get(sockets.url + "/api/thing") as answer:
+                async with sockets.client.get(sockets.url + "/api/items") as answer:
                     return await answer.read()
 
             whole = b"".join(f"data: {number}\n\n".encode() for number in range(5))

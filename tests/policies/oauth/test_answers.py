@@ -268,7 +268,7 @@ def test_e7_too_many_calls_are_answered_with_retry_after() -> None:
 
 def added_by_an_operator(timed_out: bool) -> Response:
     """The response of an API without its own policies whose server does not answer."""
-    operation = Operation(id="get", name="get", method="GET", url_template="/thing")
+    operation = Operation(id="get", name="get", method="GET", url_template="/items")
     added = Api(
         id="added",
         name="added",
@@ -279,7 +279,7 @@ def added_by_an_operator(timed_out: bool) -> Response:
     service = service_with()
     harness = Harness(replace(service, apis=(*service.apis, added)))
     harness.network.fails("ca-added.internal refused", timed_out=timed_out)
-    return harness.send("GET", "/added/thing")
+    return harness.send("GET", "/added/items")
 
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])

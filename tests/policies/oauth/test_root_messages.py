@@ -184,7 +184,7 @@ def test_consent_to_the_whole_gateway_names_every_server(harness: Harness) -> No
 
 def test_an_api_that_an_operator_adds_is_forwarded() -> None:
     declared = _shared_harness()[0].gateway.service
-    operation = Operation(id="get", name="get", method="GET", url_template="/thing")
+    operation = Operation(id="get", name="get", method="GET", url_template="/items")
     added = Api(
         id="added",
         name="added",
@@ -193,8 +193,8 @@ def test_an_api_that_an_operator_adds_is_forwarded() -> None:
         operations=(operation,),
     )
     harness = Harness(replace(declared, apis=(*declared.apis, added)))
-    assert harness.send("GET", "/added/thing").body == b"from the backend"
-    assert [sent.url for sent in harness.network.sent] == ["https://added.example/v1/thing"]
+    assert harness.send("GET", "/added/items").body == b"from the backend"
+    assert [sent.url for sent in harness.network.sent] == ["https://added.example/v1/items"]
 
 
 def test_a_server_without_legacy_sessions_receives_no_query(harness: Harness) -> None:
