@@ -19,7 +19,9 @@ def sent(message: str, **properties: str) -> TraceTelemetry:
         source="audit",
         severity="information",
         message=message,
-        properties=dict.fromkeys(("subject", "client", "tool", "milliseconds", "requestId"), "-")
+        properties=dict.fromkeys(
+            ("subject", "client", "tool", "toolSource", "milliseconds", "requestId"), "-"
+        )
         | properties,
     )
 
@@ -30,7 +32,15 @@ def reader() -> TestClient:
         [
             sent("audit", event="token", outcome="success", server="mcp", error="-"),
             sent("something else", event="token"),
-            sent("audit", event="tool-call", outcome="refused", server="slack-mcp", error=HOSTILE),
+            sent(
+                "audit",
+                event="tool-call",
+                outcome="refused",
+                server="slack-mcp",
+                error=HOSTILE,
+                tool="x",
+                toolSource="header",
+            ),
         ]
     )
     return TestClient(Starlette(routes=audit_routes(telemetry)))
@@ -51,6 +61,7 @@ def test_the_page_shows_records_as_text(reader: TestClient) -> None:
     page = reader.get("/audit/view", params={"event": "tool-call"})
     assert page.status_code == 200
     assert "&lt;script&gt;" in page.text
+    assert 'x <span class="soft">(header)</span>' in page.text
     assert "<script" not in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "None of the 2 records matches." in reader.get("/audit/view?subject=x").text

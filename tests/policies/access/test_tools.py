@@ -502,4 +502,5 @@ def test_f7_an_audit_record_names_a_tool_only_if_its_name_is_valid(
     telemetry.clear()
     send(flow, token, message)
     (record,) = telemetry
-    assert (record.properties["event"], record.properties["tool"]) == (event, tool)
+    source = "-" if tool == "-" else "body"
+    assert [record.properties[name] for name in ("event", "tool", "toolSource")] == [event, tool, source]

@@ -11,7 +11,19 @@ from tests.policies.oauth.flow import OBJECT_ID, Flow, encoded, handle_of, unrea
 
 CANARY = "canary-7f3e9a"
 NO_VALUE = "-"
-MEMBERS = {"event", "outcome", "error", "subject", "client", "server", "tool", "milliseconds", "requestId"}
+MEMBERS = {
+    "event",
+    "outcome",
+    "error",
+    "subject",
+    "client",
+    "server",
+    "tool",
+    "toolSource",
+    "milliseconds",
+    "requestId",
+}
+MODERN = {"MCP_Protocol_Version": "2026-07-28"}
 
 
 @pytest.fixture
@@ -181,9 +193,26 @@ def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(
 ) -> None:
     token = flow.token()
     flow.harness.gateway.services.telemetry.clear()
+    headers = MODERN | headers
     flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
     audit_record = record(flow)
-    assert (audit_record["event"], audit_record["tool"]) == (event, tool)
+    source = NO_VALUE if tool == NO_VALUE else "header"
+    assert (audit_record["event"], audit_record["tool"], audit_record["toolSource"]) == (event, tool, source)
+
+
+@pytest.mark.parametrize(
+    "version", [None, "2025-11-25", "2026-07-27", "2026-07-28, 2026-07-28", "2027", "2026-07-28 ", "draft"]
+)
+def test_f7_headers_of_an_older_version_do_not_name_a_tool(flow: Flow, version: str | None) -> None:
+    """Only from MCP 2026-07-28 on must servers compare these headers with the body."""
+    token = flow.token()
+    flow.harness.gateway.services.telemetry.clear()
+    headers = {"Mcp_Method": "tools/call", "Mcp_Name": "harmless"}
+    if version is not None:
+        headers["MCP_Protocol_Version"] = version
+    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
+    audit_record = record(flow)
+    assert [audit_record[name] for name in ("event", "tool", "toolSource")] == ["mcp-request", "-", "-"]
 
 
 @pytest.mark.parametrize(
