@@ -5,7 +5,7 @@ Pulumi creates a resource after all resources that it depends on, and deletes it
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twin.stack import Declared, Stack
 
@@ -19,10 +19,13 @@ class Graph:
     """
 
     stack: Stack
+    _dependencies: dict[str, dict[str, Declared]] = field(default_factory=dict, init=False)
 
     def dependencies(self, resource: Declared) -> dict[str, Declared]:
         """The resources that exist before a resource is created, by URN."""
-        return {required.urn: required for required in self._walk(resource)}
+        if resource.urn not in self._dependencies:
+            self._dependencies[resource.urn] = {required.urn: required for required in self._walk(resource)}
+        return self._dependencies[resource.urn]
 
     def dependents(self, resource: Declared) -> list[Declared]:
         """The resources that are created only after a resource."""

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.program.graph import Graph
 from tests.program.variants import CASES, UP, Case
 from twin.gateway_plan import LOCAL
 from twin.stack import UNKNOWN, Declared, Stack, evaluate
@@ -55,7 +54,7 @@ def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
 
 @every_case
 def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     service = case.stack.one("apimanagement:ApiManagementService")
     # The diagnostic setting of the service, and the role assignments with which its system-assigned identity
     # reads keys from a vault that has a firewall.
@@ -72,7 +71,7 @@ def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
 
 @every_case
 def test_an_app_is_created_after_the_resources_that_its_authentication_needs(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     apps = [app for server_apps in servers(case.stack).values() for app in server_apps]
     assert apps
     for app in apps:
@@ -92,7 +91,7 @@ def test_an_app_is_created_after_the_resources_that_its_authentication_needs(cas
 def test_a_container_app_is_public_only_through_a_route_that_depends_on_its_authentication(
     case: Case,
 ) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     apps = case.stack.of_type("app:ContainerApp")
     for app in apps:
         assert app.inputs["configuration"]["ingress"]["external"] is False
@@ -112,7 +111,7 @@ def test_a_server_can_derive_the_name_of_its_route_from_the_name_of_its_app(case
 
 @every_case
 def test_code_is_published_only_to_a_function_app_with_authentication(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     publication = case.stack.one("pulumi-python:dynamic/backends:Publication")
     settings = [setting for type_ in AUTH_TYPES[1:] for setting in case.stack.of_type(type_)]
     assert len(settings) == 3
@@ -127,7 +126,7 @@ def test_code_is_published_only_to_a_function_app_with_authentication(case: Case
 
 @every_case
 def test_the_gateway_sends_requests_only_to_servers_with_authentication(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     apis = {
         api.name.removesuffix("-api"): api
         for api in case.stack.of_type("apimanagement:Api")
@@ -147,7 +146,7 @@ def test_the_gateway_sends_requests_only_to_servers_with_authentication(case: Ca
 
 @every_case
 def test_no_operation_exists_without_the_policy_of_its_api(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     operations = case.stack.of_type("apimanagement:ApiOperation")
     assert operations
     for operation in operations:
@@ -161,7 +160,7 @@ def test_no_operation_exists_without_the_policy_of_its_api(case: Case) -> None:
 
 @every_case
 def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> None:
-    graph = Graph(case.stack)
+    graph = case.graph
     types = ("Api", "ApiPolicy", "ApiOperation", "ApiOperationPolicy")
     for api in case.stack.of_type("apimanagement:Api"):
         parts = [
@@ -175,7 +174,7 @@ def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> 
 
 @every_case
 def test_policies_depend_on_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
-    graph, stack = Graph(case.stack), case.stack
+    graph, stack = case.graph, case.stack
     policies = [
         policy
         for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy", "PolicyFragment")

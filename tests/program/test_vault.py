@@ -142,7 +142,7 @@ def test_secrets_of_containers_are_read_from_the_vault_by_an_identity_that_the_s
 
 @every_case
 def test_readers_of_a_secret_depend_on_its_role_assignment(case: Case) -> None:
-    graph, stack = Graph(case.stack), case.stack
+    graph, stack = case.graph, case.stack
     roles = {resource.name: resource for resource in stack.of_type("authorization:RoleAssignment")}
     for value in stack.of_type("apimanagement:NamedValue"):
         if value.inputs["secret"]:

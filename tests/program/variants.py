@@ -4,6 +4,7 @@ import functools
 import json
 from dataclasses import dataclass
 
+from tests.program.graph import Graph
 from tests.shared_results import shared
 from tests.stacks import FUNCTIONS_ONLY
 from twin.stack import Stack, evaluate
@@ -121,12 +122,21 @@ class Case:
     def stack(self) -> Stack:
         return _evaluated(self.variant, self.preview)
 
+    @property
+    def graph(self) -> Graph:
+        return _graph(self)
+
 
 SECRETS = ("slackBotToken", "jiraApiToken", "notesToken")
 """Keys that are encrypted in a stack's file."""
 
 CASES = tuple(Case(variant, preview) for variant in VARIANTS for preview in (False, True))
 UP = tuple(case for case in CASES if not case.preview)
+
+
+@functools.cache
+def _graph(case: Case) -> Graph:
+    return Graph(case.stack)
 
 
 @functools.cache
