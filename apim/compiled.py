@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from apim.compiler import SECTIONS, Catalogue, Document, LocatedExpression
+from apim.compiled_documents import LocatedExpression
+from apim.compiler import SECTIONS, Catalogue
 from apim.csharp import context as csharp
 from apim.findings import Finding, PolicyError
 from apim.nesting import nested, scopes
@@ -14,7 +15,7 @@ from apim.policies import POLICIES, UNSUPPORTED
 from apim.readings import Readings
 from apim.routing import Routes
 from apim.run import url_of
-from apim.service import Api, Operation, PolicyDocument, Product, Service
+from apim.service import Api, Operation, Product, Service
 from apim.shown import Shown
 from apim.source_locations import SourceLocations, at_source
 from apim.statements import Action, Statement, in_order
@@ -156,16 +157,15 @@ def _collector_paused() -> Generator[None]:
 
 
 class _Pipelines:
-    """Nests the documents of the scopes; each document is compiled once."""
+    """Nests the documents of the scopes."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._documents: dict[tuple[int, str], Document] = {}
 
     def of(self, api: Api | None, operation: Operation | None, product: Product | None = None) -> Pipeline:
         """The pipeline of an operation; without one, of requests before their operation is known."""
         documents = scopes(self._catalogue.service, api, operation, product)
-        chain = [self._document(policy, scope).sections for policy, scope in documents]
+        chain = [self._catalogue.compile(policy, scope) for policy, scope in documents]
         sections = {section: list(nested(chain, section)) for section in SECTIONS}
         cors = [statement for statement in sections["inbound"] if statement.element == "cors"]
         inherited = [statement for statement in cors if statement.scope != "operation"]
@@ -177,13 +177,6 @@ class _Pipelines:
             in_order(cors) if cors else None,
             in_order(inherited) if inherited else None,
         )
-
-    def _document(self, policy: PolicyDocument, scope: str) -> Document:
-        key = (id(policy), scope)
-        document = self._documents.get(key)
-        if document is None:
-            document = self._documents[key] = self._catalogue.compile(policy, scope)
-        return document
 
 
 def _path_templates(service: Service) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
+from apim.compiled_documents import CompiledDocument, Key, LocatedExpression, Place, known, within
 from apim.csharp import CSharpError, Expression, compile_expression, find_end
 from apim.failure import Failure
 from apim.findings import Finding, PolicyError
@@ -13,7 +14,7 @@ from apim.node import Node, Operand
 from apim.policy import Policy
 from apim.rawxml import Element, Value, parse
 from apim.run import Run
-from apim.service import PolicyDocument, PolicyFragment, Service
+from apim.service import PolicyDocument, PolicyFragment, PolicySettings, Service
 from apim.shape import Attribute, Kind, Shape, Text
 from apim.shown import literals_in
 from apim.source_map import SourceLocation
@@ -23,53 +24,8 @@ from apim.trace import Source, watched
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_CONSUMPTION_DOCUMENT = 16 * 1024
-LARGEST_FRAGMENT = 512 * 1024
+_LARGEST_FRAGMENT = 512 * 1024
 _ID = Attribute("id", expression=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A compiled policy document: the statements of each section that it has."""
-
-    name: str
-    sections: dict[str, list[Statement | Base]]
-
-
-@dataclass(frozen=True, slots=True)
-class LocatedExpression:
-    """An expression in its document.
-
-    Attributes:
-        document: name of the document.
-        line: line of the first character, from 1.
-        column: column of the first character, from 1.
-        expression: compiled from the text of the document with named values replaced.
-    """
-
-    document: str
-    line: int
-    column: int
-    expression: Expression
-    _substituted: Substituted
-
-    def location(self, line: int, column: int) -> tuple[int, int]:
-        """Line and column in the document for a line and column in the expression."""
-        return self._substituted.location(*within(self.line, self.column, line, column))
-
-    def unqualified(self) -> Iterator[Finding]:
-        """Findings for types that need their namespace in C# if expressions do not import it."""
-        for fact in self.expression.facts:
-            _, mark, name = fact.name.partition("unqualified:")
-            if mark:
-                line, column = self.location(fact.line, fact.column)
-                message = f"`{name.rpartition('.')[2]}` is not known without its namespace: write {name}"
-                yield Finding(
-                    document=self.document,
-                    line=line,
-                    column=column,
-                    message=message,
-                    code="member-not-allowed",
-                )
 
 
 @dataclass(slots=True)
@@ -90,10 +46,10 @@ class Catalogue:
         expressions: every expression, with its source location.
         statements: every compiled statement, and the parts of policies that contain statements.
         literals: the strings in the documents, without the contents of named values.
-        documents: the documents that were read, by name.
-        fragments: compiled fragments by id, section, scope and path; many documents include the same one.
         unqualified: findings that are errors only if expressions do not import the namespace `System.Net`.
         named_values: the values of the named values, by name.
+        fragments: the declared fragments, by id.
+        settings: the settings of the service that policies read.
     """
 
     service: Service
@@ -106,24 +62,97 @@ class Catalogue:
     counted: bool = False
     unknown: frozenset[str] = frozenset()
     roots: dict[str, Element] = field(default_factory=dict)
-    expressions: list["LocatedExpression"] = field(default_factory=list)
+    expressions: list[LocatedExpression] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
-    documents: dict[str, PolicyDocument] = field(default_factory=dict)
-    named_values: dict[str, str] = field(init=False)
-    fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
     unqualified: list[Finding] = field(default_factory=list)
+    named_values: dict[str, str] = field(init=False)
+    fragments: dict[str, PolicyFragment] = field(init=False)
+    settings: PolicySettings = field(init=False)
+    _compiled: dict[Key, CompiledDocument] = field(default_factory=dict)
+    _added: set[CompiledDocument] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.named_values = {value.name: value.value for value in self.service.named_values}
+        service = self.service
+        self.named_values = {value.name: value.value for value in service.named_values}
+        self.fragments = {fragment.id: fragment for fragment in reversed(service.fragments)}
+        self.settings = PolicySettings(service.sku, service.identities, service.backends)
 
-    def compile(self, document: PolicyDocument, scope: str) -> Document:
-        """Compiles a document of a scope; errors are added to `findings`."""
-        sections: dict[str, list[Statement | Base]] = {}
-        root = self.root(document, "policies", self._largest())
+    def compile(self, document: PolicyDocument, scope: str) -> dict[str, list[Statement | Base]]:
+        """Compiles the sections of a document of a scope; errors are added to `findings`."""
+        return self._get(document, Place(scope), self._compile_document).sections
+
+    def include(self, fragment: PolicyFragment, place: Place) -> CompiledDocument:
+        """Compiles a fragment where it is included; errors are added to `findings`."""
+        return self._get(fragment.document, place, self._compile_fragment)
+
+    def read_unused(self, fragment: PolicyFragment) -> None:
+        """Reads a fragment that no document includes; errors are added to `findings`."""
+        compiled = CompiledDocument(self._key(fragment.document, Place("")))
+        _read(compiled, "fragment", _LARGEST_FRAGMENT)
+        self._add(compiled)
+
+    def _get(
+        self, document: PolicyDocument, place: Place, compile_into: Callable[[CompiledDocument], None]
+    ) -> CompiledDocument:
+        """The result for a document, which is compiled unless this or another service has the same one."""
+        key = self._key(document, place)
+        if key not in self._compiled:
+            results = known(key)
+            compiled = next(filter(self._is_valid, list(results)), None)
+            if compiled is None:
+                compiled = CompiledDocument(key)
+                compile_into(compiled)
+                compiled.values = {name: self.named_values[name] for name in compiled.used_values}
+                results.append(compiled)
+            self._compiled[key] = compiled
+            self._add(compiled)
+        return self._compiled[key]
+
+    def _key(self, document: PolicyDocument, place: Place) -> Key:
+        source_map = document.source_map if self.counted else None
+        return Key(document, source_map, place, self.settings, bool(self.unknown), self.counted)
+
+    def _is_valid(self, compiled: CompiledDocument) -> bool:
+        """Whether a result has no errors and uses the named values and fragments of this service."""
+        return (
+            not compiled.findings
+            and all(self.named_values.get(name) == value for name, value in compiled.values.items())
+            and all(
+                (fragment := self.fragments.get(fragment_id)) is not None
+                and self._key(fragment.document, included.key.place) == included.key
+                and self._is_valid(included)
+                for fragment_id, included in compiled.fragments
+            )
+        )
+
+    def _add(self, compiled: CompiledDocument) -> None:
+        """Adds a result, and those of the fragments that it includes."""
+        if compiled in self._added:
+            return
+        self._added.add(compiled)
+        for fragment_id, included in compiled.fragments:
+            self.used_fragments.add(fragment_id)
+            self._compiled.setdefault(included.key, included)
+            self._add(included)
+        if compiled.root is not None:
+            self.roots[compiled.key.document.name] = compiled.root
+        self.findings += compiled.findings
+        self.warnings += compiled.warnings
+        self.unqualified += compiled.unqualified
+        self.used_values |= compiled.used_values
+        self.expressions += compiled.expressions
+        self.statements += compiled.statements
+        self.literals |= compiled.literals
+
+    def _compile_document(self, compiled: CompiledDocument) -> None:
+        consumption = self.settings.sku == "Consumption"
+        root = _read(
+            compiled, "policies", _LARGEST_CONSUMPTION_DOCUMENT if consumption else _LARGEST_DOCUMENT
+        )
         if root is None:
-            return Document(document.name, sections)
-        outside = Compiler(self, document.name, "", scope)
+            return
+        outside = Compiler(self, compiled, "")
         outside.refuse_attributes(root)
         outside.refuse_text(root)
         for element in root.children:
@@ -131,71 +160,70 @@ class Catalogue:
                 outside.report_at(
                     element, f"<{element.name}> is not a section; sections are {_listed(SECTIONS)}"
                 )
-            elif element.name in sections:
+            elif element.name in compiled.sections:
                 outside.report_at(element, f"the section {element.name} occurs twice")
             else:
                 outside.refuse_attributes(element)
-                sections[element.name] = list(
-                    Compiler(self, document.name, element.name, scope).section(element)
+                compiled.sections[element.name] = list(
+                    Compiler(self, compiled, element.name).section(element)
                 )
-        return Document(document.name, sections)
 
-    def counting_location(self, document: str, line: int, column: int) -> SourceLocation | None:
-        """The source location whose decisions are counted, the same for all renderings of a template."""
-        if not self.counted:
-            return None
-        source_map = self.documents[document].source_map
-        written = source_map.find(line, column) if source_map is not None else None
-        return written or SourceLocation(document, line, column)
+    def _compile_fragment(self, compiled: CompiledDocument) -> None:
+        root = _read(compiled, "fragment", _LARGEST_FRAGMENT)
+        if root is None:
+            return
+        compiler = Compiler(self, compiled, compiled.key.place.section, fragment=True)
+        compiler.refuse_attributes(root)
+        compiler.refuse_text(root)
+        compiled.action = compiler.statements(root, compiled.key.place.path)
 
-    def root(self, document: PolicyDocument, name: str, largest: int) -> Element | None:
-        """The document's root element; None if the document cannot be read."""
-        self.documents[document.name] = document
-        size = len(document.xml.encode())
-        if size > largest:
-            message = f"the document has {size:,} bytes; API Management accepts at most {largest:,}"
-            self.findings.append(
-                Finding(document=document.name, line=1, column=1, message=message, code="document-size")
-            )
-        try:
-            root = parse(document.xml, document.name)
-        except PolicyError as error:
-            self.findings += error.findings
-            return None
-        if root.name != name:
-            message = f"the root element is <{root.name}>; <{name}> expected"
-            self.findings.append(
-                Finding(document=document.name, line=root.line, column=root.column, message=message)
-            )
-            return None
-        self.roots[document.name] = root
-        return root
 
-    def _largest(self) -> int:
-        return _LARGEST_CONSUMPTION_DOCUMENT if self.service.sku == "Consumption" else _LARGEST_DOCUMENT
+def _read(compiled: CompiledDocument, name: str, largest: int) -> Element | None:
+    """Reads the document of a result, whose root element must have this name; None if that is impossible."""
+    document = compiled.key.document
+    size = len(document.xml.encode())
+    if size > largest:
+        message = f"the document has {size:,} bytes; API Management accepts at most {largest:,}"
+        compiled.findings.append(
+            Finding(document=document.name, line=1, column=1, message=message, code="document-size")
+        )
+    try:
+        root = parse(document.xml, document.name)
+    except PolicyError as error:
+        compiled.findings += error.findings
+        return None
+    if root.name != name:
+        message = f"the root element is <{root.name}>; <{name}> expected"
+        compiled.findings.append(
+            Finding(document=document.name, line=root.line, column=root.column, message=message)
+        )
+        return None
+    compiled.root = root
+    return root
 
 
 class Compiler:
     """Compiles the statements of one section of one document."""
 
     def __init__(
-        self, catalogue: Catalogue, document: str, section: str, scope: str, *, fragment: bool = False
+        self, catalogue: Catalogue, compiled: CompiledDocument, section: str, *, fragment: bool = False
     ) -> None:
         self.catalogue = catalogue
-        self.document = document
+        self.compiled = compiled
+        self.document = compiled.key.document.name
         self.section_name = section
-        self.scope = scope
+        self.scope = compiled.key.place.scope
         self._fragment = fragment
         self._once: set[str] = set()
 
     @property
-    def service(self) -> Service:
-        """The service whose policy this is."""
-        return self.catalogue.service
+    def settings(self) -> PolicySettings:
+        """The settings of the service that policies read."""
+        return self.catalogue.settings
 
     def report(self, message: str, line: int, column: int, code: str = "invalid-policy") -> None:
         """Adds a finding."""
-        self.catalogue.findings.append(
+        self.compiled.findings.append(
             Finding(document=self.document, line=line, column=column, message=message, code=code)
         )
 
@@ -234,12 +262,12 @@ class Compiler:
         if statements and element.name not in self.catalogue.policies:
             # A part of a policy, such as `when`, has run when its first statement has.
             part = replace(statements[0], element=element.name, line=element.line, column=element.column)
-            self.catalogue.statements.append(part)
+            self.compiled.statements.append(part)
         return in_order(statements)
 
     def fragment(self, fragment_id: str, node: Node) -> Action:
         """The statements of a fragment that is included here."""
-        fragment = self._declared_fragment(fragment_id)
+        fragment = self.catalogue.fragments.get(fragment_id)
         if fragment is None:
             value = node.element.attributes["fragment-id"]
             message = f"the fragment {fragment_id} is not declared"
@@ -248,11 +276,9 @@ class Compiler:
         if self._fragment:
             node.fail("a fragment cannot include a fragment")
             return in_order(())
-        self.catalogue.used_fragments.add(fragment_id)
-        location = fragment_id, self.section_name, self.scope, node.path
-        if location not in self.catalogue.fragments:
-            self.catalogue.fragments[location] = self._included(fragment.document, node.path)
-        return self.catalogue.fragments[location]
+        included = self.catalogue.include(fragment, Place(self.scope, self.section_name, node.path))
+        self.compiled.fragments.append((fragment_id, included))
+        return included.action
 
     def _refuse_second_policy(self, backend: Element) -> None:
         """Reports more than one policy in the section backend. `<base />` counts.
@@ -271,34 +297,22 @@ class Compiler:
     def _inserted(self, element: Element) -> list[str]:
         """The names of the policies that are inserted here: those of an included fragment, or this one."""
         included = element.attributes.get("fragment-id") if element.name == "include-fragment" else None
-        fragment = self._declared_fragment(included.text) if included else None
-        root = self._fragment_root(fragment.document) if fragment else None
-        return [child.name for child in root.children] if root else [element.name]
-
-    def _included(self, document: PolicyDocument, path: str) -> Action:
-        root = self._fragment_root(document)
-        if root is None:
-            return in_order(())
-        within = Compiler(self.catalogue, document.name, self.section_name, self.scope, fragment=True)
-        within.refuse_attributes(root)
-        within.refuse_text(root)
-        return within.statements(root, path)
-
-    def _declared_fragment(self, fragment_id: str) -> PolicyFragment | None:
-        return next((one for one in self.service.fragments if one.id == fragment_id), None)
-
-    def _fragment_root(self, document: PolicyDocument) -> Element | None:
-        return self.catalogue.roots.get(document.name) or self.catalogue.root(
-            document, "fragment", LARGEST_FRAGMENT
-        )
+        fragment = self.catalogue.fragments.get(included.text) if included else None
+        if fragment is None:
+            return [element.name]
+        try:
+            root = parse(fragment.document.xml, fragment.document.name)
+        except PolicyError:  # reported where the fragment is compiled
+            return [element.name]
+        return [child.name for child in root.children]
 
     def _statement(self, element: Element, path: str, within: str) -> Statement | None:
         policy = self._policy(element, within)
         if policy is None:
             return None
-        count = len(self.catalogue.findings)
+        count = len(self.compiled.findings)
         node = self._node(element, with_id(policy.shape), path, set())
-        if len(self.catalogue.findings) > count:
+        if len(self.compiled.findings) > count:
             self._look_inside(element, policy.shape, path)
             return None
         try:
@@ -317,7 +331,7 @@ class Compiler:
             line=element.line,
             column=element.column,
         )
-        self.catalogue.statements.append(statement)
+        self.compiled.statements.append(statement)
         return statement
 
     def _look_inside(self, element: Element, shape: Shape, path: str) -> None:
@@ -344,8 +358,8 @@ class Compiler:
         if self.section_name not in policy.sections:
             where = _listed([section for section in SECTIONS if section in policy.sections])
             self.report_at(element, f"{name} is not allowed in {self.section_name}, only in {where}")
-        if self.service.sku in policy.unavailable:
-            message = f"{name} is not available in the SKU {self.service.sku}"
+        if self.settings.sku in policy.unavailable:
+            message = f"{name} is not available in the SKU {self.settings.sku}"
             self.report_at(element, message, "policy-unavailable")
         if policy.once and not within:
             if name in self._once:
@@ -435,9 +449,9 @@ class Compiler:
     def _operand(
         self, value: Value, reads: set[str], part: str, *, keep_space: bool = True
     ) -> Operand | None:
-        self.catalogue.literals |= literals_in(value.text) if value.expression else {value.text.strip()}
+        self.compiled.literals |= literals_in(value.text) if value.expression else {value.text.strip()}
         try:
-            substituted = substitute(value, self.catalogue.named_values, self.catalogue.used_values)
+            substituted = substitute(value, self.catalogue.named_values, self.compiled.used_values)
         except UndeclaredError as error:
             self.report(str(error), error.line, error.column, "undeclared-named-value")
             return None
@@ -446,7 +460,7 @@ class Compiler:
             constant = text if keep_space else text.strip()
             return Operand(lambda _context: constant, constant)
         if value.decoded:
-            self.catalogue.warnings.append(
+            self.compiled.warnings.append(
                 Finding(
                     document=self.document,
                     line=value.line,
@@ -469,16 +483,24 @@ class Compiler:
             if substituted.spans and find_end(text, 0) != len(text):
                 self.report("a value must be a literal or one whole expression", value.line, value.column)
                 return None
-            counted = self.catalogue.counting_location(self.document, value.line, value.column)
+            counted = self._counting_location(value)
             expression = _compiled(text, counted)
         except CSharpError as error:
             location = substituted.location(*within(value.line, value.column, error.line, error.column))
             self.report(error.message, *location, _CONSTRUCTS.get(error.construct, "csharp"))
             return None
         located = LocatedExpression(self.document, value.line, value.column, expression, substituted)
-        self.catalogue.expressions.append(located)
-        self.catalogue.unqualified += located.unqualified()
+        self.compiled.expressions.append(located)
+        self.compiled.unqualified += located.unqualified()
         return expression
+
+    def _counting_location(self, value: Value) -> SourceLocation | None:
+        """The source location whose decisions are counted, the same for all renderings of a template."""
+        if not self.catalogue.counted:
+            return None
+        source_map = self.compiled.key.source_map
+        written = source_map.find(value.line, value.column) if source_map is not None else None
+        return written or SourceLocation(self.document, value.line, value.column)
 
 
 _CONSTRUCTS = {"reference comparison": "reference-comparison"}
@@ -496,11 +518,6 @@ def _compiled(text: str, counted: SourceLocation | None) -> Expression:
             no decisions are counted.
     """
     return compile_expression(text, name="expression", counted=counted is not None)
-
-
-def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:
-    """Converts a line and column within an expression that begins at `line` and `column` of the document."""
-    return line + inner_line - 1, inner_column + (column - 1 if inner_line == 1 else 0)
 
 
 def _sample(attribute: Attribute, operand: Operand) -> Operand:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from apim.cache import Cache
 from apim.clock import Clock
 from apim.compiled import CompiledService, Pipeline
-from apim.compiler import LocatedExpression
+from apim.compiled_documents import LocatedExpression
 from apim.counters import Counters
 from apim.csharp import UnsupportedError
 from apim.csharp import context as csharp

@@ -12,7 +12,7 @@ from apim.csharp import to_text
 from apim.csharp.context import Context
 from apim.failure import Failure
 from apim.rawxml import Element
-from apim.service import Service
+from apim.service import PolicySettings
 from apim.shape import Attribute, Kind, Shape
 from apim.statements import Action
 
@@ -44,8 +44,8 @@ class Compilation(Protocol):
         ...
 
     @property
-    def service(self) -> Service:
-        """The service whose policy this is."""
+    def settings(self) -> PolicySettings:
+        """The settings of the service that policies read when they are compiled."""
         ...
 
     def report(self, message: str, line: int, column: int, code: str = ...) -> None:
@@ -100,9 +100,9 @@ class Node:
         return self._compilation.section_name
 
     @property
-    def service(self) -> Service:
-        """The service whose policy this is."""
-        return self._compilation.service
+    def settings(self) -> PolicySettings:
+        """The settings of the service that policies read when they are compiled."""
+        return self._compilation.settings
 
     def has(self, name: str) -> bool:
         """Whether the element has the attribute."""

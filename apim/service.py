@@ -112,6 +112,21 @@ class ManagedIdentity:
     principal_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """The settings of a service that policies read when they are compiled, other than named values.
+
+    Attributes:
+        sku: the pricing tier.
+        identities: its managed identities.
+        backends: its backend entities.
+    """
+
+    sku: str
+    identities: tuple[ManagedIdentity, ...]
+    backends: tuple[BackendEntity, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One API Management service.

@@ -39,6 +39,12 @@ class TemplateSourceMap:
     def __init__(self, marked: str) -> None:
         self._marked = marked
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TemplateSourceMap) and self._marked == other._marked
+
+    def __hash__(self) -> int:
+        return hash(self._marked)
+
     def find(self, line: int, column: int = 1) -> SourceLocation | None:
         """The source location of a position in the document; None for text that is in no template."""
         if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apim.compiler import within
+from apim.compiled_documents import within
 from apim.findings import Finding
 from apim.lint.subject import Subject
 

@@ -6,7 +6,8 @@ https://learn.microsoft.com/azure/api-management/how-to-server-sent-events
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apim.compiler import SECTIONS, within
+from apim.compiled_documents import within
+from apim.compiler import SECTIONS
 from apim.csharp.context import Api as CalledApi
 from apim.csharp.context import Context, Deployment, Headers, Request, Response, Url
 from apim.findings import Finding

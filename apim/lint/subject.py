@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from apim import rawxml
-from apim.compiler import LARGEST_FRAGMENT, Catalogue
+from apim.compiler import Catalogue
 from apim.csharp import Expression
 from apim.findings import Finding
 from apim.nesting import DEFAULT_POLICY, Base, nested, scopes
@@ -185,7 +185,7 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
     for fragment in service.fragments:
         subject.sources[fragment.document.name] = fragment.document
         if fragment.id not in catalogue.used_fragments:
-            catalogue.root(fragment.document, "fragment", LARGEST_FRAGMENT)
+            catalogue.read_unused(fragment)
     catalogue.roots.setdefault(DEFAULT_POLICY.name, rawxml.parse(DEFAULT_POLICY.xml, DEFAULT_POLICY.name))
     subject._expressions.update(  # noqa: SLF001 -- it is built here
         {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, lru_cache
 
-from apim.compiler import LocatedExpression, within
+from apim.compiled_documents import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.csharp.language.statement_parser import parse
 

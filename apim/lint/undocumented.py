@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apim.compiler import LocatedExpression, within
+from apim.compiled_documents import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject

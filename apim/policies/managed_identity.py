@@ -18,7 +18,7 @@ def authenticate(node: Node) -> Authenticate:
     """A function that writes a token of the identity into a message or a variable."""
     resource_of, client_id = node.string("resource"), node.constant("client-id") or None
     variable, ignore_error = node.constant("output-token-variable-name"), node.flag("ignore-error")
-    known = node.service.identities
+    known = node.settings.identities
     if all(identity.client_id != client_id for identity in known):
         which = f"with the client id {client_id}" if client_id else "that is system-assigned"
         node.fail(f"the service has no identity {which}", "client-id")

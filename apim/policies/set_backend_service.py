@@ -16,7 +16,7 @@ def _compile(node: Node) -> Action:
     if node.has("base-url"):
         base_of = node.string("base-url")
         return lambda run: run.set_base(base_of(run.context) or "")
-    urls = {backend.id: backend.url for backend in node.service.backends}
+    urls = {backend.id: backend.url for backend in node.settings.backends}
     fixed = node.literal("backend-id")
     if fixed is not None and fixed not in urls:
         node.fail(f"the backend {fixed} is not declared", "backend-id")

@@ -33,9 +33,10 @@ ALL = frozenset(range(1, TEXT.count("\n") + 2))
 
 
 @pytest.fixture(autouse=True)
-def compile_expressions_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiled expressions count their branches, and are cached; so each test starts with an empty cache."""
-    monkeypatch.setattr(compiler, "_compiled", cache(compiler._compiled.__wrapped__))
+def compile_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled documents and expressions count what ran and are cached; each test begins without any."""
+    for name in ("known", "_compiled"):
+        monkeypatch.setattr(compiler, name, cache(getattr(compiler, name).__wrapped__))
 
 
 class _LineByLine:
