@@ -8,6 +8,7 @@ from apim.compiled_documents import CompiledDocument, Key, LocatedExpression, Pl
 from apim.csharp import CSharpError, Expression, compile_expression, find_end
 from apim.failure import Failure
 from apim.findings import Finding, PolicyError
+from apim.literal_values import wrong_literal
 from apim.named_values import Substituted, UndeclaredError, substitute
 from apim.nesting import Base
 from apim.node import Node, Operand
@@ -397,7 +398,7 @@ class Compiler:
                 continue
             if self.catalogue.unknown and "{{" in value.text and operand.constant is not None:
                 operand = _sample(attribute, operand)
-            wrong = _wrong_literal(attribute, operand)
+            wrong = wrong_literal(attribute, operand)
             if wrong:
                 self.report(f"{name} of <{element.name}> {wrong}", value.line, value.column)
                 continue
@@ -440,7 +441,7 @@ class Compiler:
         operand = self._operand(element.text, reads, element.name, keep_space=shape.keep_space)
         if operand is None:
             return None
-        wrong = _wrong_literal(Attribute("text", kind=shape.kind), operand)
+        wrong = wrong_literal(Attribute("text", kind=shape.kind), operand)
         if wrong:
             self.report(f"the text of <{element.name}> {wrong}", element.text.line, element.text.column)
             return None
@@ -570,41 +571,6 @@ def _numbered(element: Element, path: str) -> Iterator[tuple[Element, str]]:
         counts[child.name] = counts.get(child.name, 0) + 1
         step = f"{child.name}[{counts[child.name]}]"
         yield child, f"{path}/{step}" if path else step
-
-
-def _wrong_literal(attribute: Attribute, operand: Operand) -> str | None:
-    """The error of a literal, as the end of a sentence; None if the literal is valid."""
-    text = operand.constant
-    if text is None:
-        return None if attribute.expression else "cannot be a policy expression"
-    if attribute.values and text not in attribute.values:
-        return f"is {text!r}; allowed are {_listed(attribute.values)}"
-    check = _KINDS.get(attribute.kind)
-    if check is None:
-        return None
-    try:
-        number = check(text)
-    except ValueError:
-        return f"is {text!r}; it must be {attribute.kind.value}"
-    least, most = attribute.least, attribute.most
-    if (least is not None and number < least) or (most is not None and number > most):
-        return f"is {text}; it must be at least {least:g}" + (
-            "" if most is None else f" and at most {most:g}"
-        )
-    return None
-
-
-def _check_boolean(text: str) -> float:
-    if text.strip().lower() not in {"true", "false"}:
-        raise ValueError
-    return 0
-
-
-_KINDS: dict[Kind, Callable[[str], float]] = {
-    Kind.BOOLEAN: _check_boolean,
-    Kind.INTEGER: int,
-    Kind.NUMBER: float,
-}
 
 
 def _listed(names: Iterable[str]) -> str:
