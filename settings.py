@@ -32,6 +32,7 @@ from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
+from configuration.region import programmatic_name
 from configuration.scale import Scale
 from configuration.tool_lock import Tools
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
@@ -335,7 +336,7 @@ def _position(problem: Problem) -> int:
 def _location(reader: Reader) -> str:
     """The region in the format of Azure's APIs; the portal shows `West Europe`."""
     written = declared.LOCATION.read(reader)
-    value = re.sub(r"\s", "", written).lower()
+    value = programmatic_name(written)
     if written and not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
         declared.LOCATION.reject(reader, f"'{written}' is not an Azure region.")
     return value

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import app, monitor, privatedns
 
+from configuration.region import programmatic_name
 from gateway.backend_context import BackendContext
 from gateway.network import Network
 from settings import Settings
@@ -33,12 +34,14 @@ class Environment(pulumi.ComponentResource):
     Attributes:
         id: resource id of the environment.
         name: its name.
+        location: its region, in which its apps must be.
         resource_group_name: its resource group.
         ready: the resources that must exist before the gateway can resolve the names of its apps.
     """
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
+    location: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
     ready: tuple[pulumi.Resource, ...]
 
@@ -49,7 +52,7 @@ class Environment(pulumi.ComponentResource):
         existing = context.existing.environment
         if existing:
             environment = app.ManagedEnvironment.get(f"{name}-environment", str(existing), opts=child)
-            self._finish(environment, existing.group, ())
+            self._finish(environment, environment.location.apply(programmatic_name), existing.group, ())
             return
         environment = app.ManagedEnvironment(
             f"{name}-environment",
@@ -78,16 +81,23 @@ class Environment(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        self._finish(environment, context.resource_group_name, self._records(name, environment, context))
+        self._finish(
+            environment,
+            context.location,
+            context.resource_group_name,
+            self._records(name, environment, context),
+        )
 
     def _finish(
         self,
         environment: "app.ManagedEnvironment",
+        location: pulumi.Input[str],
         resource_group_name: pulumi.Input[str],
         ready: tuple[pulumi.Resource, ...],
     ) -> None:
         self.id = environment.id
         self.name = environment.name
+        self.location = pulumi.Output.from_input(location)
         self.resource_group_name = pulumi.Output.from_input(resource_group_name)
         self.ready = ready
         self.register_outputs({"id": self.id})

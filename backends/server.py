@@ -114,7 +114,7 @@ class Server(pulumi.ComponentResource):
             name,
             app.ContainerAppArgs(
                 resource_group_name=context.resource_group_name,
-                location=context.location,
+                location=args.environment.location,
                 environment_id=args.environment.id,
                 workload_profile_name=PROFILE,
                 configuration=app.ConfigurationArgs(

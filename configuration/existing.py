@@ -90,12 +90,12 @@ APPLICATION_INSIGHTS = _id_of(
 )
 ENVIRONMENT = _id_of(
     "existingEnvironment",
-    "an existing Container Apps environment in the stack's subscription and region",
+    "an existing Container Apps environment in the stack's subscription",
     "Microsoft.App/managedEnvironments",
     "az containerapp env show --name <name> --resource-group <group> --query id --output tsv",
     note=(
-        "All containers of the stack run there. Other apps in it can reach them without the gateway, so you "
-        "must trust them equally."
+        "All containers of the stack run there, in its region. Other apps in it can reach them without the "
+        "gateway, so you must trust them equally."
     ),
 )
 KEY_VAULT = _id_of(

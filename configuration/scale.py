@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from configuration.container import Container
 from configuration.presets import PRESETS
 from configuration.reader import Reader
+from configuration.region import programmatic_name
 from configuration.setting import Choice, Integer, Secret, TextList, TextMap
 
 _ZONES = ("1", "2", "3")
@@ -221,7 +222,7 @@ def _regions(reader: Reader, *, adopted: bool, in_network: bool) -> tuple[str, .
     for index, region in enumerate(regions):
         if not re.fullmatch(r"[a-z]+[a-z0-9]*", region):
             wrong = f"'{region}' is not an Azure region."
-        elif region == re.sub(r"\s", "", reader.peek("azure-native:location")).lower():
+        elif region == programmatic_name(reader.peek("azure-native:location")):
             wrong = f"'{region}' is the stack's own region."
         else:
             continue

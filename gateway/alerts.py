@@ -75,7 +75,7 @@ class AlertsArgs:
     """
 
     resource_group_name: pulumi.Input[str]
-    location: str
+    location: pulumi.Input[str]
     tags: Mapping[str, str]
     workspace_id: pulumi.Input[str]
     cosmos_id: pulumi.Input[str]

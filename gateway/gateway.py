@@ -298,6 +298,7 @@ class Gateway(pulumi.ComponentResource):
                 location=settings.location,
                 tags=common.tags,
                 workspace_id=telemetry.workspace_id,
+                workspace_location=telemetry.workspace_location,
                 cosmos_id=store.account_id,
             ),
             opts=pulumi.ResourceOptions(parent=self),

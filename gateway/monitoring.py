@@ -23,6 +23,7 @@ class MonitoringArgs:
         location: the region.
         tags: tags of its resources.
         workspace_id: resource id of the workspace with the logs.
+        workspace_location: region of that workspace.
         cosmos_id: resource id of the Cosmos DB account.
     """
 
@@ -33,6 +34,7 @@ class MonitoringArgs:
     location: str
     tags: Mapping[str, str]
     workspace_id: pulumi.Input[str]
+    workspace_location: pulumi.Input[str]
     cosmos_id: pulumi.Input[str]
 
 
@@ -59,7 +61,7 @@ class Monitoring(pulumi.ComponentResource):
                 f"{name}-alerts",
                 AlertsArgs(
                     resource_group_name=args.resource_group_name,
-                    location=args.location,
+                    location=args.workspace_location,
                     tags=args.tags,
                     workspace_id=args.workspace_id,
                     cosmos_id=args.cosmos_id,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights
 
+from configuration.region import programmatic_name
 from configuration.resource_id import ResourceId
 
 _NO_CAP = -1
@@ -42,11 +43,13 @@ class Telemetry(pulumi.ComponentResource):
 
     Attributes:
         workspace_id: resource id of the workspace.
+        workspace_location: region of the workspace.
         application_insights_id: resource id of the component.
         connection: the component's connection string.
     """
 
     workspace_id: pulumi.Output[str]
+    workspace_location: pulumi.Output[str]
     application_insights_id: pulumi.Output[str]
     connection: pulumi.Output[str]
 
@@ -55,6 +58,11 @@ class Telemetry(pulumi.ComponentResource):
         workspace = self._workspace(f"{name}-logs", args)
         component = self._component(f"{name}-insights", args, workspace.id)
         self.workspace_id = workspace.id
+        self.workspace_location = (
+            workspace.location.apply(programmatic_name)
+            if args.existing_workspace
+            else pulumi.Output.from_input(args.location)
+        )
         self.application_insights_id = component.id
         self.connection = component.connection_string
         self.register_outputs(

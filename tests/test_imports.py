@@ -26,6 +26,7 @@ ALLOWED = {
         "configuration.address",
         "configuration.existing",
         "configuration.network",
+        "configuration.region",
         "configuration.resource_id",
         "configuration.scale",
         "apim.findings",

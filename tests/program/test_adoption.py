@@ -185,11 +185,11 @@ class ChangedCloud(Cloud):
     """A subscription in which an existing resource differs from the settings.
 
     Attributes:
-        type_: the end of its type token.
+        type_: the end of its type token, or several.
         changes: its outputs that differ.
     """
 
-    type_: str = ":ApiManagementService"
+    type_: str | tuple[str, ...] = ":ApiManagementService"
     changes: Mapping[str, Any]
 
     def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
@@ -212,6 +212,16 @@ def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
 ) -> None:
     with pytest.raises(StackError, match=message):
         evaluate(dict(ALL), cloud=ChangedCloud(changes=changes))
+
+
+def test_apps_and_alerts_are_in_the_regions_of_an_existing_environment_and_workspace() -> None:
+    """Azure requires the region of the environment, and shows it as the portal does."""
+    changed = ChangedCloud(type_=(":ManagedEnvironment", ":Workspace"), changes={"location": "North Europe"})
+    declared = evaluate(dict(ALL), cloud=changed)
+    in_the_regions = (*declared.of_type("app:ContainerApp"), *declared.of_type("monitor:ScheduledQueryRule"))
+    assert len(in_the_regions) == 5
+    assert {resource.inputs["location"] for resource in in_the_regions} == {"northeurope"}
+    assert declared.one("applicationinsights:Workbook").inputs["location"] == "westeurope"
 
 
 def test_two_servers_cannot_share_an_application() -> None:
