@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from twin.node import COMPILE_CACHE, node, script
+from twin.ports import LOOPBACK, Address
 from twin.process import ChildProcess, base_environment, is_listening
 
 
@@ -97,7 +98,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
         | COMPILE_CACHE
         | {"AZURITE_ACCOUNTS": ";".join(f"{account.name}:{account.key}" for account in accounts)},
         cwd=folder or Path.cwd(),
-        ready=partial(is_listening, port),
+        ready=partial(is_listening, Address(LOOPBACK, port)),
     )
 
 

@@ -20,12 +20,15 @@ from twin.mcp_atlassian import EnvironmentSetupError
 from twin.node import NodeError
 from twin.notices import Notify
 from twin.plan import Plan
+from twin.ports import LOOPBACK, Address
 from twin.process import ChildProcess, base_environment, is_listening
 from twin.server_process import CannotRunError, ServerBehindIngress, ServerProcess, State
 from twin.shared_readings import SharedReadings
 from twin.stand_in import LocalCommand, LocalImageError
 from twin.translation.container_app import ContainerApp
 
+_NO_ADDRESS = Address(LOOPBACK, 0)
+"""For a command that is not started."""
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -72,7 +75,7 @@ class Container(ServerBehindIngress):
         self._overlay: Mapping[str, str] = {}
         self.process = ServerProcess(app.name, self._child, notify=notify, pause=pause)
         try:
-            self.stand_in = self._command(app, 0).stand_in
+            self.stand_in = self._command(app, _NO_ADDRESS).stand_in
         except CannotRunError as error:
             self.process.fail(str(error))
         self.ingress = Ingress(
@@ -113,7 +116,7 @@ class Container(ServerBehindIngress):
         app = next((app for app in plan.container_apps if app.name == self.name), None)
         if app is None:
             raise CannotRunError(f"the stack no longer declares {self.name}. Restart the twin")
-        stand_in = self._command(app, 0).stand_in
+        stand_in = self._command(app, _NO_ADDRESS).stand_in
         if stand_in is not None and stand_in != self.stand_in:
             raise CannotRunError(
                 f"{self.name} now needs the stand-in for {stand_in}, which is not running. Restart the twin"
@@ -121,27 +124,27 @@ class Container(ServerBehindIngress):
         self.app = app
         await self.process.restart()
 
-    def _child(self, port: int) -> ChildProcess:
-        command = self._command(self.app, port)
+    def _child(self, address: Address) -> ChildProcess:
+        command = self._command(self.app, address)
         return ChildProcess(
             name=self.name, argv=command.argv, env=command.env, cwd=command.folder, ready=command.ready
         )
 
-    def _command(self, app: ContainerApp, port: int) -> LocalCommand:
+    def _command(self, app: ContainerApp, address: Address) -> LocalCommand:
         """The command, with the environment variables of `set_environment`.
 
         Raises:
             CannotRunError: the app cannot run on this machine.
         """
         try:
-            command = command_of(app, port=port, folder=self._folder)
+            command = command_of(app, address=address, folder=self._folder)
         except (LocalImageError, NodeError, EnvironmentSetupError) as error:
             raise CannotRunError(f"{self.name} cannot run on this machine: {error}") from error
-        env = {**_platform_variables(app, port), **command.env, **self._overlay}
+        env = {**_platform_variables(app, address.port), **command.env, **self._overlay}
         return replace(command, env=env)
 
 
-def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
+def command_of(app: ContainerApp, *, address: Address, folder: Path) -> LocalCommand:
     """The command that runs instead of an app's container.
 
     Raises:
@@ -150,25 +153,28 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
         LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
     """
     if app.local_command:
-        return _own_command(app, port=port)
-    known = local_command(app.image, app.command, app.args, app.env, port=port, folder=folder)
+        return _own_command(app, address)
+    known = local_command(app.image, app.command, app.args, app.env, address=address, folder=folder)
     if known is None:
         raise CannotRunError(
             f"{app.name} cannot run on this machine: the twin has no command for the image {app.image}. "
             "Add the command to run instead to the entry of `containers`:\n    local:\n      command: "
-            "npx <package> --port {port}\nIf it is a preset of the program, set `local_command` of its "
-            "container."
+            "npx <package> --host {host} --port {port}\nIf it is a preset of the program, set "
+            "`local_command` of its container."
         )
     return known
 
 
-def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
+def _own_command(app: ContainerApp, address: Address) -> LocalCommand:
     """The command in the stack's configuration. It runs without a shell; see docs/adding-a-backend.md.
 
     Raises:
         CannotRunError: the program does not exist.
     """
-    program, *arguments = (word.replace("{port}", str(port)) for word in app.local_command)
+    program, *arguments = (
+        word.replace("{host}", address.host).replace("{port}", str(address.port))
+        for word in app.local_command
+    )
     inherited = base_environment() | {
         name: value for name, value in os.environ.items() if name.lower().startswith(_NPM_SETTINGS)
     }
@@ -179,7 +185,7 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
             inherited.get("PATH", ""),
         ]
     )
-    env = inherited | {"PATH": path} | dict(app.env) | {"PORT": str(port)}
+    env = inherited | {"PATH": path} | dict(app.env) | {"HOST": address.host, "PORT": str(address.port)}
     if program == "npx":
         _, npm = node.npm()
         npx = str(Path(npm).with_name("npx-cli.js"))
@@ -192,7 +198,19 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
                 "does not exist. Install it, or correct the command"
             )
         argv = (executable, *arguments)
-    return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(is_listening, port))
+    return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(_is_reachable, address))
+
+
+async def _is_reachable(address: Address) -> bool:
+    """Whether a server listens at its address, or at 127.0.0.1 because it ignores the variable HOST.
+
+    Raises:
+        OSError: it listens at neither.
+    """
+    try:
+        return await is_listening(address)
+    except OSError:
+        return await is_listening(Address(LOOPBACK, address.port))
 
 
 def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:

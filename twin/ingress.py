@@ -12,6 +12,7 @@ from apim.messages import InboundRequest, OutboundResponse
 from apim.network import Reply
 from twin.builtin_auth import DENIED, Refused, TokenCheck, refusal_headers, with_principal
 from twin.notices import Notice, Notify
+from twin.ports import Address
 from twin.reverse_proxy import ReverseProxy
 
 _REJECTED_HOST = re.compile(
@@ -43,7 +44,7 @@ class Ingress:
         name: name of the server, for messages.
         host: host name of the server in Azure, which the process receives as the host of requests.
         check: authenticates callers; None to admit every caller.
-        target: returns the port of the process, or the reason why it accepts no requests.
+        target: returns the address of the process, or the reason why it accepts no requests.
         passes_token: returns whether the process receives the token of an admitted caller.
         notify: called with an explanation if the process rejects its host name.
     """
@@ -54,7 +55,7 @@ class Ingress:
         host: str,
         *,
         check: TokenCheck | None,
-        target: Callable[[], int | Unavailable],
+        target: Callable[[], Address | Unavailable],
         passes_token: Callable[[], bool] = lambda: True,
         notify: Notify,
     ) -> None:
@@ -65,7 +66,7 @@ class Ingress:
         self._notify = notify
         self._proxy = ReverseProxy()
         self._server = HttpServer(self, product=None)
-        self._notified_port: int | None = None
+        self._notified: Address | None = None
 
     async def start(self, port: int) -> None:
         """Starts listening.
@@ -107,13 +108,13 @@ class Ingress:
                 target = Unavailable(f"{self._name} did not send a valid response.", 1)
             return _unavailable(target)
 
-    async def _response(self, reply: Reply, port: int) -> OutboundResponse:
+    async def _response(self, reply: Reply, address: Address) -> OutboundResponse:
         response = OutboundResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
         length = response.header("content-length") or ""
         if reply.status in {_FORBIDDEN, _MISDIRECTED} and length.isdigit() and int(length) <= _MAX_ERROR_BODY:
             with contextlib.closing(reply):
                 response.body = b"".join([chunk async for chunk in reply.chunks()])
-            self._notify_about_host(reply.status, response.body, port)
+            self._notify_about_host(reply.status, response.body, address)
             return response
         content = reply.whole()
         if content is not None:
@@ -128,11 +129,11 @@ class Ingress:
         response.close = close
         return response
 
-    def _notify_about_host(self, status: int, body: bytes, port: int) -> None:
+    def _notify_about_host(self, status: int, body: bytes, address: Address) -> None:
         """Notifies that the process rejects the host name, once for each start of the process."""
-        if self._notified_port == port or not _REJECTED_HOST.search(body):
+        if self._notified == address or not _REJECTED_HOST.search(body):
             return
-        self._notified_port = port
+        self._notified = address
         name, host = self._name, self._host
         self._notify(
             Notice(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from twin.ports import Address
 from twin.process import base_environment
 from twin.stand_in import PLACEHOLDERS, Image, LocalCommand, LocalImageError
 from twin.stand_ins import stand_in_of
@@ -20,7 +21,7 @@ def local_command(
     args: Sequence[str],
     env: Mapping[str, str],
     *,
-    port: int,
+    address: Address,
     folder: Path,
 ) -> LocalCommand | None:
     """The command to run instead of an image, or None if the twin does not know the image.
@@ -31,7 +32,7 @@ def local_command(
         args: the declared arguments, which replace those of the image; empty to keep the arguments of the
             image.
         env: the environment variables of the container, with secrets resolved.
-        port: the port on 127.0.0.1 on which the server must listen.
+        address: the address at which the server must listen.
         folder: working directory of the process; created if it does not exist.
 
     Raises:
@@ -56,7 +57,7 @@ def local_command(
             command=tuple(command),
             args=tuple(args),
             env=base_environment() | {"HOME": str(folder)} | dict(env),
-            port=port,
+            address=address,
             folder=folder.resolve(),
             without_credentials=without_credentials,
         )

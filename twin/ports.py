@@ -8,6 +8,19 @@ from dataclasses import dataclass
 LOOPBACK = "127.0.0.1"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of this machine at which a process listens.
+
+    Attributes:
+        host: an IPv4 address of the loopback interface.
+        port: a TCP port.
+    """
+
+    host: str
+    port: int
+
+
 class PortTakenError(Exception):
     """A port that the twin needs is in use; the message has the command that uses other ports."""
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from twin.ports import Address
+
 _log = logging.getLogger(__name__)
 
 _GRACE_PERIOD = 1.5
@@ -79,24 +81,24 @@ def base_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
-async def is_listening(port: int) -> bool:
-    """Whether a server accepts connections on a port of 127.0.0.1; a check for `ChildProcess.ready`.
+async def is_listening(address: Address) -> bool:
+    """Whether a server accepts connections; a check for `ChildProcess.ready`.
 
     Raises:
         OSError: it does not.
     """
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    _, writer = await asyncio.open_connection(address.host, address.port)
     writer.close()
     return True
 
 
-async def is_responding(port: int, path: str) -> bool:
-    """Whether a GET request to a port of 127.0.0.1 returns status 200; a check for `ChildProcess.ready`.
+async def is_responding(address: Address, path: str) -> bool:
+    """Whether a GET request returns status 200; a check for `ChildProcess.ready`.
 
     Raises:
         OSError: no server accepts connections.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         return (await reader.readline()).startswith(b"HTTP/1.1 200")

@@ -6,18 +6,18 @@ from apim.http.connections import Connections, NoResponseError, Outgoing, Server
 from apim.http.network import reply_of
 from apim.messages import InboundRequest
 from apim.network import Reply
-from twin.ports import LOOPBACK
+from twin.ports import Address
 
 
 class ReverseProxy:
-    """Sends requests to ports of this machine, and streams bodies in both directions."""
+    """Sends requests to processes on this machine, and streams bodies in both directions."""
 
     def __init__(self) -> None:
         # Each request has a new connection, so that the idle timeout of the server has no effect.
         self._connections = Connections(kept_for=0)
 
-    async def send(self, port: int, request: InboundRequest) -> Reply:
-        """Sends a request to a port of 127.0.0.1 and waits for the head of the response.
+    async def send(self, address: Address, request: InboundRequest) -> Reply:
+        """Sends a request to a process and waits for the head of the response.
 
         Raises:
             SendError: the process sent no valid response.
@@ -35,7 +35,7 @@ class ReverseProxy:
             headers=[*headers, ("X-Forwarded-Proto", "https")],
             body=request.body,
         )
-        server = Server(secure=False, host=LOOPBACK, port=port)
+        server = Server(secure=False, host=address.host, port=address.port)
         try:
             reply = reply_of(await self._connections.request(server, outgoing))
         except NoResponseError as error:

@@ -1,9 +1,12 @@
 """Runs the process of an MCP server, and restarts it when it ends."""
 
 import asyncio
+import contextlib
 import math
 import random
+import secrets
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -11,11 +14,19 @@ from enum import StrEnum
 
 from twin.ingress import Ingress, Unavailable
 from twin.notices import Notice, Notify
-from twin.ports import LOOPBACK
-from twin.process import ChildProcess, ProcessError, RunningProcess, format_last_lines
+from twin.ports import LOOPBACK, Address
+from twin.process import (
+    ChildProcess,
+    ProcessError,
+    RunningProcess,
+    format_last_lines,
+    is_listening,
+)
 
 _START_TIMEOUT = 60.0
-_PORTS = range(10_000, 12_000)
+# Below the ports that Linux uses for outgoing connections.
+_PORTS = range(10_000, 32_768)
+_ATTEMPTS = 100
 # In seconds. They are those of Kubernetes, on which Container Apps run:
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 _MAX_PAUSE = 300.0
@@ -39,14 +50,19 @@ class State(StrEnum):
 
 
 class ServerProcess:
-    """The process of a server. It listens on a port of 127.0.0.1 that is chosen at each start.
+    """The process of a server. Its address is chosen at random at each start.
+
+    The process accepts every request, because the ingress authenticates callers. A web page in a browser on
+    this machine could send requests to a port of 127.0.0.1: under a name of its own that resolves to this
+    address (DNS rebinding), or because the server allows every origin. On Linux, 127.0.0.0/8 has 16 million
+    addresses, which a page cannot try. Other systems have only 127.0.0.1.
 
     A process that was ready and has ended is restarted, after increasing pauses. A process that was never
     ready is restarted only by `restart`.
 
     Args:
         name: name of the server in messages.
-        command: returns the process to start for a port; it may raise `CannotRunError`.
+        command: returns the process to start for an address; it may raise `CannotRunError`.
         notify: called with notices for the user.
         pause: number of seconds before the first restart; each further pause is twice as long.
 
@@ -57,7 +73,7 @@ class ServerProcess:
     """
 
     def __init__(
-        self, name: str, command: Callable[[int], ChildProcess], *, notify: Notify, pause: float = 1.0
+        self, name: str, command: Callable[[Address], ChildProcess], *, notify: Notify, pause: float = 1.0
     ) -> None:
         self.name = name
         self.state = State.STARTING
@@ -67,7 +83,7 @@ class ServerProcess:
         self._pause = pause
         self._start_ended = asyncio.Event()
         self._retry_at = 0.0
-        self._port = 0
+        self._address = Address(LOOPBACK, 0)
         self._running: RunningProcess | None = None
         self._last_lines: tuple[str, ...] = ()
         self._task: asyncio.Task[None] | None = None
@@ -82,11 +98,11 @@ class ServerProcess:
         """The problem and the last lines of output. Only for the console: the output may contain secrets."""
         return self.problem + (format_last_lines(self._last_lines) if self._last_lines else "")
 
-    def target(self) -> int | Unavailable:
-        """The port of the process, or the reason why it accepts no requests."""
+    def target(self) -> Address | Unavailable:
+        """The address of the process, or the reason why it accepts no requests."""
         match self.state:
             case State.READY:
-                return self._port
+                return self._address
             case State.STARTING:
                 return Unavailable(f"{self.name} is starting. Try again in a few seconds.", _RETRY_AFTER)
             case State.WAITING:
@@ -132,10 +148,9 @@ class ServerProcess:
         while True:
             began = time.monotonic()
             try:
-                with _reserved_port() as self._port:
-                    self._running = await RunningProcess.start(
-                        self._command(self._port), timeout=_START_TIMEOUT
-                    )
+                with _reserved_address() as address:
+                    self._running = await RunningProcess.start(self._command(address), timeout=_START_TIMEOUT)
+                self._address = await self._found(address)
             except (ProcessError, CannotRunError) as error:
                 self._running = None
                 summary, self._last_lines = (
@@ -164,6 +179,33 @@ class ServerProcess:
             pause = min(2 * pause, _MAX_PAUSE)
             self._set_starting()
 
+    async def _found(self, address: Address) -> Address:
+        """The address at which the process listens; notifies if it is not the one that it was given."""
+        if address.host == LOOPBACK:
+            return address
+        usual = Address(LOOPBACK, address.port)
+        own, other = [
+            result is True
+            for result in await asyncio.gather(
+                is_listening(address), is_listening(usual), return_exceptions=True
+            )
+        ]
+        if not other:
+            return address
+        problem = (
+            "listens on every network interface, so other machines can send requests to it"
+            if own
+            else "listens on 127.0.0.1, so a web page in a browser on this machine can send requests to it"
+        )
+        self._notify(
+            Notice(
+                f"{self.name} {problem}. Make it listen only at the address in the variable HOST; {{host}} "
+                "in its `local` command is replaced by this address.",
+                warning=True,
+            )
+        )
+        return address if own else usual
+
     def _set_starting(self) -> None:
         self.state, self.problem = State.STARTING, ""
         self._start_ended.clear()
@@ -191,24 +233,36 @@ class ServerBehindIngress:
 
 
 @contextmanager
-def _reserved_port() -> Generator[int]:
-    """A free port on which a server can listen, below the range for outgoing connections.
+def _reserved_address() -> Generator[Address]:
+    """An address at which a server can listen.
 
-    Inside the context, a UDP socket with the same port number prevents other starts from choosing the port.
+    The port is also free on 127.0.0.1, for servers that cannot listen on another address. Inside the context,
+    UDP sockets with the same port number prevent other starts from choosing the port.
 
     Raises:
-        CannotRunError: every port of the range is in use.
+        CannotRunError: every port that was tried is in use.
     """
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket(type=socket.SOCK_DGRAM) as reservation, socket.socket() as probe:
+    host = _random_loopback()
+    for port in random.sample(_PORTS, _ATTEMPTS):
+        with contextlib.ExitStack() as stack:
             try:
-                reservation.bind((LOOPBACK, port))
-                probe.bind((LOOPBACK, port))
+                for bound in {host, LOOPBACK}:
+                    stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind((bound, port))
+                    with socket.socket() as probe:
+                        probe.bind((bound, port))
             except OSError:
                 continue
-            probe.close()
-            yield port
+            yield Address(host, port)
             return
     raise CannotRunError(
-        f"Every port from {_PORTS.start} to {_PORTS.stop - 1} is in use. Stop some programs."
+        f"{_ATTEMPTS} ports between {_PORTS.start} and {_PORTS.stop - 1} were tried, and all are in use. "
+        "Stop some programs."
     )
+
+
+def _random_loopback() -> str:
+    """An address of the loopback interface that cannot be guessed, if the system has several."""
+    if sys.platform != "linux":
+        return LOOPBACK
+    second, third, fourth = (secrets.randbelow(254) + 1 for _ in range(3))
+    return f"127.{second}.{third}.{fourth}"

@@ -18,6 +18,7 @@ from configuration.setting import Secret
 from twin.azure.identifiers import Seed
 from twin.clock import Clock
 from twin.connection import Connection
+from twin.ports import Address
 from twin.request_log import RequestLog
 
 PLACEHOLDERS = frozenset(
@@ -60,7 +61,7 @@ class LocalCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A declared container image, with the port and folder of the process that runs instead of it.
+    """A declared container image, with the address and folder of the process that runs instead of it.
 
     Attributes:
         reference: the image reference with its tag or digest.
@@ -69,7 +70,7 @@ class Image:
         args: the declared arguments, which replace those of the image; empty to keep the arguments of the
             image.
         env: the environment variables of the process, with secrets resolved.
-        port: the port on 127.0.0.1 on which the process must listen.
+        address: the address at which the process must listen.
         folder: working directory and home directory of the process.
         without_credentials: True if the stack has no real credentials, so that the process uses the stand-in.
     """
@@ -79,7 +80,7 @@ class Image:
     command: tuple[str, ...]
     args: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
-    port: int
+    address: Address
     folder: Path
     without_credentials: bool
 

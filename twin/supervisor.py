@@ -26,6 +26,7 @@ from twin.identity import Identity, IdentityRefusedError
 from twin.node import NodeError
 from twin.notices import Notice, Notify
 from twin.plan import Options, Plan
+from twin.ports import Address
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.resource_manager import ResourceManager
 from twin.rollout import Rollout
@@ -491,7 +492,7 @@ class _Builder:
             daemon_thread.start(lambda: plan.create_plan(self._options, self._state), "plan")
         )
 
-    def _functions(self, planned: Plan, port: int) -> ChildProcess:
+    def _functions(self, planned: Plan, address: Address) -> ChildProcess:
         app = planned.function_app
         if app is None:
             raise CannotRunError("the stack no longer declares a Function App. Restart the twin")
@@ -505,7 +506,7 @@ class _Builder:
         }
         return functions_process(
             app=self._options.root / FUNCTIONS_APP,
-            port=port,
+            address=address,
             settings=settings,
             auth=app.auth,
             clock=self._state.clock,

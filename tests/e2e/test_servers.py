@@ -72,7 +72,7 @@ class Recorder(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
-HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Recorder).serve_forever()
+HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Recorder).serve_forever()
 """
 """A server that returns the credential that the gateway sends to it, and the hash of its own secret."""
 

@@ -16,6 +16,7 @@ from mcp.types import TextContent
 
 from tests.children import free_port
 from twin.local_images import local_command
+from twin.ports import LOOPBACK, Address
 from twin.process import ChildProcess, RunningProcess
 
 # The token that a gateway would send, which a server must not pass on.
@@ -38,7 +39,9 @@ def served(
     children: dict[str, ChildProcess] = {}
     ports = {name: free_port() for name in containers}
     for name, (args, env) in containers.items():
-        local = local_command(image, [], args, env, port=ports[name], folder=folder / name)
+        local = local_command(
+            image, [], args, env, address=Address(LOOPBACK, ports[name]), folder=folder / name
+        )
         assert local is not None
         assert local.stand_in is not None
         children[name] = ChildProcess(

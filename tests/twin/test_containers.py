@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import anyio
@@ -25,6 +26,8 @@ from twin.containers import Container, command_of
 from twin.gateway_plan import LOCAL
 from twin.notices import Notice, Notify
 from twin.plan import Options, Plan, create_plan
+from twin.ports import LOOPBACK, Address
+from twin.process import is_listening
 from twin.server_process import CannotRunError, State
 from twin.shared_readings import SharedReadings
 from twin.stack import PROJECT, StackError, evaluate
@@ -89,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(sys.argv[1])), Handler).serve_forever()
 """
 
 
@@ -162,6 +165,13 @@ def token(issuer: TestIssuer, **changes: object) -> dict[str, str]:
     now = int(Clock().now())
     claims = {"iss": ISSUER, "aud": "app", "oid": GATEWAY, "nbf": now, "exp": now + 600}
     return {"Authorization": f"Bearer {issuer.sign(claims | changes)}"}
+
+
+def address_of(container: Container) -> Address:
+    """The address at which the process of a container listens."""
+    target = container.process.target()
+    assert isinstance(target, Address)
+    return target
 
 
 def test_only_the_gateways_identity_is_admitted(app, issuer, tmp_path) -> None:
@@ -342,7 +352,7 @@ def test_an_unknown_image_results_in_503_with_the_setting_to_add(app, issuer, tm
 def test_a_program_that_does_not_exist_is_named(app, tmp_path) -> None:
     missing = replace(app, local_command=("no-such-program",))
     with pytest.raises(CannotRunError, match="the program 'no-such-program'"):
-        command_of(missing, port=1, folder=tmp_path)
+        command_of(missing, address=Address(LOOPBACK, 1), folder=tmp_path)
 
 
 @pytest.mark.parametrize(("option", "passed"), [("passed", True), ("removed", False)])
@@ -368,6 +378,7 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         environment = shown["environment"]
         assert environment["GREETING"] == "hello "
         assert environment["PORT"] == environment["CONTAINER_APP_PORT"] != str(container.port)
+        assert environment["HOST"] == address_of(container).host
         name, suffix = environment["CONTAINER_APP_NAME"], environment["CONTAINER_APP_ENV_DNS_SUFFIX"]
         assert f"{name.replace('-', '')}public.{suffix}" == "echohttppublic.example"
         assert environment["HOME"] == os.environ["HOME"]
@@ -450,12 +461,67 @@ def test_servers_of_the_sdks_reject_their_host_name_until_it_is_added_as_documen
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         server = replace(app, local_command=command)
         async with running(server, tmp_path, notices.put_nowait) as (_, client):
+            assert "listens on 127.0.0.1" in (await notices.get()).text
             assert "is ready" in (await notices.get()).text
             headers = token(issuer) | {"Host": app.host, "Accept": "application/json, text/event-stream"}
             message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
             answer = await client.post("/mcp", json=message, headers=headers)
             assert (answer.status_code in {403, 421}) is not remedy
             assert notices.empty() is remedy
+
+    anyio.run(check)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have one address on the loopback interface"
+)
+def test_a_web_page_cannot_reach_a_server_because_its_address_is_random(app, tmp_path) -> None:
+    async def addresses() -> list[Address]:
+        found = []
+        for _ in range(2):
+            async with running(app, tmp_path) as (container, _client):
+                found.append(address := address_of(container))
+                assert await is_listening(address)
+                with pytest.raises(ConnectionRefusedError):
+                    await is_listening(Address(LOOPBACK, address.port))
+        return found
+
+    first, second = anyio.run(addresses)
+    assert first.host != second.host
+    assert ip_address(first.host) in ip_network("127.0.0.0/8")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have one address on the loopback interface"
+)
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [("127.0.0.1", "listens on 127.0.0.1"), ("0.0.0.0", "listens on every network interface")],
+)
+def test_a_server_that_ignores_host_works_with_a_warning(
+    app, issuer, tmp_path, host: str, problem: str
+) -> None:
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        program = SERVER.replace('os.environ["HOST"]', repr(host))
+        server = replace(app, local_command=(sys.executable, "-c", program, "{port}"))
+        async with running(server, tmp_path, notices.put_nowait) as (_, client):
+            warning = await notices.get()
+            assert warning.warning
+            assert problem in warning.text
+            assert "HOST" in warning.text
+            assert "ready" in (await notices.get()).text
+            assert (await client.get("/x", headers=token(issuer))).text == "hello /x"
+
+    anyio.run(check)
+
+
+def test_a_command_receives_its_address_as_arguments(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        program = SERVER.replace('os.environ["HOST"]', "sys.argv[2]")
+        server = replace(app, local_command=(sys.executable, "-c", program, "{port}", "{host}"))
+        async with running(server, tmp_path) as (_, client):
+            assert (await client.get("/x", headers=token(issuer))).status_code == 200
 
     anyio.run(check)
 
@@ -487,10 +553,10 @@ def test_an_incomplete_error_response_results_in_503(app, issuer, tmp_path, stat
 def test_callers_wait_while_a_server_is_restarted(app, issuer, tmp_path, plan, monkeypatch) -> None:
     # It closes its port at SIGTERM and ends when the test allows it.
     slow = SERVER.replace(
-        'http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()',
+        'http.server.ThreadingHTTPServer((os.environ["HOST"], int(sys.argv[1])), Handler).serve_forever()',
         """
 import pathlib, signal, time
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+server = http.server.ThreadingHTTPServer((os.environ["HOST"], int(sys.argv[1])), Handler)
 def end():
     while not pathlib.Path(sys.argv[2]).exists():
         time.sleep(0.01)

@@ -31,6 +31,7 @@ from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
 from twin.functions.child import functions_process
 from twin.functions.client_state import ClientState
+from twin.ports import LOOPBACK, Address
 from twin.shared_readings import SharedReadings
 
 APP = Path(__file__).parent.parent.parent / "functions_app"
@@ -96,7 +97,7 @@ def host(serve, tmp_path_factory):
         )
         child = functions_process(
             app=APP,
-            port=port,
+            address=Address(LOOPBACK, port),
             settings={
                 "SNIPPETS_STORAGE": account.connection_string,
                 "SNIPPETS_CONTAINER": "notes",
@@ -523,7 +524,7 @@ def test_a_host_without_settings_for_authentication_does_not_start():
 
 def test_an_app_without_authentication_in_the_stack_accepts_all_callers():
     port = free_port()
-    with running(functions_process(app=APP, port=port, settings={}, auth=None)):
+    with running(functions_process(app=APP, address=Address(LOOPBACK, port), settings={}, auth=None)):
         response = httpx.post(
             f"http://127.0.0.1:{port}/runtime/webhooks/mcp", json=INITIALIZE, headers=BOTH, timeout=30
         )

@@ -30,6 +30,7 @@ from tests.raw_http import (
 )
 from twin.clock import Clock
 from twin.ingress import Ingress
+from twin.ports import LOOPBACK, Address
 
 STREAMING = policies("", '<forward-request buffer-response="false" />')
 BUFFERED = policies("", "<forward-request />")
@@ -66,7 +67,9 @@ class Path:
         return asyncio.run(scenario())
 
     async def _ingress(self, opened: AsyncExitStack, target: int) -> int:
-        ingress = Ingress("echo", "backend.example", check=None, target=lambda: target, notify=print)
+        ingress = Ingress(
+            "echo", "backend.example", check=None, target=lambda: Address(LOOPBACK, target), notify=print
+        )
         server = HttpServer(ingress, product=None)
         opened.push_async_callback(server.stop)
         return await server.start(0)

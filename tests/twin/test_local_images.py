@@ -16,9 +16,11 @@ from tests.children import free_port
 from twin import mcp_atlassian
 from twin.local_images import local_command
 from twin.mcp_atlassian import EnvironmentSetupError
+from twin.ports import Address
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.stand_in import LocalImageError
 
+ADDRESS = Address("127.4.5.6", 4711)
 SLACK = f"{SLACK_IMAGE}:v1.3.0"
 JIRA = f"{JIRA_IMAGE}:0.23.1"
 DIGEST = "sha256:" + "0" * 64
@@ -30,7 +32,7 @@ def installed():
 
 
 def local(image, folder, *, command=(), args=(), env=None):
-    return local_command(image, command, args, env or {}, port=4711, folder=folder / "private")
+    return local_command(image, command, args, env or {}, address=ADDRESS, folder=folder / "private")
 
 
 def test_an_unknown_image_has_no_local_command(tmp_path):
@@ -43,13 +45,13 @@ def test_the_slack_image_is_the_program_of_the_npm_package_on_this_port(tmp_path
     assert Path(replacement.argv[0]).name.startswith("slack-mcp-server-")
     assert os.access(replacement.argv[0], os.X_OK)
     assert replacement.argv[1:] == ("--transport", "http")
-    assert (replacement.env["SLACK_MCP_HOST"], replacement.env["SLACK_MCP_PORT"]) == ("127.0.0.1", "4711")
+    assert (replacement.env["SLACK_MCP_HOST"], replacement.env["SLACK_MCP_PORT"]) == (ADDRESS.host, "4711")
 
 
 def test_the_jira_image_is_the_program_of_its_own_environment_on_this_port(tmp_path):
     replacement = local(JIRA, tmp_path, env={"HOST": "0.0.0.0", "PORT": "8000"})
     assert replacement.argv[0].endswith(".venv-mcp-atlassian/bin/python")
-    assert replacement.argv[-4:] == ("--host", "127.0.0.1", "--port", "4711")
+    assert replacement.argv[-4:] == ("--host", ADDRESS.host, "--port", "4711")
 
 
 @pytest.mark.parametrize(

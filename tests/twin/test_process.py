@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from tests.children import free_port, running
+from twin.ports import LOOPBACK, Address
 from twin.process import ChildProcess, ProcessError, RunningProcess, base_environment, is_listening
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,12 +67,12 @@ def wait_until_written(file):
 
 def test_a_child_is_ready_when_it_listens_and_has_ended_after_a_stop():
     port = free_port()
-    with running(python(SERVE, port, ready=partial(is_listening, port))) as process:
-        assert anyio.run(is_listening, port)
+    with running(python(SERVE, port, ready=partial(is_listening, Address(LOOPBACK, port)))) as process:
+        assert anyio.run(is_listening, Address(LOOPBACK, port))
         pid = process.pid
     assert not is_alive(pid)
     with pytest.raises(OSError, match=r"refused|[Cc]onnect"):
-        anyio.run(is_listening, port)
+        anyio.run(is_listening, Address(LOOPBACK, port))
 
 
 def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_lines():
@@ -111,7 +112,9 @@ def test_the_output_of_a_child_is_logged_under_its_name(caplog):
     code = (
         "import sys; print('to out', flush=True); print('to err', file=sys.stderr); print('x' * 3_000_000);"
     )
-    with running(python(code + SERVE, port, ready=partial(is_listening, port), name="printer")):
+    with running(
+        python(code + SERVE, port, ready=partial(is_listening, Address(LOOPBACK, port)), name="printer")
+    ):
         pass
     logged = [record.message for record in caplog.records if record.name == "twin.process.printer"]
     assert {"to out", "to err"} <= set(logged)
@@ -120,7 +123,7 @@ def test_the_output_of_a_child_is_logged_under_its_name(caplog):
 def test_a_child_that_ignores_sigterm_is_killed():
     port = free_port()
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    with running(python(code + SERVE, port, ready=partial(is_listening, port))) as process:
+    with running(python(code + SERVE, port, ready=partial(is_listening, Address(LOOPBACK, port)))) as process:
         pid = process.pid
     assert not is_alive(pid)
 
@@ -132,7 +135,7 @@ def test_the_children_of_a_child_end_with_it(tmp_path):
         "inner = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
         "pathlib.Path(sys.argv[2]).write_text(str(inner.pid));"
     )
-    with running(python(code + SERVE, port, note, ready=partial(is_listening, port))):
+    with running(python(code + SERVE, port, note, ready=partial(is_listening, Address(LOOPBACK, port)))):
         inner = int(note.read_text())
         assert is_alive(inner)
     wait_until_gone(inner)
@@ -173,12 +176,13 @@ PARENT = """
 import asyncio, sys
 from functools import partial
 from pathlib import Path
+from twin.ports import LOOPBACK, Address
 from twin.process import ChildProcess, RunningProcess, is_listening
 
 async def run():
     port = sys.argv[1]
     child = ChildProcess(name="child", argv=(sys.executable, "-c", sys.argv[2], port), env={}, cwd=Path.cwd(),
-                         ready=partial(is_listening, int(port)))
+                         ready=partial(is_listening, Address(LOOPBACK, int(port))))
     print((await RunningProcess.start(child)).pid, flush=True)
     await asyncio.sleep(600)
 

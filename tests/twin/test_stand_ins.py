@@ -10,7 +10,7 @@ import pytest
 from configuration.presets import PRESETS
 from twin import stand_ins
 from twin.local_images import local_command
-from twin.ports import Ports
+from twin.ports import LOOPBACK, Address, Ports
 from twin.process import is_listening
 from twin.stack import PROJECT
 from twin.stand_in import HostedRegistration, Image, LocalCommand, Registration
@@ -100,7 +100,7 @@ def test_no_two_services_of_a_twin_have_the_same_port() -> None:
 
 def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def run(image: Image) -> LocalCommand:
-        ready = partial(is_listening, image.port)
+        ready = partial(is_listening, image.address)
         return LocalCommand(argv=("/bin/notes",), env=image.env, folder=image.folder, ready=ready)
 
     notes = Registration(
@@ -116,7 +116,9 @@ def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     def local(env: dict[str, str]) -> LocalCommand | None:
         folder = tmp_path / "notes"
-        return local_command("ghcr.io/example/notes-mcp:1.0.0", [], [], env, port=4711, folder=folder)
+        return local_command(
+            "ghcr.io/example/notes-mcp:1.0.0", [], [], env, address=Address(LOOPBACK, 4711), folder=folder
+        )
 
     without, real = local({"NOTES_TOKEN": "twin"}), local({"NOTES_TOKEN": "a-real-one"})
     assert without is not None

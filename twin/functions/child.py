@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twin.builtin_auth import BuiltInAuth
 from twin.functions.settings import READY
+from twin.ports import Address
 from twin.process import ChildProcess, base_environment, is_responding
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -15,7 +16,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 def functions_process(
     *,
     app: Path,
-    port: int,
+    address: Address,
     settings: Mapping[str, str],
     auth: BuiltInAuth | None,
     clock: Path | None = None,
@@ -26,14 +27,14 @@ def functions_process(
 
     Args:
         app: the folder with `function_app.py` and `host.json`.
-        port: port of the host on 127.0.0.1.
+        address: the address at which the host listens.
         settings: the app settings, which the app receives as environment variables, as in Azure.
         auth: the callers to admit; None to admit every caller, like an app without built-in authentication.
         clock: the file of the clock that the twin's processes share.
         readings: the file of the readings that the twin's processes share.
         name: name of the process in logs.
     """
-    options = {"port": str(port), "app": str(app)}
+    options = {"host": address.host, "port": str(address.port), "app": str(app)}
     lists = {}
     if auth is not None:
         options |= {"issuer": auth.issuer, "jwks-url": auth.jwks_url}
@@ -58,5 +59,5 @@ def functions_process(
         ),
         env=base_environment() | {"PYTHONUNBUFFERED": "1"} | dict(settings),
         cwd=_ROOT,
-        ready=partial(is_responding, port, READY),
+        ready=partial(is_responding, address, READY),
     )

@@ -19,6 +19,7 @@ from twin.functions.app import FunctionsApp
 from twin.functions.client_state import ClientState
 from twin.functions.host import functions_host
 from twin.functions.settings import HostError
+from twin.ports import LOOPBACK
 from twin.shared_readings import SharedReadings
 
 STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
@@ -27,8 +28,9 @@ STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
 
 def run(
     *,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
+    port: Annotated[int, typer.Option(help="Port on which the host listens.")],
     app: Annotated[Path, typer.Option(help="Folder with function_app.py and host.json.")],
+    host: Annotated[str, typer.Option(help="IP address at which the host listens.")] = LOOPBACK,
     issuer: Annotated[str, typer.Option(help="`iss` of the tokens that are accepted.")] = "",
     jwks_url: Annotated[str, typer.Option(help="URL of the issuer's keys.")] = "",
     audience: Annotated[list[str] | None, typer.Option(help="Allowed `aud`; can be repeated.")] = None,
@@ -67,7 +69,7 @@ def run(
     except (HostError, ValueError) as error:
         sys.exit(f"error: {error}")
     key = os.environ.get(STATE_KEY)
-    host = functions_host(
+    application = functions_host(
         loaded,
         check=check,
         state=ClientState(bytes.fromhex(key)) if key else ClientState(),
@@ -76,8 +78,8 @@ def run(
     gc.freeze()
     gc.enable()
     uvicorn.run(
-        host,
-        host="127.0.0.1",
+        application,
+        host=host,
         port=port,
         log_level="warning",
         access_log=False,

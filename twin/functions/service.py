@@ -5,6 +5,7 @@ from collections.abc import Callable
 from twin.ingress import Ingress
 from twin.notices import Notify
 from twin.plan import Plan
+from twin.ports import Address
 from twin.process import ChildProcess
 from twin.server_process import ServerBehindIngress, ServerProcess, State
 
@@ -17,7 +18,7 @@ class FunctionsService(ServerBehindIngress):
     """The Functions host behind an ingress. The host checks the tokens of its callers itself.
 
     Args:
-        child: returns the process for a plan and a port.
+        child: returns the process for a plan and an address.
         plan: the plan with the Function App.
         host: host name of the app in Azure.
         port: port of the ingress on 127.0.0.1.
@@ -28,11 +29,17 @@ class FunctionsService(ServerBehindIngress):
     backend = "functions"
 
     def __init__(
-        self, child: Callable[[Plan, int], ChildProcess], *, plan: Plan, host: str, port: int, notify: Notify
+        self,
+        child: Callable[[Plan, Address], ChildProcess],
+        *,
+        plan: Plan,
+        host: str,
+        port: int,
+        notify: Notify,
     ) -> None:
         self.port = port
         self._plan = plan
-        self.process = ServerProcess(self.name, lambda free: child(self._plan, free), notify=notify)
+        self.process = ServerProcess(self.name, lambda address: child(self._plan, address), notify=notify)
         self.ingress = Ingress(self.name, host, check=None, target=self.process.target, notify=notify)
 
     async def start(self) -> None:

@@ -3,7 +3,6 @@
 from functools import partial
 
 from twin import mcp_atlassian
-from twin.ports import LOOPBACK
 from twin.process import is_responding
 from twin.stand_in import Image, LocalCommand
 
@@ -24,11 +23,11 @@ def run(image: Image) -> LocalCommand:
     (image.folder / ".env").unlink(missing_ok=True)
     # Arguments override environment variables, and later arguments override earlier ones. Therefore these are
     # last.
-    address = ("--host", LOOPBACK, "--port", str(image.port))
+    address = ("--host", image.address.host, "--port", str(image.address.port))
     return LocalCommand(
         argv=(*mcp_atlassian.command(), *image.args, *address),
         # Otherwise the library searches for a newer version of itself at every start.
         env={"FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_SHOW_SERVER_BANNER": "false", **image.env},
         folder=image.folder,
-        ready=partial(is_responding, image.port, "/healthz"),
+        ready=partial(is_responding, image.address, "/healthz"),
     )

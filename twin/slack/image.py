@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from twin.node import NodeError, package_version, script
-from twin.ports import LOOPBACK
+from twin.ports import Address
 from twin.process import is_listening
 from twin.stand_in import Image, LocalCommand, LocalImageError
 
@@ -34,12 +34,16 @@ def run(image: Image) -> LocalCommand:
         shutil.rmtree(image.folder / ".cache", ignore_errors=True)
     return LocalCommand(
         argv=(str(_program()), *(image.args or ("--transport", "sse"))),
-        env={**image.env, "SLACK_MCP_HOST": LOOPBACK, "SLACK_MCP_PORT": str(image.port)},
+        env={
+            **image.env,
+            "SLACK_MCP_HOST": image.address.host,
+            "SLACK_MCP_PORT": str(image.address.port),
+        },
         folder=image.folder,
         ready=(
-            partial(_has_loaded_channels, image.port, image.folder)
+            partial(_has_loaded_channels, image.address, image.folder)
             if image.without_credentials
-            else partial(is_listening, image.port)
+            else partial(is_listening, image.address)
         ),
     )
 
@@ -73,6 +77,6 @@ def _program() -> Path:
     return script(package, f"bin/{package}{'.exe' if system == 'windows' else ''}")
 
 
-async def _has_loaded_channels(port: int, folder: Path) -> bool:
+async def _has_loaded_channels(address: Address, folder: Path) -> bool:
     written = any((folder / ".cache").rglob("*channels_cache*.json"))
-    return written and await is_listening(port)
+    return written and await is_listening(address)
