@@ -329,14 +329,14 @@ def apps(twin: RunningTwin) -> dict[str, str]:
 
 
 def admitting(twin: RunningTwin, authorization: str) -> set[str]:
-    """The apps that accept a credential, by the first letters of their names."""
+    """The servers of the apps that accept a credential."""
     accepting = {
         host
         for host, url in apps(twin).items()
         if httpx.post(f"{url}/mcp", headers={"Authorization": authorization}, json={}).status_code
         not in (401, 403)
     }
-    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in accepting}
+    return {re.split(r"-|(?:http|sse)?[0-9a-f]{8}", host)[0] for host in accepting}
 
 
 def recording(twin: RunningTwin, person: Person) -> tuple[str, dict[str, str]]:
