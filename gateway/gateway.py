@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import apimanagement, authorization, resources
+from pulumi_azure_native import authorization, resources
 
 from configuration.existing import Existing
 from gateway.account import Account, Role
@@ -392,18 +392,6 @@ class Gateway(pulumi.ComponentResource):
             opts=child,
         )
         requirements = PolicyRequirements(named_values=named_values.declared, fragments=fragments.declared)
-        if plan.policy is not None:
-            apimanagement.Policy(
-                f"{name}-policy",
-                apimanagement.PolicyArgs(
-                    resource_group_name=service.resource_group_name,
-                    service_name=service.service_name,
-                    policy_id="policy",
-                    format=apimanagement.PolicyContentFormat.RAWXML,
-                    value=plan.policy,
-                ),
-                opts=service.child(self, requirements.of(plan.policy)),
-            )
         published = {
             api.id: PublishedApi(
                 api.name,

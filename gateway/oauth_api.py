@@ -89,10 +89,7 @@ def _api(settings: Settings, backends: Sequence[Backend], operations: Sequence[O
         path=settings.path_prefix,
         backend=None,
         policy=policy.render(
-            "oauth/api.xml.j2",
-            prefix=settings.path_prefix,
-            root_messages=root_messages(backends),
-            shared=settings.existing.api_management is not None,
+            "oauth/api.xml.j2", prefix=settings.path_prefix, root_messages=root_messages(backends)
         ),
         operations=(*operations, *_root_messages(settings, backends)),
     )
@@ -111,7 +108,7 @@ def _metadata_api(settings: Settings, location: str, documents: Sequence[Operati
         description="Metadata of the MCP servers behind this gateway, for clients that sign in.",
         path=f"{location.strip('/')}/{settings.path_prefix}",
         backend=None,
-        policy=policy.render("oauth/api.xml.j2", prefix=settings.path_prefix, root_messages=(), shared=True),
+        policy=policy.render("oauth/api.xml.j2", prefix=settings.path_prefix, root_messages=()),
         operations=(*moved, *_preflights(moved)),
     )
 

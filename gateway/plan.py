@@ -95,7 +95,6 @@ class Plan:
     Attributes:
         sku: tier of API Management.
         backends: the MCP servers behind the gateway.
-        policy: the rendered policy of all APIs; None when it belongs to the owner of the service.
         apis: the APIs with their operations.
         fragments: the fragments that policies include.
         named_values: the named values that policies mention.
@@ -106,7 +105,6 @@ class Plan:
 
     sku: str
     backends: tuple[Backend, ...]
-    policy: str | None
     apis: tuple[Api, ...]
     fragments: tuple[Fragment, ...]
     named_values: tuple[PlannedValue, ...]
@@ -150,7 +148,6 @@ class Plan:
             gateway_url=values.get("gateway-url", "https://gateway"),
             sku=self.sku,
             apis=tuple(_engine_api(api, urls) for api in self.apis),
-            policy=_document(self.policy, "all APIs") if self.policy is not None else None,
             named_values=tuple(
                 engine.NamedValue(
                     name=value.name,
@@ -190,7 +187,6 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequen
     return Plan(
         sku=settings.sku,
         backends=tuple(backends),
-        policy=None if settings.existing.api_management else policy.render("global.xml.j2"),
         apis=(
             *plan_oauth_apis(settings, backends),
             *(plan_mcp_api(settings, backend) for backend in backends),

@@ -45,12 +45,7 @@ def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: S
         description="The MCP servers of this gateway, for clients that discover servers.",
         path=f"{prefix}/v0.1".lstrip("/"),
         backend=None,
-        policy=policy.render(
-            "oauth/api.xml.j2",
-            prefix=prefix,
-            root_messages=(),
-            shared=settings.existing.api_management is not None,
-        ),
+        policy=policy.render("oauth/api.xml.j2", prefix=prefix, root_messages=()),
         operations=(
             Operation(id="servers", title="List servers", method="GET", template="/servers", policy=listed),
             Operation(

@@ -53,7 +53,16 @@ ALLOWED = {
     # Separate programs: one makes the checks of the program without deploying, the other compares a running
     # stack with the plan of its configuration.
     "preflight": {"preflight", "apim.lint", "backends", "configuration", "gateway", "settings"},
-    "verify": {"verify", "gateway", "settings", "configuration", "backends.registry", "apim.readings"},
+    "verify": {
+        "verify",
+        "gateway",
+        "settings",
+        "configuration",
+        "backends.registry",
+        "apim.findings",
+        "apim.rawxml",
+        "apim.readings",
+    },
     # A separate program, for stacks of any program.
     "policy_pack": set(),
     "functions_app": set(),

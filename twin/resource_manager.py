@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from apim.nesting import DEFAULT_POLICY
 from apim.service import PolicyDocument, Service
 from twin.stack import Declared, Stack
 
@@ -108,7 +109,8 @@ def _service(declared: Declared, sku: str) -> dict[str, Any]:
 
 def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
     """The child resources of the service, as the gateway runs them."""
-    yield from _policy(service_id, service.policy)
+    # Azure creates a policy of all APIs with the service.
+    yield from _policy(service_id, service.policy or DEFAULT_POLICY)
     for api in service.apis:
         api_id = f"{service_id}/apis/{api.id}"
         yield {

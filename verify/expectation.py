@@ -55,7 +55,7 @@ def _server(backend: Backend) -> Server:
 
 def _documents(plan: Plan) -> dict[str, str]:
     """The rendered documents by their ids below the service."""
-    documents = {} if plan.policy is None else {"policies/policy": plan.policy}
+    documents = {}
     for api in plan.apis:
         documents[f"apis/{api.id}/policies/policy"] = api.policy
         documents |= {

@@ -1,11 +1,13 @@
 """Checks of API Management: the service, its APIs, policies, fragments and named values."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from apim.findings import PolicyError
+from apim.rawxml import parse
 from gateway import policy
 from verify.check import Check, FailedError, require
 from verify.documents import differences
@@ -183,7 +185,7 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         for document, text in session.target.expected.documents.items()
         if not document.startswith("policyFragments/")
     }
-    prefixes = [] if session.target.expected.shared else [""]
+    prefixes = []
     for api in await _apis(manager, session):
         name = api["name"]
         prefixes.append(f"apis/{name}/")
@@ -192,7 +194,30 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
             for operation in await manager.list(f"{service}/apis/{name}/operations")
         ]
     documents = [f"{prefix}policies/policy" for prefix in prefixes]
-    return _compare(rendered, await _deployed_texts(manager, service, documents), "policies")
+    deployed = await _deployed_texts(manager, service, documents)
+    problems = [] if session.target.expected.shared else await _global_policy(manager, service)
+    return _compare(rendered, deployed, "policies", problems)
+
+
+async def _global_policy(manager: ResourceManager, service: str) -> list[str]:
+    """The problems of the policy of all APIs, which Azure creates with the service.
+
+    The stack does not declare it. Azure's text of it differs between services, but its only policy is
+    `forward-request`.
+    """
+    texts = await _deployed_texts(manager, service, ["policies/policy"])
+    try:
+        sections = [section for text in texts.values() for section in parse(text, "all APIs").children]
+    except PolicyError:
+        return ["the policy of all APIs cannot be read"]
+    added = [
+        policy.name
+        for section in sections
+        for policy in section.children
+        if (section.name, policy.name) != ("backend", "forward-request")
+    ]
+    remove = "remove them in the portal (API Management, APIs, All APIs)"
+    return [f"the policy of all APIs has policies of others, {', '.join(added)}: {remove}"] if added else []
 
 
 async def _apis(manager: ResourceManager, session: Session) -> list[Mapping[str, Any]]:
@@ -241,16 +266,19 @@ def _source_location(text: str, line: int) -> str:
 
 def _short(document: str) -> str:
     """A document's id without the resource types in it: `oauth/token` for a policy of an operation."""
-    if document == "policies/policy":
-        return "the policy of all APIs"
     words = {"apis", "operations", "policies", "policy", "policyFragments"}
     return "/".join(part for part in document.split("/") if part not in words)
 
 
-def _compare(rendered: Mapping[str, str], deployed: Mapping[str, str], kind: str) -> str:
+def _compare(
+    rendered: Mapping[str, str], deployed: Mapping[str, str], kind: str, others: Sequence[str] = ()
+) -> str:
     problems = [
-        f"{_short(difference.document)} {difference.problem}"
-        for difference in differences(rendered, deployed, _source_location)
+        *others,
+        *(
+            f"{_short(difference.document)} {difference.problem}"
+            for difference in differences(rendered, deployed, _source_location)
+        ),
     ]
     return require(problems, f"{len(rendered)} {kind} are equal by SHA-256")
 

@@ -186,6 +186,10 @@ class Azure:
         with self._changed:
             del self._resources[identifier.lower()]
 
+    def _create_with_service(self, service: str) -> None:
+        """Creates the resources that Azure creates with an API Management service."""
+        self.place("azure-native:apimanagement:Policy", f"{service}/policies/policy")
+
     def _compute(self, call: Call, unique: str) -> tuple[str, dict[str, Any]]:
         try:
             return self._cloud.create(call.type, call.name, call.inputs, urn=unique)
@@ -254,6 +258,8 @@ class Azure:
         with self._changed:
             if call.kind != "delete":
                 self._resources[key] = Existing(id=call.id, urn=call.urn, inputs=call.inputs, outputs={})
+                if call.kind == "create" and call.is_of("apimanagement:ApiManagementService"):
+                    self._create_with_service(call.id)
                 return
             gone = tuple(
                 Account(resources=self._resources, soft_deleted=frozenset(), writing=()).below(call.id)

@@ -61,6 +61,11 @@ def test_existing_resources_are_not_created_again(azure: Azure) -> None:
     assert "already existing" in refused(azure, "apimanagement:Api", API)
 
 
+def test_the_policy_of_all_apis_exists_with_its_service(azure: Azure) -> None:
+    own = {**GROUP, "serviceName": "apim-1", "policyId": "policy", "value": "<policies />"}
+    assert "already existing" in refused(azure, "apimanagement:Policy", own)
+
+
 def test_resources_that_are_referenced_by_id_must_exist(azure: Azure) -> None:
     (group,) = azure.of_type("resources:ResourceGroup")
     plan = f"{group.id}/providers/Microsoft.Web/serverfarms/plan"

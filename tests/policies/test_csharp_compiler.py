@@ -69,14 +69,14 @@ def at_source(error: str, locations: SourceLocations) -> str:
 
 
 def test_an_error_of_the_compiler_names_the_template_and_its_line() -> None:
-    text = policy.render("global.xml.j2")
+    text = policy.render("oauth/api.xml.j2", root_messages=())
     line = next(n for n, source_line in enumerate(text.split("\n"), 1) if "<policies>" in source_line)
     document = PolicyDocument(xml=text, name="api", source_map=text.source_map)
     service = Service(name="apim", gateway_url="https://gateway", policy=document)
     error = at_source(f"api({line},5): error CS1525: wrong", SourceLocations(service))
-    written = (ROOT / "policies/global.xml.j2").read_text().split("\n")
+    written = (ROOT / "policies/oauth/api.xml.j2").read_text().split("\n")
     expected = next(n for n, source_line in enumerate(written, 1) if "<policies>" in source_line)
-    assert error == f"policies/global.xml.j2({expected},5): error CS1525: wrong"
+    assert error == f"policies/oauth/api.xml.j2({expected},5): error CS1525: wrong"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from twin.stack import evaluate
 from twin.translation import gateway
 
 ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = "oauth/api.xml.j2"
 
 
 def written(template: str, text: str) -> int:
@@ -62,36 +63,36 @@ def rendered_harness(operation: str, api: str | None = None) -> Harness:
 
 
 def test_a_rendered_policy_contains_no_markers() -> None:
-    assert not {"\ue000", "\ue001"} & set(policy.render("global.xml.j2"))
+    assert not {"\ue000", "\ue001"} & set(policy.render(TEMPLATE, root_messages=()))
 
 
 def test_a_line_of_a_rendered_policy_is_located_in_its_template() -> None:
-    text = policy.render("global.xml.j2")
+    text = policy.render(TEMPLATE, root_messages=())
     location = text.source_map.find(rendered(text, "<policies>"))
     assert location is not None
-    assert location.file == "policies/global.xml.j2"
-    assert location.line == written("global.xml.j2", "<policies>")
+    assert location.file == f"policies/{TEMPLATE}"
+    assert location.line == written(TEMPLATE, "<policies>")
 
 
 def test_elements_that_a_macro_renders_have_the_line_of_the_macro_call() -> None:
-    text = policy.render("global.xml.j2")
-    line = written("global.xml.j2", "guard.when(")
+    text = policy.render(TEMPLATE, root_messages=())
+    line = written(TEMPLATE, "guard.when(")
     for element in ("<choose>", "<when"):
         location = text.source_map.find(rendered(text, element))
         assert location is not None
-        assert (location.file, location.line) == ("policies/global.xml.j2", line)
+        assert (location.file, location.line) == (f"policies/{TEMPLATE}", line)
     assert policy.written_lines("guards.xml.j2") == frozenset()
-    assert line in policy.written_lines("global.xml.j2")
+    assert line in policy.written_lines(TEMPLATE)
 
 
 def test_a_position_outside_a_document_has_no_location() -> None:
-    text = policy.render("global.xml.j2")
+    text = policy.render(TEMPLATE, root_messages=())
     assert text.source_map.find(0) is None
     assert text.source_map.find(text.count("\n") + 2) is None
 
 
 def test_a_rendered_policy_is_copied_with_its_source_map() -> None:
-    text = policy.render("global.xml.j2")
+    text = policy.render(TEMPLATE, root_messages=())
     copied = copy.deepcopy(text)
     assert copied == text
     assert copied.source_map.lines() == text.source_map.lines()

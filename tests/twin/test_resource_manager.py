@@ -73,6 +73,13 @@ def test_returned_policies_are_those_of_the_running_gateway(stack: Stack, servic
     assert answer.json()["properties"]["value"] == "<policies>\r\n\t<inbound />\r\n</policies>"
 
 
+def test_the_policy_of_all_apis_is_the_one_that_azure_creates(
+    get: Callable[..., dict[str, Any]], stack: Stack
+) -> None:
+    answer = get(f"{service_id(stack)}/policies/policy", format="rawxml")
+    assert "<backend><forward-request /></backend>" in answer["properties"]["value"]
+
+
 def test_collections_list_the_resources_one_level_below(
     get: Callable[..., dict[str, Any]], stack: Stack, service: Service
 ) -> None:

@@ -147,7 +147,7 @@ def test_an_undeclared_policy_does_not_exist(stack: Stack) -> None:
 
 
 def test_a_policy_in_another_format_is_refused(stack: Stack) -> None:
-    wrong = changed(stack, "apimanagement:Policy", lambda _: {"format": "xml"})
+    wrong = changed(stack, "apimanagement:ApiPolicy", lambda _: {"format": "xml"})
     with pytest.raises(StackError, match='Set format="rawxml"'):
         gateway.service(wrong, CLOUD)
 

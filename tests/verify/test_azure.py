@@ -219,7 +219,7 @@ def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own
         "apis": ["payments"],
         "policyFragments": ["logging"],
         "apis/payments/policies/policy": "<policies><inbound /></policies>",
-        "policies/policy": "<policies><inbound /></policies>",
+        "policies/policy": "<policies><inbound><cors /></inbound></policies>",
         "policyFragments/logging": "<fragment><base /></fragment>",
     }
     requested = []
@@ -255,6 +255,55 @@ def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own
     assert asyncio.run(failed()) == (set() if shared else {"operations", "policies", "fragments"})
     if shared:
         assert {path.split("/")[1] for path in requested if "/" in path} == {"oauth", "audit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            (
+                "<!--\r\n  A <comment> of Azure.\r\n-->\r\n<policies><inbound></inbound>\r\n"
+                "<backend><forward-request /></backend><outbound></outbound></policies>"
+            ),
+            "",
+        ),
+        (
+            "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
+            "",
+        ),
+        (None, ""),
+        (
+            "<policies><outbound><find-and-replace from='a' to='b' /></outbound></policies>",
+            "find-and-replace",
+        ),
+        ("<policies><backend><retry /></backend></policies>", "retry"),
+        ("<policies>", "cannot be read"),
+    ],
+    ids=["created by Azure", "another spelling", "absent", "in outbound", "in backend", "not XML"],
+)
+def test_the_policy_of_all_apis_may_only_forward(text: str | None, problem: str) -> None:
+    """Its text differs between services, so only its policies are compared."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/service/central/apis"):
+            return httpx2.Response(200, json={"value": []})
+        return httpx2.Response(200 if text else 404, json={"properties": {"value": text}})
+
+    session = replace(SESSION, target=replace(SESSION.target, expected=EXPECTED), service=CENTRAL)
+
+    async def report() -> str:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            manager = ResourceManager(URL, LocalCredential(), http)
+            (policies,) = (check for check in service_checks(manager) if check.id == "policies")
+            try:
+                await policies.run(session)
+            except FailedError as error:
+                return str(error)
+            return ""
+
+    reported = asyncio.run(report())
+    assert problem in reported
+    assert bool(reported) == bool(problem)
 
 
 def test_apps_in_another_group_than_the_service_are_found_by_their_tags() -> None:

@@ -42,7 +42,6 @@ def service(stack: Stack, cloud: Cloud) -> Service:
         gateway_url=service.outputs["gatewayUrl"],
         sku=service.inputs["sku"]["name"] if not service.external else _configured_sku(stack),
         apis=tuple(_api(stack, api, planned) for api in stack.of_type("apimanagement:Api")),
-        policy=_policy(stack, "apimanagement:Policy", {}, "all APIs", planned),
         named_values=tuple(
             _named_value(value, stack_vaults, identities)
             for value in stack.of_type("apimanagement:NamedValue")

@@ -48,7 +48,7 @@ def test_lint_ends_with_status_2_for_a_missing_file_or_a_template(tmp_path: Path
     status, _, error = twin("lint", str(tmp_path / "nothing.xml"))
     assert status == 2
     assert "cannot be read" in error
-    assert twin("lint", "policies/global.xml.j2")[0] == 2
+    assert twin("lint", "policies/oauth/keys.xml.j2")[0] == 2
 
 
 def test_eval_evaluates_an_expression_with_a_context(tmp_path: Path) -> None:
