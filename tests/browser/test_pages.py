@@ -62,6 +62,11 @@ def _error_with_a_link(flow: Flow) -> Response:
     return flow.authorize(redirect_uri=APP, response_type="token")
 
 
+def _error_with_a_link_to_an_app(flow: Flow) -> Response:
+    flow.register(redirect_uris=[CURSOR])
+    return flow.authorize(redirect_uri=CURSOR, response_type="token")
+
+
 def _signed_in_to_an_app(flow: Flow) -> Response:
     flow.register(redirect_uris=[CURSOR])
     page = flow.consent_page(handle_of(flow.authorize(redirect_uri=CURSOR)))
@@ -93,6 +98,7 @@ PAGES: dict[str, Callable[[Flow], Response]] = {
     "consent to everything": _consent_to_everything,
     "consent of a verified client": _consent_of_a_verified_client,
     "error with a link": _error_with_a_link,
+    "error with a link to an app": _error_with_a_link_to_an_app,
     "unknown client": lambda flow: flow.authorize(client_id="x"),
     "unknown redirect URI": _unknown_redirect_uri,
     "signed in": _signed_in_to_an_app,

@@ -200,13 +200,39 @@ def test_c2_an_error_for_a_dynamically_registered_web_client_is_shown_on_a_page(
         assert "<bdi>app.example</bdi>" in page.body.decode()
 
 
-@pytest.mark.parametrize("redirect_uri", [CALLBACK, "com.example.app:/cb"])
-def test_c2_an_error_for_an_app_on_the_users_machine_is_sent_to_the_app(
+@pytest.mark.parametrize("redirect_uri", [CALLBACK, "http://localhost:9/cb", "http://[::1]:9/cb"])
+def test_c2_an_error_for_an_app_at_a_loopback_address_is_sent_to_the_app(
     flow: Flow, redirect_uri: str
 ) -> None:
     flow.register(redirect_uris=[redirect_uri])
     answer = flow.authorize(redirect_uri=redirect_uri, response_type="token")
-    assert parameters_of(end_of(answer))["error"] == "unsupported_response_type"
+    assert parameters_of(answer.header("Location") or "")["error"] == "unsupported_response_type"
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "shown"),
+    [
+        ("vscode://attacker.extension/run", "vscode:"),
+        ("cursor://anysphere.cursor-mcp/oauth/callback", "cursor:"),
+        ("com.example.app:/cb", "com.example.app:"),
+        ("com.example.app:/a'%22%3Cb?x=(1)&y", "com.example.app:"),
+        ("httpx.example:/cb", "httpx.example:"),
+    ],
+)
+def test_c2_an_error_opens_no_app_until_the_user_follows_the_link(
+    flow: Flow, redirect_uri: str, shown: str
+) -> None:
+    """Anyone can register a client, so a web page could open an extension with parameters of its choice."""
+    flow.register(redirect_uris=[redirect_uri])
+    for changed in ({"response_type": "token"}, {"scope": '"'}, {"prompt": "none"}, {"resource": GATEWAY}):
+        page = flow.authorize(redirect_uri=redirect_uri, state="a\"'<b>", **changed)
+        assert (page.status, page.header("Location"), page.header("Refresh")) == (400, None, None)
+        html = page.body.decode()
+        assert "http-equiv" not in html
+        assert f"Return to the app that uses <bdi>{shown}</bdi> links" in html
+        link = link_of(page)
+        assert link.startswith(redirect_uri + ("&" if "?" in redirect_uri else "?") + "error=")
+        assert parameters_of(link)["state"] == "a\"'<b>"
 
 
 def test_c2_a_denial_is_sent_to_a_web_client_because_the_user_saw_the_page(flow: Flow) -> None:

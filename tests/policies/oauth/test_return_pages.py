@@ -85,17 +85,11 @@ def _refused_by_entra(flow: Flow) -> Response:
     return signed_in(flow, APP)
 
 
-def _invalid_request(flow: Flow) -> Response:
-    flow.register(redirect_uris=[APP])
-    return flow.authorize(redirect_uri=APP, response_type="token")
-
-
 @pytest.mark.parametrize(
     ("cause", "error"),
     [
         (_denied, "access_denied"),
         (_refused_by_entra, "access_denied"),
-        (_invalid_request, "unsupported_response_type"),
     ],
 )
 def test_c2_an_app_receives_an_error_through_a_page(
