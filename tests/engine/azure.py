@@ -42,7 +42,7 @@ class Hold:
     Attributes:
         calls: whether a call is delayed.
         until: the condition.
-        seconds: the longest delay; after it calls end anyway, and the record shows what was missing.
+        seconds: the longest delay, after which calls end although the condition is false.
     """
 
     calls: Callable[[Call], bool]
@@ -55,8 +55,8 @@ class Faults:
     """The faults of the account, which a test may change while the account is in use.
 
     Attributes:
-        refuse: the calls that are refused. Each refusal comes after the account has been idle for a while, so
-            that everything that does not wait for the resource is done first.
+        refuse: the calls that are refused. A call is refused only after the account has been idle for a
+            while, so that all resources that do not depend on the refused one exist.
         hold: the calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.
@@ -153,7 +153,7 @@ class Azure:
     def place(self, type_: str, identifier: str, **outputs: Any) -> None:
         """Adds a resource that no stack created, in the state that an adopting stack requires."""
         urn = f"urn:pulumi:other::other::{type_}::{identifier.rpartition('/')[2]}"
-        # The type may be any one, also one that no setting adopts and that a stack must not change.
+        # Any type is allowed, including types that no setting can adopt.
         computed = arm.read(self._cloud.subscription, type_, identifier, ())
         with self._changed:
             self._resources[identifier.lower()] = Existing(
@@ -215,7 +215,7 @@ class Azure:
     def _refuse(self, call: Call, conflict: Call | None) -> None:
         if conflict:
             raise AzureError(
-                f"409 PessimisticConcurrencyConflict: {call.name} was modified while {conflict.name} was."
+                f"409 PessimisticConcurrencyConflict: {call.name} was modified together with {conflict.name}."
             )
         if self.faults.refuse(call):
             self._wait_until_idle()
@@ -261,16 +261,16 @@ class Azure:
                 if call.kind == "create" and call.is_of("apimanagement:ApiManagementService"):
                     self._create_with_service(call.id)
                 return
-            gone = tuple(
+            deleted = tuple(
                 Account(resources=self._resources, soft_deleted=frozenset(), writing=()).below(call.id)
             )
-            for existing in gone:
+            for existing in deleted:
                 del self._resources[existing.id.lower()]
                 if existing.type.endswith("apimanagement:ApiManagementService"):
                     self._soft_deleted.add(existing.id.lower().rpartition("/")[2])
                 if ":keyvault:" in existing.type:
                     self._soft_deleted.add(existing.id.lower())
-            call.removed = tuple(existing.id for existing in gone)
+            call.removed = tuple(existing.id for existing in deleted)
 
 
 def _same_api(call: Call) -> Callable[[Call], bool]:

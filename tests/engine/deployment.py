@@ -246,7 +246,7 @@ def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
 
 
 def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> None:
-    """The plugin for dynamic providers, which comes with the CLI's language host and not with its module."""
+    """Writes the plugin for dynamic providers, which only released CLIs include."""
     plugin = folder / "pulumi-resource-pulumi-python"
     plugin.write_text(
         "#!/bin/sh\n"
@@ -259,7 +259,7 @@ def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> No
 
 
 def _write_policy_pack(folder: Path) -> None:
-    """The policy pack as an executable, which the CLI starts without the language host that it comes with."""
+    """Writes the policy pack as an executable, which the CLI starts without Pulumi's own language host."""
     pack = folder / "policy-pack"
     pack.write_text(
         "#!/bin/sh\n"
@@ -271,7 +271,7 @@ def _write_policy_pack(folder: Path) -> None:
 
 
 def _steps(log: Path) -> Iterator[Step]:
-    """The steps in an event log; it is missing when the CLI stopped before the engine began."""
+    """The steps in an event log; none if the CLI stopped before the engine wrote a log."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
     # The result of a refresh is known only afterwards.

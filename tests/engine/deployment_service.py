@@ -1,4 +1,4 @@
-"""A stand-in for the three hosts that a publication talks to: Entra, Azure Resource Manager, the app's own.
+"""A stand-in for the hosts that a publication calls: Entra, Resource Manager and the deployment service.
 
 The dynamic provider runs unchanged in a separate process, which reaches them through an HTTPS proxy whose
 certificate authority it trusts: `HTTPS_PROXY` and `REQUESTS_CA_BUNDLE`, as behind a corporate proxy.

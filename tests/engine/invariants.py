@@ -55,7 +55,7 @@ def code_without_authentication(timeline: Timeline) -> list[str]:
 
 
 def operations_without_policy(timeline: Timeline) -> list[str]:
-    """An operation has its API's policy and, if it ever has one, its own, unless its API forwards nowhere.
+    """An operation has its API's policy and its own policy, if one is declared and its API forwards requests.
 
     Without a policy API Management forwards every request to the API's service URL.
     """
@@ -104,7 +104,9 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
             content = reference.get("secretIdentifier") or value.inputs.get("value")
             vault = str(content).partition("/secrets/")[0] if reference else ""
             values.setdefault((value.name, vault), set()).add(str(content))
-    return problems + [f"the secret in {name} changed" for (name, _), all_ in values.items() if len(all_) > 1]
+    return problems + [
+        f"the secret in {name} changed" for (name, _), contents in values.items() if len(contents) > 1
+    ]
 
 
 def authenticated(timeline: Timeline, app: Version) -> tuple[Interval, ...]:

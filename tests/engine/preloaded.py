@@ -12,7 +12,7 @@ from twin.gateway_plan import plan_stack
 from twin.stack import evaluate
 
 evaluate(SMALL.values, SMALL.secrets)
-# An evaluation compiles no policies that were checked before.
+# The evaluation compiles no policies whose checks have a stored result, so they are compiled here.
 compiled(plan_stack(DEV.values, DEV.secrets).service(), frozenset())
 # The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()

@@ -1,8 +1,8 @@
 """Programs that the engine runs, each in its own process.
 
-A process ends as a whole, with all threads and tasks that wait for a failed engine. Processes are
-forked from a server that has imported the SDKs but never opened a gRPC channel, after which gRPC cannot be
-forked.
+When a process ends, so do all its threads and tasks that wait for a failed engine. Processes are forked from
+a server that has imported the SDKs but has never opened a gRPC channel, because gRPC does not work in a fork
+of a process that has opened one.
 """
 
 import asyncio
@@ -53,8 +53,8 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Impatient(Project):
-    """The same program, with less than a second until something that Azure refused is tried again."""
+class ProjectWithShortWaits(Project):
+    """The same program, which waits only 10 ms before the first retry of a refused request."""
 
     def __call__(self) -> None:
         propagation.FIRST_WAIT = 0.01

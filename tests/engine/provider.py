@@ -1,7 +1,7 @@
 """A double of the providers azure-native, azuread and random, for Pulumi's real engine.
 
 It checks inputs with the SDKs' schema, decides between update and replacement, previews as the real providers
-do, and leaves the rest to `Azure`. Behaviour follows azure-native's `provider/pkg/provider/provider.go`:
+do, and leaves the rest to `Azure`. Its behaviour follows azure-native's `provider/pkg/provider/provider.go`:
 names are chosen in Check and kept from then on; a resource whose name was chosen is replaced by creating the
 new one first, any other by deleting the old one first; the outputs of a preview of an update are the inputs,
 `name` and `location`, and nothing else that Azure computes.
@@ -147,7 +147,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Creates a resource, or previews that."""
+        """Creates a resource, or previews its creation."""
         with self._call("create", request, context, request.properties) as call:
             if request.preview:
                 return provider_pb2.CreateResponse(properties=write_properties(_preview(call.inputs)))
@@ -156,7 +156,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(id=identifier, properties=write_properties(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Updates a resource in place, or previews that."""
+        """Updates a resource in place, or previews its update."""
         with self._call("update", request, context, request.news) as call:
             call.id = request.id
             olds, _ = read_properties(request.olds)

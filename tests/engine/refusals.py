@@ -1,6 +1,6 @@
 """Azure's refusals: each rule checks one request against the existing resources and returns Azure's error.
 
-Sources: the error codes as Azure Resource Manager and the resource providers answer them,
+Sources: the error codes of Azure Resource Manager and of the resource providers,
 https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and the
 pages named with each rule.
 """
@@ -107,7 +107,7 @@ def refusal(call: Call, account: Account) -> str | None:
 
 
 def _parent_missing(call: Call, account: Account) -> str | None:
-    """A resource needs the one whose id its own continues, and its resource group."""
+    """The parent of a resource must exist; for a resource without a parent this is its resource group."""
     parent = _parent(call.id)
     if parent and parent.lower() not in account.resources:
         return f"404 ParentResourceNotFound: {parent} was not found."
@@ -132,7 +132,7 @@ def _exists_already(call: Call, account: Account) -> str | None:
     return None
 
 
-def _moves(call: Call, account: Account) -> str | None:
+def _location_changes(call: Call, account: Account) -> str | None:
     existing = account.resources.get(call.id.lower())
     before = existing and existing.inputs.get("location")
     after = call.inputs.get("location")
@@ -151,7 +151,7 @@ def _name_invalid(call: Call, _account: Account) -> str | None:
 
 def _reference_missing(call: Call, account: Account) -> str | None:
     """A resource that references another one by its id requires it."""
-    for text in _texts(call.inputs):
+    for text in _strings(call.inputs):
         if not _RESOURCE_ID.fullmatch(text) or "/roleDefinitions/" in text or "/sqlRoleDefinitions/" in text:
             continue
         # Scopes of Cosmos DB's own roles continue the account's id with the database: `.../dbs/name`.
@@ -161,13 +161,13 @@ def _reference_missing(call: Call, account: Account) -> str | None:
     return None
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from (key, *_texts(item))
+            yield from (key, *_strings(item))
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from _strings(item)
     elif isinstance(value, str):
         yield value
 
@@ -184,7 +184,7 @@ def _soft_deleted(call: Call, account: Account) -> str | None:
     return None
 
 
-def _in_a_vault(call: Call, account: Account) -> str | None:
+def _soft_deleted_in_vault(call: Call, account: Account) -> str | None:
     """A deleted vault or secret keeps its name, and purge protection prevents its purge.
 
     https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
@@ -195,10 +195,10 @@ def _in_a_vault(call: Call, account: Account) -> str | None:
 
 
 def _secret_unreadable(call: Call, account: Account) -> str | None:
-    """Whatever refers to a secret in a vault is refused while its identity cannot read it.
+    """A resource that refers to a secret in a vault is refused while its identity cannot read the secret.
 
-    The words of Container Apps: https://github.com/microsoft/azure-container-apps/issues/1159; those of API
-    Management are known from certificates.
+    The message of Container Apps: https://github.com/microsoft/azure-container-apps/issues/1159. The message
+    of API Management is the one that it reports for certificates.
     """
     roles = _of_type(account, "authorization:RoleAssignment") if account.roles_apply else ()
     vaults = Vaults(_of_type(account, "keyvault:Secret"), roles)
@@ -218,7 +218,7 @@ def _secret_unreadable(call: Call, account: Account) -> str | None:
 
 
 def _references(call: Call, account: Account) -> Iterator[tuple[str, str]]:
-    """Addresses of secrets that a resource refers to, with the object ids of those that read them."""
+    """The URL of each secret that a resource refers to, and the object id of the identity that reads it."""
     identities = _of_type(account, "managedidentity:UserAssignedIdentity")
     if call.is_of("app:ContainerApp"):
         for secret in (call.inputs.get("configuration") or {}).get("secrets") or ():
@@ -241,7 +241,7 @@ def _of_type(account: Account, type_: str) -> list[Existing]:
     return [resource for resource in account.resources.values() if resource.type.endswith(f":{type_}")]
 
 
-def _mentions(text: str) -> tuple[set[str], set[str]]:
+def _referenced_names(text: str) -> tuple[set[str], set[str]]:
     """The named values and fragments that a policy document needs."""
     values = set(re.findall(r"\{\{([A-Za-z0-9._-]+)\}\}", text))
     fragments = set(re.findall(r'<include-fragment\s+fragment-id="([^"]+)"', text))
@@ -259,7 +259,7 @@ def _policy_incomplete(call: Call, account: Account) -> str | None:
     if not call.is_of(*_POLICIES):
         return None
     service = _service(call.id).lower()
-    values, fragments = _mentions(str(call.inputs.get("value", "")))
+    values, fragments = _referenced_names(str(call.inputs.get("value", "")))
     for name in sorted(values):
         if f"{service}/namedvalues/{name}".lower() not in account.resources:
             return f"400 ValidationError: Cannot find a property '{name}'."
@@ -285,7 +285,7 @@ def _backend_crowded(call: Call, _account: Account) -> str | None:
     return None
 
 
-def _still_mentioned(call: Call, account: Account) -> str | None:
+def _referenced_by_policy(call: Call, account: Account) -> str | None:
     """Named values and fragments that a policy references cannot be deleted.
 
     https://learn.microsoft.com/azure/api-management/api-management-howto-properties#edit-or-delete-a-named-value
@@ -299,13 +299,13 @@ def _still_mentioned(call: Call, account: Account) -> str | None:
         if (
             existing.type.endswith(_POLICIES)
             and existing.id.lower().startswith(f"{service}/")
-            and name in _mentions(str(existing.inputs.get("value", "")))[kind]
+            and name in _referenced_names(str(existing.inputs.get("value", "")))[kind]
         ):
             return f"400 ValidationError: {name!r} is in use by {existing.id}."
     return None
 
 
-def _still_used(call: Call, account: Account) -> str | None:
+def _in_use(call: Call, account: Account) -> str | None:
     """Plans, environments and loggers are deleted after the resources that use them."""
     users = {
         "web:AppServicePlan": ("web:WebApp", "serverFarmId"),
@@ -325,13 +325,13 @@ def _still_used(call: Call, account: Account) -> str | None:
 _WRITE: tuple[Rule, ...] = (
     _parent_missing,
     _exists_already,
-    _moves,
+    _location_changes,
     _name_invalid,
     _reference_missing,
     _soft_deleted,
-    _in_a_vault,
+    _soft_deleted_in_vault,
     _secret_unreadable,
     _policy_incomplete,
     _backend_crowded,
 )
-_DELETE: tuple[Rule, ...] = (_still_mentioned, _still_used)
+_DELETE: tuple[Rule, ...] = (_referenced_by_policy, _in_use)

@@ -1,6 +1,6 @@
 """The input changes that replace a resource, and the difference between two sets of inputs.
 
-azure-native carries this as metadata in its binary, which the Python package does not include. Its generator
+azure-native has this metadata in its binary, which the Python package does not include. Its generator
 takes it from three places (https://github.com/pulumi/pulumi-azure-native, folder `provider/pkg/gen`): the
 parameters of a resource's path, `forceNewMap` in `replacement.go`, and properties whose specification says
 `"x-ms-mutability": ["read", "create"]`, such as the `location` of tracked resources.
@@ -30,7 +30,7 @@ _GENERATED = frozenset(
     }
 )
 
-# Next to the parameters of the path and, with the exceptions below, `location`.
+# Inputs whose change replaces a resource, in addition to the parameters of its path and its `location`.
 _AZURE: Mapping[str, frozenset[str]] = {
     "app:ContainerApp": frozenset({"environmentId"}),
     "authorization:RoleAssignment": frozenset({"principalId", "scope"}),

@@ -51,7 +51,7 @@ class StackSettings:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def changed(self, **values: str) -> "StackSettings":
-        """The same with other values."""
+        """The same settings with other values."""
         return StackSettings(values={**self.values, **values}, secrets=self.secrets)
 
 
@@ -115,4 +115,4 @@ VARIANTS: Mapping[str, StackSettings] = {
         values={"backends": json.dumps(["github"]), "containers": json.dumps([WIKI])}
     ),
 }
-"""Stacks that differ in more than the tier."""
+"""Stacks whose differences are more than the tier."""

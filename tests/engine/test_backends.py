@@ -20,7 +20,7 @@ FAILING = (
     "apimanagement:Api",
     "app:ContainerApp",
 )
-"""The resource types of which one deployment each cannot delete any, in the order of a removal."""
+"""The types, in the order of their deletion, whose resources cannot be deleted in one deployment each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +92,12 @@ def test_a_removed_server_leaves_nothing_but_secrets_that_no_identity_can_read(h
     assert {resource.type for resource in left} == {"azure-native:keyvault:Secret"}
 
 
-def test_a_removal_touches_no_other_server(history: History) -> None:
+def test_a_removal_changes_no_other_server(history: History) -> None:
     touched = {call.name for call in history.removed.calls if call.changed_azure and not call.is_in("random")}
     assert [name for name in touched if name.startswith(("slack", "functions"))] == []
 
 
-def test_an_added_server_touches_no_other_server(history: History) -> None:
+def test_an_added_server_changes_no_other_server(history: History) -> None:
     changed = [call for call in history.added.calls if call.changed_azure]
     assert [call.name for call in changed if call.name.startswith(("slack", "functions"))] == []
     assert {call.name for call in changed if call.kind == "create" and "notes" in call.name}

@@ -14,12 +14,12 @@ import pytest
 
 from settings import Settings, SettingsError
 from tests.engine import cli
-from tests.program import test_settings
+from tests.program.stack_settings import SECRETS, load
 from tests.test_docs import ROOT
 
 
 class Stack:
-    """A stack without a list, in a separate folder."""
+    """A stack whose file contains no list, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,24 +48,24 @@ class Stack:
         return stack
 
     def run(self, commands: str) -> None:
-        """Runs commands in a terminal, and types the secret if the CLI prompts for it."""
+        """Runs commands, and passes the secret to the CLI if it prompts for one."""
         for command in commands.split(" && "):
             words = shlex.split(command)
-            self._pulumi(*words[1:], typed=test_settings.SECRETS[words[-1]] if "--secret" in words else "")
+            self._pulumi(*words[1:], secret=SECRETS[words[-1]] if "--secret" in words else "")
 
     def load(self) -> Settings:
         """Reads the decrypted configuration that the CLI passes to the program, including defaults."""
         stored = json.loads(self._pulumi("config", "--show-secrets", "--json"))
         values = {key: entry["value"] for key, entry in stored.items()}
         secrets = [key.partition(":")[2] for key, entry in stored.items() if entry["secret"]]
-        return test_settings.load(values, secrets)
+        return load(values, secrets)
 
-    def _pulumi(self, *arguments: str, typed: str = "") -> str:
+    def _pulumi(self, *arguments: str, secret: str = "") -> str:
         done = subprocess.run(
-            [str(cli.path()), *arguments, *([] if typed else ["--non-interactive"])],
+            [str(cli.path()), *arguments, *([] if secret else ["--non-interactive"])],
             cwd=self._folder,
             env=self._environment,
-            input=typed,
+            input=secret,
             capture_output=True,
             text=True,
             check=False,
@@ -87,7 +87,9 @@ def stack(created: Path, tmp_path: Path) -> Stack:
     return Stack(tmp_path)
 
 
-def test_a_later_entry_of_containers_alone_is_refused_and_the_messages_commands_fix_it(stack: Stack) -> None:
+def test_a_list_without_its_first_entry_is_refused_and_the_commands_in_the_message_fix_it(
+    stack: Stack,
+) -> None:
     stack.run("pulumi config set --path 'containers[1].name' notes")
     stack.run("pulumi config set --path 'containers[1].image' ghcr.io/example/notes:1.0.0")
     stack.run("pulumi config set --path 'containers[1].port' 8080")

@@ -24,12 +24,12 @@ class Cycle:
     Attributes:
         stack: the stack, destroyed.
         preview: of the first deployment.
-        deployed: the first deployment; API Management is ready last of all resources that do not need it.
+        deployed: the first deployment; API Management is created after all resources that do not need it.
         dependencies: the dependencies of each resource, by URN.
         again: a second deployment, without a change.
         refreshed: a refresh after that.
-        refused: an ordinary destroy, while keys are protected.
-        destroyed: a second destroy, after `pulumi state unprotect --all`.
+        refused: a destroy while resources are protected.
+        destroyed: another destroy, after `pulumi state unprotect --all`.
     """
 
     stack: Deployment
@@ -166,14 +166,14 @@ def test_a_refresh_finds_no_drift(cycle: Cycle) -> None:
     assert [call for call in cycle.refreshed.calls if call.changed_azure] == []
 
 
-def test_an_ordinary_destroy_stops_before_it_deletes_anything(cycle: Cycle) -> None:
+def test_a_destroy_of_a_protected_stack_stops_before_it_deletes_anything(cycle: Cycle) -> None:
     assert cycle.refused.failed
     assert "cannot be deleted" in cycle.refused.output
     assert "pulumi state unprotect" in cycle.refused.output
     assert [call for call in cycle.refused.calls if call.changed_azure] == []
 
 
-def test_after_lifting_the_protection_everything_is_destroyed(cycle: Cycle) -> None:
+def test_a_destroy_without_protection_deletes_all_resources(cycle: Cycle) -> None:
     assert not cycle.destroyed.failed, cycle.destroyed.output
     assert cycle.stack.azure.resources == {}
     assert cycle.stack.state().get("resources", []) == []

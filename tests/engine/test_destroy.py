@@ -36,7 +36,7 @@ class Destroyed:
 
 @pytest.fixture(scope="module", params=FAILING)
 def destroyed(request: pytest.FixtureRequest, new_stack: Deploy) -> Destroyed:
-    """A small stack for each kind, deployed and destroyed. What is deleted before a failure varies."""
+    """A small stack for each kind of resource: deployed, and destroyed at the second attempt."""
     stack, kind = new_stack(SMALL), request.param
     deployed = stack.up()
     assert not deployed.failed, deployed.output

@@ -1,4 +1,4 @@
-"""The commands that documents and messages name, run by the real CLI on a real stack file.
+"""The commands in documents and messages, run by the real CLI on a real stack file.
 
 The program's own reader then reads the file, in the form in which the CLI passes it.
 """
@@ -65,7 +65,7 @@ EXAMPLES = sorted(
     {
         example
         for example in _examples()
-        # A placeholder, an element of a list, a key that only a stack with that container has.
+        # Excluded: a placeholder, one element of a list, and a key that needs a certain container.
         if not any(part in command for command in example for part in ("...", "backends[", "notesToken"))
     }
 )
@@ -88,8 +88,8 @@ REQUIRED = {
 
 
 @contextmanager
-def fresh(folder: Path, name: str) -> Generator[Deployment]:
-    """A stack as `pulumi stack init` leaves it."""
+def initialized(folder: Path, name: str) -> Generator[Deployment]:
+    """A stack after `pulumi stack init`, without further settings."""
     with deployment(folder, name) as stack:
         yield stack
 
@@ -130,7 +130,7 @@ def test_the_commands_that_set_up_a_stack_are_accepted(
     block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (name,) = re.findall(r"pulumi stack init (\S+)", block)
-    with fresh(tmp_path, name) as stack:
+    with initialized(tmp_path, name) as stack:
         for line in block.splitlines():
             if line.startswith("pulumi config"):
                 run(stack, line)
@@ -144,8 +144,8 @@ def test_the_commands_that_set_up_a_stack_are_accepted(
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment]:
-    """A stack without lists of its own, and with everything that Slack and Jira need."""
-    with fresh(tmp_path_factory.mktemp("trial"), "trial") as stack:
+    """A complete stack with all servers, configured by commands."""
+    with initialized(tmp_path_factory.mktemp("trial"), "trial") as stack:
         run(stack, "pulumi config set azure-native:location northeurope")
         run(stack, "pulumi config set publisherEmail you@example.com")
         run(stack, 'pulumi config set publisherName "Example"')
@@ -159,7 +159,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment]:
         yield stack
 
 
-def test_documents_name_commands() -> None:
+def test_documents_contain_commands() -> None:
     assert len(COMPLETE) >= 3
     assert len(EXAMPLES) >= 10
 
@@ -187,7 +187,7 @@ def test_a_secret_is_encrypted_in_the_stacks_file(trial: Deployment) -> None:
         assert set(file["config"][f"remote-mcp-gateway:{key}"]) == {"secure"}
 
 
-def test_a_copied_stack_reads_the_secrets_of_the_first_one(trial: Deployment) -> None:
+def test_a_copied_stack_reads_the_secrets_of_the_original_stack(trial: Deployment) -> None:
     staging = copy.copy(trial)
     staging._stack = "staging"
     done = staging.pulumi("stack", "init", "--copy-config-from", "trial")
@@ -201,7 +201,7 @@ def test_a_copied_stack_reads_the_secrets_of_the_first_one(trial: Deployment) ->
 
 def test_a_list_with_a_gap_never_reaches_the_program(tmp_path: Path) -> None:
     """The CLI writes a null for each element that is skipped, and then refuses the list."""
-    with fresh(tmp_path, "gap") as stack:
+    with initialized(tmp_path, "gap") as stack:
         run(stack, "pulumi config set azure-native:location northeurope")
         run(stack, "pulumi config set publisherEmail you@example.com")
         run(stack, 'pulumi config set publisherName "Example"')

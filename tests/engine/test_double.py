@@ -72,7 +72,7 @@ def test_resources_that_are_referenced_by_id_must_exist(azure: Azure) -> None:
     assert "ResourceNotFound" in refused(azure, "web:WebApp", {**GROUP, "name": "app", "serverFarmId": plan})
 
 
-def test_a_resource_does_not_move(azure: Azure) -> None:
+def test_the_location_of_a_resource_cannot_be_updated(azure: Azure) -> None:
     (service,) = azure.of_type("apimanagement:ApiManagementService")
     moved = call(
         "update",
@@ -130,7 +130,7 @@ def test_a_named_value_needs_the_right_to_read_its_secret(azure: Azure) -> None:
     create(azure, "apimanagement:NamedValue", "value", value)
 
 
-def test_a_policy_needs_what_it_mentions(azure: Azure) -> None:
+def test_a_policy_needs_the_named_values_and_fragments_that_it_references(azure: Azure) -> None:
     assert "'key'" in refused(azure, "apimanagement:ApiPolicy", policy('<a b="{{key}}" />'))
     assert "'token'" in refused(
         azure, "apimanagement:ApiPolicy", policy('<include-fragment fragment-id="token" />')
@@ -162,7 +162,7 @@ def test_flex_consumption_accepts_few_site_properties(azure: Azure) -> None:
     assert "51021" in refused(azure, "web:WebApp", site)
 
 
-def test_a_name_has_the_form_that_azure_accepts(azure: Azure) -> None:
+def test_a_name_that_azure_does_not_accept_is_refused(azure: Azure) -> None:
     assert "InvalidResourceName" in refused(
         azure, "storage:StorageAccount", {**GROUP, "accountName": "With-Hyphen"}
     )

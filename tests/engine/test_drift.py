@@ -1,4 +1,4 @@
-"""Repairs changes made outside of Pulumi, imports lost state and deploys a destroyed stack again.
+"""Changes outside of Pulumi are repaired, lost state is imported, and a destroyed stack is deployed again.
 
 docs/operations.md has the commands.
 """
@@ -28,7 +28,7 @@ with language_host.serve(Project(Path({root!r}))) as address:
     print(address.rpartition(":")[2], flush=True)
     threading.Event().wait()
 """
-"""The plugin for Python, which `pulumi import` loads. It comes with the released CLI, not with its module."""
+"""The plugin for Python, which `pulumi import` loads. Only released CLIs include it."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_an_api_that_was_deleted_outside_of_pulumi_is_published_again(stack: Dep
     assert {api.id.lower(), *below} <= stack.azure.resources.keys()
 
 
-def test_a_resource_that_the_state_has_lost_is_imported(stack: Deployment) -> None:
+def test_a_resource_that_is_missing_in_the_state_is_imported(stack: Deployment) -> None:
     lost = stack.azure.of_type("ScheduledQueryRule")[0]
     assert stack.pulumi("state", "delete", lost.urn, "--yes").returncode == 0
     with language_host.serve(stack.program) as client:
@@ -97,7 +97,7 @@ def test_a_resource_that_the_state_has_lost_is_imported(stack: Deployment) -> No
         "import", "--file", "import.json", "--protect=false", "--generate-code=false", "--yes"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # Azure does not store the mark with which the provider notes that it chose the name.
+    # Azure does not store the provider's mark that it chose the name, so an import does not restore the mark.
     changes = stack.preview().changes
     assert {(step.op, step.urn, step.changed) for step in changes} <= {
         ("update", lost.urn, ("__createBeforeDelete",))

@@ -1,6 +1,7 @@
 """A first deployment in which one kind of resource is refused, and a second deployment.
 
-The refusal comes late, when everything that does not wait for the resource is done: the worst moment.
+Azure refuses the resource only after all resources that do not depend on it were created. At this moment a
+missing dependency has the largest effect.
 """
 
 from dataclasses import dataclass

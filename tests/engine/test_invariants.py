@@ -40,7 +40,7 @@ SITE_AUTH = f"{SITE}/config/authsettingsV2"
 
 
 class History:
-    """Calls one after the other, or two in parallel."""
+    """A record of calls, which are made one after the other or in parallel."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -55,12 +55,13 @@ class History:
         error: str = "",
         removed: tuple[str, ...] = (),
     ) -> "History":
+        """Adds a call that begins after all earlier calls have ended."""
         self.calls.append(_call(kind, identifier, self._next(), inputs or {}, error=error, removed=removed))
         self.calls[-1].ended = self._next()
         return self
 
     def together(self, kind: Kind, *identifiers: str) -> "History":
-        """Calls that overlap."""
+        """Adds calls that are in progress at the same time."""
         begun = [_call(kind, identifier, self._next(), {}) for identifier in identifiers]
         for call in begun:
             call.ended = self._next()
@@ -106,7 +107,7 @@ def test_a_container_that_is_open_before_its_authentication_is_found() -> None:
     )
 
 
-def test_a_container_that_opens_after_its_authentication_is_in_order() -> None:
+def test_a_container_that_opens_after_its_authentication_is_accepted() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("update", CONTAINER, OPEN)
     assert history.violations() == []
 
@@ -125,7 +126,7 @@ def test_a_route_to_a_container_without_authentication_is_found() -> None:
     assert "reachable through httpRouteConfigs/public without authentication" in violations
 
 
-def test_a_route_to_a_container_with_authentication_is_in_order() -> None:
+def test_a_route_to_a_container_with_authentication_is_accepted() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("create", ROUTE, TO_NOTES)
     assert history.then("delete", ROUTE).then("delete", AUTH).then("delete", CONTAINER).violations() == []
 
@@ -149,7 +150,7 @@ def test_authentication_that_is_deleted_before_its_app_is_found() -> None:
     assert "from delete authConfigs/current began" in violations
 
 
-def test_authentication_that_is_deleted_together_with_its_app_is_in_order() -> None:
+def test_authentication_that_is_deleted_together_with_its_app_is_accepted() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", AUTH).then("update", CONTAINER, OPEN)
     assert history.then("delete", CONTAINER, removed=(CONTAINER, AUTH)).violations() == []
 
@@ -167,7 +168,7 @@ def test_an_operation_before_its_apis_policy_is_found() -> None:
 
 
 @pytest.mark.parametrize("last", ["delete", "create"])
-def test_an_operation_after_its_apis_policy_is_in_order(last: Kind) -> None:
+def test_an_operation_after_its_apis_policy_is_accepted(last: Kind) -> None:
     history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
     if last == "delete":
         history.then("delete", OPERATION).then("delete", POLICY).then("delete", API)
@@ -184,12 +185,12 @@ def test_an_updated_policy_leaves_no_gap() -> None:
     assert history.then("update", POLICY, {"value": "<policies />"}).violations() == []
 
 
-def test_an_operation_without_its_own_policy_is_found_where_the_api_forwards() -> None:
+def test_an_operation_without_its_own_policy_is_found_if_the_api_forwards_requests() -> None:
     history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
     assert len(history.then("create", OWN).violations()) == 1
 
 
-def test_an_operation_without_its_own_policy_is_in_order_where_nothing_is_behind_it() -> None:
+def test_an_operation_without_its_own_policy_is_accepted_if_the_api_forwards_nothing() -> None:
     history = History().then("create", API).then("create", POLICY).then("create", OPERATION)
     assert history.then("create", OWN).violations() == []
 

@@ -1,4 +1,8 @@
-"""A policy with a mistake: the program refuses it before anything is created, and so does Azure."""
+"""Policies with a mistake.
+
+The program refuses them before anything is created. A mistake that only Azure finds leaves no operation
+without its policy.
+"""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,11 +24,11 @@ TOKEN, API = "oauth/token.xml.j2", "mcp/api.xml.j2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MistakenProject(Project):
-    """The program, with a mistake at the beginning of the inbound section of what a template renders.
+class ProjectWithMistake(Project):
+    """The program, with a mistake at the beginning of the inbound section of one policy.
 
     Attributes:
-        template: the template.
+        template: the template of the policy.
         mistake: policy XML.
         unchecked: whether the program deploys policies without checking them.
     """
@@ -64,7 +68,7 @@ def test_a_mistake_stops_a_deployment_before_anything_is_created(
     template: str, mistake: str, new_stack: Deploy
 ) -> None:
     stack = new_stack(FUNCTIONS)
-    stack.program = MistakenProject(root=ROOT, template=template, mistake=mistake)
+    stack.program = ProjectWithMistake(root=ROOT, template=template, mistake=mistake)
     for run in (stack.preview(), stack.up()):
         assert run.failed
         assert "policies" in run.output
@@ -79,7 +83,7 @@ def test_a_mistake_that_only_azure_finds_leaves_no_operation_without_policy(
 ) -> None:
     stack = new_stack(FUNCTIONS)
     mistake = '<set-variable name="x" value="{{no-such-value}}" />'
-    stack.program = MistakenProject(root=ROOT, template=template, mistake=mistake, unchecked=True)
+    stack.program = ProjectWithMistake(root=ROOT, template=template, mistake=mistake, unchecked=True)
     failed = stack.up()
     assert failed.failed
     assert "no-such-value" in failed.output

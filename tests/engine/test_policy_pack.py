@@ -23,8 +23,8 @@ SETTINGS = StackSettings(
 
 
 @dataclass(frozen=True, slots=True)
-class WithSharedKeys(Project):
-    """The program with one mistake: everyone who has the key of the storage account may use it."""
+class ProjectWithSharedKeys(Project):
+    """The program with one mistake: the storage account can be accessed with its keys."""
 
     def __call__(self) -> None:
         register_stack_transformation(_allow_shared_keys)
@@ -41,14 +41,14 @@ def _allow_shared_keys(
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Deploy) -> Deployment:
-    """A stack with a resource of each kind that the rules are about; its container has a tag."""
+    """A stack with a resource of each kind that the rules check. Its image has a tag and no digest."""
     if not (POLICY_SDK / "pulumi_policy").is_dir():
         reason = "needs Pulumi's SDK for policy packs: run `make test-engine`"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return new_stack(SETTINGS)
 
 
-def test_a_stack_of_this_project_passes_and_a_tag_is_a_warning(stack: Deployment) -> None:
+def test_a_stack_of_this_project_passes_and_an_image_without_a_digest_is_a_warning(stack: Deployment) -> None:
     preview = stack.preview(stack.policy_pack)
     assert not preview.failed, preview.output
     assert "mcp-gateway" in preview.output
@@ -56,7 +56,7 @@ def test_a_stack_of_this_project_passes_and_a_tag_is_a_warning(stack: Deployment
 
 
 def test_a_mistake_stops_the_preview_and_the_deployment(stack: Deployment) -> None:
-    stack.program = WithSharedKeys(pulumi_cli.ROOT)
+    stack.program = ProjectWithSharedKeys(pulumi_cli.ROOT)
     for run in (stack.preview(stack.policy_pack), stack.up(stack.policy_pack)):
         assert run.failed
         assert "[mandatory]" in run.output

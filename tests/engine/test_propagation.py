@@ -5,7 +5,7 @@ import pytest
 from scripts import pulumi_cli
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment, Run
-from tests.engine.program import Impatient
+from tests.engine.program import ProjectWithShortWaits
 from tests.engine.record import Call
 from tests.engine.stacks import SMALL
 
@@ -14,9 +14,9 @@ READERS = ("apimanagement:NamedValue", "app:ContainerApp")
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Deploy) -> Deployment:
-    """A stack whose identities may read their secrets late."""
+    """A stack whose role assignments take effect late."""
     created = new_stack(SMALL)
-    created.program = Impatient(pulumi_cli.ROOT)
+    created.program = ProjectWithShortWaits(pulumi_cli.ROOT)
     return created
 
 
@@ -66,7 +66,7 @@ def test_a_second_deployment_after_a_retry_changes_nothing(stack: Deployment, fi
 
 
 def test_a_failed_removal_shows_azures_error(stack: Deployment, first: Run) -> None:
-    """Only the program has the hooks, and `pulumi destroy` does not run it."""
+    """The program registers the hooks that retry, and `pulumi destroy` does not run the program."""
     assert not first.failed
     stack.unprotect()
     stack.azure.faults.refuse = lambda call: call.kind == "delete" and call.is_of("app:ContainerApp")

@@ -9,7 +9,7 @@ from tests.engine.stacks import FUNCTIONS
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Deploy) -> Deployment:
-    """A stack whose first publication fails, because the build does."""
+    """A stack whose first publication fails, because the build fails."""
     return new_stack(FUNCTIONS)
 
 
@@ -22,14 +22,14 @@ def failed(stack: Deployment) -> Run:
 
 @pytest.fixture(scope="module")
 def repaired(stack: Deployment, failed: Run) -> Run:
-    """The next one, while role assignments have not propagated."""
+    """The next deployment, which starts before role assignments have propagated."""
     assert failed.failed
     stack.service.broken = None
     stack.service.unpropagated = 1
     return stack.up()
 
 
-def test_the_error_of_a_failed_publication_is_one_sentence(failed: Run) -> None:
+def test_the_error_of_a_failed_publication_has_no_traceback(failed: Run) -> None:
     assert failed.failed
     assert "No matching distribution found for azure-functions==1.26.0" in failed.output
     assert "Traceback" not in failed.output

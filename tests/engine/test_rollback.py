@@ -1,6 +1,6 @@
 """A deployment of newer settings, and the rollback to the older ones that docs/operations.md describes.
 
-There is one release, so both run the same program; what differs are the settings that a release may change.
+The project has one release, so both deployments run the same program and differ only in their settings.
 """
 
 import json
@@ -33,7 +33,7 @@ LASTING = ("ApiManagementService", "DatabaseAccount", "RandomBytes", "StorageAcc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The history of one stack: what was deployed, in this order.
+    """The operations on one stack, in this order.
 
     Attributes:
         stack: the stack.
@@ -65,7 +65,7 @@ def history(new_stack: Deploy) -> History:
     first = stack.up()
     assert not first.failed, first.output
     stack.configure({**NEWER, "keyVersion": "2"})
-    # A secret that no server has is refused, so that none is left in the stack's file.
+    # The program refuses a secret that no server uses, so that it does not remain in the stack's file.
     assert "pulumi config rm notesToken" in stack.preview().output
     assert stack.pulumi("config", "rm", "notesToken").returncode == 0
     upgrade = stack.up()
@@ -86,7 +86,7 @@ def test_the_older_settings_are_deployed_again(history: History) -> None:
     assert apps == {"notes"}
 
 
-def test_keys_stay_as_the_upgrade_left_them(history: History) -> None:
+def test_a_rollback_does_not_change_the_keys(history: History) -> None:
     assert keys_of(history.stack) == history.keys
     assert {key.rpartition("/")[2] for key in history.keys} == {
         f"{purpose}-key-v{version}" for purpose in ("token", "consent") for version in range(1, 5)
@@ -108,12 +108,12 @@ def test_a_server_that_was_removed_is_created_again_with_its_secret(history: His
     assert {"notes-http", "notes-secrets-notes-token"} <= set(history.rollback.names("create"))
 
 
-def test_the_preview_announces_the_rollback(history: History) -> None:
-    announced = {(step.urn, step.op) for step in history.preview.changes}
-    assert [step.name for step in history.rollback.changes if (step.urn, step.op) not in announced] == []
+def test_the_preview_shows_all_changes_of_the_rollback(history: History) -> None:
+    previewed = {(step.urn, step.op) for step in history.preview.changes}
+    assert [step.name for step in history.rollback.changes if (step.urn, step.op) not in previewed] == []
 
 
-def test_the_invariants_hold_and_no_change_is_left(history: History) -> None:
+def test_the_invariants_hold_and_the_next_deployment_changes_nothing(history: History) -> None:
     violations = invariants.violations(Timeline(history.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
     assert history.again.changes == ()

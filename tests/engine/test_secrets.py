@@ -9,7 +9,7 @@ from scripts import pulumi_cli
 from tests.engine import secrecy
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment
-from tests.engine.program import Impatient
+from tests.engine.program import ProjectWithShortWaits
 from tests.engine.stacks import CANARIES, DEV, NOTES, StackSettings
 from tests.existing import SUBSCRIPTION
 
@@ -22,7 +22,7 @@ PLAIN = "canary-in-a-tag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class UsedStack:
     """A stack after all kinds of operations, and its secrets.
 
     Attributes:
@@ -35,7 +35,7 @@ class Used:
 
 
 @pytest.fixture(scope="module")
-def used(new_stack: Deploy) -> Used:
+def used(new_stack: Deploy) -> UsedStack:
     """A stack after a preview, a failed deployment, a deployment, a change and a refresh."""
     stack = new_stack(
         StackSettings(
@@ -50,9 +50,9 @@ def used(new_stack: Deploy) -> Used:
             secrets=CANARIES,
         )
     )
-    stack.program = Impatient(pulumi_cli.ROOT)
+    stack.program = ProjectWithShortWaits(pulumi_cli.ROOT)
     stack.azure.place("azure-native:resources:ResourceGroup", GROUP)
-    # Error hooks receive the properties of what failed.
+    # Error hooks receive the properties of the resource that failed.
     stack.azure.faults.unpropagated = 1
     assert not stack.preview("--diff").failed
     stack.azure.faults.refuse = lambda call: call.is_of("app:ContainerApp", "apimanagement:NamedValue")
@@ -73,32 +73,32 @@ def used(new_stack: Deploy) -> Used:
     assert not stack.preview("--diff").failed
     assert not stack.up().failed
     assert not stack.refresh().failed
-    return Used(
+    return UsedStack(
         stack=stack,
         secrets=secrets | secrecy.known_secrets(stack, {f"rotated {key}": rotated[key] for key in rotated}),
     )
 
 
-def test_secrets_are_known(used: Used) -> None:
+def test_the_search_knows_all_secrets(used: UsedStack) -> None:
     expected = {*CANARIES, "passphrase", "ARM_CLIENT_SECRET", "rotated githubToken"}
     expected |= {"primaryKey of functions-keys", "secondaryKey of functions-keys"}
     assert expected <= used.secrets.keys()
     assert len([name for name in used.secrets if name.startswith("gateway-keys-token-key")]) >= 2
 
 
-def test_no_secret_is_in_clear(used: Used) -> None:
+def test_no_secret_is_in_clear_text(used: UsedStack) -> None:
     assert secrecy.leaks(used.stack, used.secrets) == []
 
 
-def test_a_secret_in_clear_text_is_found(used: Used) -> None:
+def test_a_secret_in_clear_text_is_found(used: UsedStack) -> None:
     places = {leak.place for leak in secrecy.leaks(used.stack, {"tag": PLAIN})}
     assert "Pulumi.dev.yaml" in places
     assert any(place.startswith("state/") for place in places)
     assert "stack export" in places
 
 
-def test_secrets_reach_azure(used: Used) -> None:
-    """They are encrypted on the way and not lost."""
+def test_azure_receives_the_values_of_secrets(used: UsedStack) -> None:
+    """The engine encrypts secrets in its state and decrypts them for the providers."""
     received = json.dumps([dict(resource.inputs) for resource in used.stack.azure.resources.values()])
     for name in ("jiraApiToken", "notesToken", "rotated slackBotToken", "rotated redisConnection"):
         assert used.secrets[name] in received
@@ -115,7 +115,7 @@ def test_secrets_reach_azure(used: Used) -> None:
         ("cognitiveservices:ProjectConnection", "properties"),
     ],
 )
-def test_the_state_has_them_encrypted(used: Used, type_: str, property_: str) -> None:
+def test_secret_inputs_are_encrypted_in_the_state(used: UsedStack, type_: str, property_: str) -> None:
     holders = [
         resource for resource in used.stack.state()["resources"] if resource["type"].endswith(f":{type_}")
     ]
@@ -124,6 +124,6 @@ def test_the_state_has_them_encrypted(used: Used, type_: str, property_: str) ->
         assert "ciphertext" in json.dumps(holder["inputs"][property_])
 
 
-def test_subscription_keys_are_an_output_that_the_command_line_hides(used: Used) -> None:
+def test_subscription_keys_are_an_output_that_the_command_line_hides(used: UsedStack) -> None:
     shown = json.loads(used.stack.pulumi("stack", "output", "--json").stdout)
     assert shown["subscriptionKeys"] == "[secret]"

@@ -1,9 +1,9 @@
 """The effect of a changed setting on a deployed stack: the preview, the updates and the replacements.
 
-The settings are changed one after the other, each on top of those before it, in three series that can run at
-the same time. Each series has a stack of its own, first deployed with what the series before it change. Each
-series has a table, which is a snapshot; write them again with
-`make test-engine ARGS="-k changed_setting --snapshot-update"`, and read the difference.
+The settings are changed one after the other; a change is not undone before the next one. They are divided
+into three series, which can run at the same time. Each series has a separate stack, which is first deployed
+with all changes of earlier series. The table of each series is a snapshot; update the tables with
+`make test-engine ARGS="-k changed_setting --snapshot-update"`, and review the difference.
 """
 
 import itertools
@@ -67,13 +67,13 @@ CHANGES = {
     "several": "",
     "azure-native:location": "northeurope",
 }
-"""A new value for each setting, in the order in which they are changed; the last replaces everything."""
+"""A new value for each setting, in the order of the changes. The last change replaces all resources."""
 
 LOCATION = "azure-native:location"
 
 _FROM_THE_BEGINNING = "belongs to the first deployment; test_variants.py deploys stacks with it"
 _NOT_DEPLOYED = "belongs to a server that this stack does not have"
-_SIZE = "one property of one resource; tests/program/test_scale.py looks at it"
+_SIZE = "one property of one resource; tests/program/test_scale.py checks it"
 
 _OWN_VALUES = {
     "agents": json.dumps(
@@ -85,13 +85,13 @@ _OWN_VALUES = {
     "roleMembers": json.dumps({"SnippetKeeper": ["ada00000-0000-4000-8000-000000001815"]}),
     "tools": json.dumps({"functions": {"delete_snippet": {"role": "SnippetKeeper"}}}),
 }
-"""Values of settings that the step `several` changes, where it is not the example of the setting."""
+"""Values for the step `several`, for settings whose example cannot be used."""
 
 NOT_CHANGED = {
     "apiCenter": "writes to an API Center of another team, which the double of Azure does not have; "
-    "tests/program/test_agents.py looks at its entries",
+    "tests/program/test_agents.py checks its entries",
     "foundryProject": "writes to a Foundry project of another team, which the double of Azure does not "
-    "have; tests/program/test_agents.py looks at its connection",
+    "have; tests/program/test_agents.py checks its connection",
     "toolLock": "changes one policy, when tools.lock.json has every server",
     "requireDigests": "refuses images without a digest and declares nothing",
     "subscriptionKeyVersion": "this stack admits no subscription keys, so it changes nothing",
@@ -143,7 +143,7 @@ SEVERAL = _OWN_VALUES | {
     for setting in SETTINGS
     if setting.key not in {*CHANGES, *_OWN_VALUES, *NOT_CHANGED}
 }
-"""All other settings, which one step changes together: each is one property, or one resource more or less."""
+"""All other settings, which one step changes together. Each affects one property or one resource."""
 
 # Resources with data or an address: replacing them loses registrations, grants and snippets, or changes the
 # gateway's address.
@@ -162,8 +162,8 @@ class Change:
     """A setting that was changed.
 
     Attributes:
-        preview: what was announced.
-        done: what happened.
+        preview: the preview of the deployment.
+        done: the deployment.
     """
 
     preview: Run
@@ -241,18 +241,18 @@ class Series:
         if setting == LOCATION:
             assert replaced
             return
-        # A server that is removed takes its own registration in Entra with it.
+        # When a server is removed, its application in Entra is deleted.
         assert replaced == ({"jira-audience-application"} if setting == "backends" else set())
 
-    def test_a_preview_announces_everything_that_happens(
+    def test_a_preview_shows_all_changes_of_the_deployment(
         self, setting: str, changes: dict[str, Change]
     ) -> None:
         change = changes[setting]
-        announced = {(step.urn, step.op) for step in change.preview.changes}
-        surprises = [
-            f"{step.op} {step.name}" for step in change.done.changes if (step.urn, step.op) not in announced
+        previewed = {(step.urn, step.op) for step in change.preview.changes}
+        unexpected = [
+            f"{step.op} {step.name}" for step in change.done.changes if (step.urn, step.op) not in previewed
         ]
-        assert surprises == []
+        assert unexpected == []
 
     def test_what_a_changed_setting_does(
         self, changes: dict[str, Change], snapshot: SnapshotAssertion
@@ -270,7 +270,7 @@ class TestFirstSettings(Series):
     @pytest.fixture(scope="class")
     @classmethod
     def moved(cls, stack: Deployment) -> Change:
-        """Another region for a stack that is protected; afterwards the setting is as before."""
+        """A change of the region of a protected stack, after which the setting is changed back."""
         stack.configure({LOCATION: CHANGES[LOCATION]})
         change = Change(preview=stack.preview(), done=stack.up())
         stack.configure({LOCATION: "westeurope"})
@@ -279,11 +279,11 @@ class TestFirstSettings(Series):
     @pytest.fixture(scope="class")
     @classmethod
     def changes(cls, stack: Deployment, moved: Change) -> dict[str, Change]:
-        """All changes of the series, on a stack that could not be moved."""
+        """All changes of the series, after the stack refused another region."""
         assert moved.done.failed
         return {setting: _change(stack, setting) for setting in cls.SETTINGS}
 
-    def test_a_protected_stack_does_not_move(self, moved: Change) -> None:
+    def test_a_protected_stack_refuses_another_region(self, moved: Change) -> None:
         for run in (moved.preview, moved.done):
             assert run.failed
             assert "protect" in run.output
@@ -306,17 +306,17 @@ def test_only_settings_that_exist_are_changed() -> None:
 
 
 def _lines(setting: str, change: Change) -> Iterator[str]:
-    """One setting: what is done with which resources, and what the preview shows without need."""
+    """The resources that a setting changes, and the changes that only the preview shows."""
     yield setting
-    announced, done = _relevant(change.preview), _relevant(change.done)
+    previewed, done = _relevant(change.preview), _relevant(change.done)
     for verb in ("create", "update", "replace", "delete"):
         if touched := [step for step in done if step.op == verb]:
             yield f"    {verb}: " + ", ".join(_summary(touched))
     happened = {(step.urn, step.op) for step in done}
     for verb in ("update", "replace"):
-        if only := [step for step in announced if step.op == verb and (step.urn, verb) not in happened]:
+        if only := [step for step in previewed if step.op == verb and (step.urn, verb) not in happened]:
             yield f"    {verb} only in the preview: " + ", ".join(_summary(only))
-    if not announced and not done:
+    if not previewed and not done:
         yield "    nothing"
 
 
@@ -330,7 +330,7 @@ def _relevant(run: Run) -> list[Step]:
 
 
 def _summary(steps: list[Step]) -> Iterator[str]:
-    """The resources of each type by name, or how many when there are many."""
+    """The resources of each type: their names, or their number if there are more than four."""
     by_type: dict[str, list[str]] = {}
     for step in steps:
         by_type.setdefault(step.type.rpartition(":")[2], []).append(step.name)

@@ -16,7 +16,7 @@ from tests.engine.timeline import Timeline
 from tests.existing import CERTIFICATE, EXISTING, SUBSCRIPTION, TYPES, resource_id
 
 CHANGE = {"callsPerMinute": "1000", "tags": json.dumps({"costCenter": "4711"})}
-"""One setting that changes policies, and one that reaches every resource that the stack owns."""
+"""One setting that changes policies, and one that changes every resource that the stack owns."""
 
 
 def prepare(azure: Azure) -> None:
@@ -42,17 +42,17 @@ def prepare(azure: Azure) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class Lifecycle:
     """The lifecycle of one stack, from its first preview until no resource remains.
 
     Attributes:
         stack: the stack, destroyed.
-        before: what existed before it.
+        before: the resources that existed before the stack.
         preview: of the first deployment.
         deployed: the first deployment.
-        again: a second one, without a change.
-        changed: one with other settings.
-        destroyed: its end.
+        again: a second deployment, without a change.
+        changed: a deployment with other settings.
+        destroyed: the destruction of the stack.
     """
 
     stack: Deployment
@@ -65,7 +65,7 @@ class Life:
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def life(request: pytest.FixtureRequest, new_stack: Deploy) -> Life:
+def lifecycle(request: pytest.FixtureRequest, new_stack: Deploy) -> Lifecycle:
     """The lifecycle of each stack, run once for all tests."""
     stack = new_stack(VARIANTS[request.param])
     prepare(stack.azure)
@@ -74,7 +74,7 @@ def life(request: pytest.FixtureRequest, new_stack: Deploy) -> Life:
     stack.configure(CHANGE)
     changed = stack.up()
     stack.unprotect()
-    return Life(
+    return Lifecycle(
         stack=stack,
         before=before,
         preview=preview,
@@ -85,49 +85,51 @@ def life(request: pytest.FixtureRequest, new_stack: Deploy) -> Life:
     )
 
 
-def test_a_preview_shows_what_is_created(life: Life) -> None:
-    assert not life.deployed.failed, life.deployed.output
-    assert life.deployed.names("create") == life.preview.names("create")
-    assert set(life.deployed.counts()) == {"create"}
+def test_a_preview_shows_what_is_created(lifecycle: Lifecycle) -> None:
+    assert not lifecycle.deployed.failed, lifecycle.deployed.output
+    assert lifecycle.deployed.names("create") == lifecycle.preview.names("create")
+    assert set(lifecycle.deployed.counts()) == {"create"}
 
 
-def test_no_resource_is_refused(life: Life) -> None:
+def test_no_resource_is_refused(lifecycle: Lifecycle) -> None:
     refused = [
-        f"{call.kind} {call.name}: {call.error}" for call in life.stack.azure.record.calls() if call.error
+        f"{call.kind} {call.name}: {call.error}"
+        for call in lifecycle.stack.azure.record.calls()
+        if call.error
     ]
     assert refused == []
 
 
-def test_the_invariants_hold_at_all_times(life: Life) -> None:
-    violations = invariants.violations(Timeline(life.stack.azure.record.calls()))
+def test_the_invariants_hold_at_all_times(lifecycle: Lifecycle) -> None:
+    violations = invariants.violations(Timeline(lifecycle.stack.azure.record.calls()))
     assert not violations, "\n".join(violations)
 
 
-def test_a_second_deployment_changes_nothing(life: Life) -> None:
-    assert not life.again.failed, life.again.output
-    assert life.again.changes == ()
-    assert [call for call in life.again.calls if call.changed_azure] == []
+def test_a_second_deployment_changes_nothing(lifecycle: Lifecycle) -> None:
+    assert not lifecycle.again.failed, lifecycle.again.output
+    assert lifecycle.again.changes == ()
+    assert [call for call in lifecycle.again.calls if call.changed_azure] == []
 
 
-def test_a_change_updates_and_replaces_nothing(life: Life) -> None:
-    assert not life.changed.failed, life.changed.output
-    assert set(life.changed.counts()) == {"update"}
+def test_a_change_updates_and_replaces_nothing(lifecycle: Lifecycle) -> None:
+    assert not lifecycle.changed.failed, lifecycle.changed.output
+    assert set(lifecycle.changed.counts()) == {"update"}
 
 
-def test_existing_resources_are_never_written_and_stay_unchanged(life: Life) -> None:
-    assert not life.destroyed.failed, life.destroyed.output
+def test_existing_resources_are_never_written_and_stay_unchanged(lifecycle: Lifecycle) -> None:
+    assert not lifecycle.destroyed.failed, lifecycle.destroyed.output
     written = [
         f"{call.kind} {call.id}"
-        for call in life.stack.azure.record.calls()
-        if call.changed_azure and call.id.lower() in life.before
+        for call in lifecycle.stack.azure.record.calls()
+        if call.changed_azure and call.id.lower() in lifecycle.before
     ]
     assert written == []
-    assert life.stack.azure.resources == life.before
+    assert lifecycle.stack.azure.resources == lifecycle.before
 
 
 @pytest.fixture(scope="module")
 def interrupted(new_stack: Deploy) -> tuple[Deployment, Mapping[str, Existing], Run]:
-    """A stack that adopts everything; its first deployment fails at its last step, and it is destroyed."""
+    """A stack with adopted resources. Its first deployment fails at the end, and it is then destroyed."""
     stack = new_stack(ADOPTING)
     prepare(stack.azure)
     before = stack.azure.resources
@@ -153,7 +155,7 @@ def test_a_failed_deployment_does_not_change_adopted_resources(
 
 
 def test_every_kind_of_resource_that_can_be_adopted_is_in_the_state_as_read_only(new_stack: Deploy) -> None:
-    """Pulumi marks such a resource as external; `pulumi destroy` forgets it."""
+    """Pulumi marks such a resource as external; `pulumi destroy` removes it only from the state."""
     stack = new_stack(ADOPTING)
     prepare(stack.azure)
     deployed = stack.up()

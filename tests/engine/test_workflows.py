@@ -1,4 +1,4 @@
-"""The workflows of GitHub Actions, read by actionlint, which Go builds as it builds the Pulumi CLI."""
+"""The workflows of GitHub Actions, checked by actionlint, which is built with Go like the Pulumi CLI."""
 
 import os
 import shutil
