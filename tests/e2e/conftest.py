@@ -1,4 +1,4 @@
-"""A whole twin, started as a user starts it, for all tests of a run."""
+"""A whole twin, started as a user starts it, which all tests of a worker share."""
 
 import contextlib
 import os
@@ -109,7 +109,7 @@ class RunningTwin:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def fault(self, service: str, **fault: object) -> None:
-        """A failure of the store lasts for all attempts of a call."""
+        """Makes requests to a service fail. One failure of the store lasts for all attempts of a call."""
         if (
             service == "cosmos"
             and fault.get("times") == 1
@@ -186,7 +186,7 @@ def client(twin: RunningTwin) -> Client:
 
 @pytest.fixture
 def code(client: Client, ada: Person) -> str:
-    """An authorization code for `client`, fresh from Ada's sign-in."""
+    """An authorization code for `client`, from a new sign-in of Ada."""
     return parameters_of(ada.sign_in(client.authorize_url()))["code"]
 
 

@@ -61,7 +61,7 @@ def works(client: Client, issued: dict[str, str]) -> bool:
     return called == 200
 
 
-def test_the_store_is_the_declared_one() -> None:
+def test_the_commands_use_the_database_that_the_program_declares() -> None:
     assert DATABASE == DECLARED_DATABASE
 
 
@@ -76,7 +76,7 @@ def test_the_store_is_the_declared_one() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_consents_for_revoked_grants_are_deleted(
+def test_consents_are_deleted_with_the_grants_that_are_revoked(
     twin: RunningTwin, admin: Admin, arguments: tuple[str, ...], kept: list[str]
 ) -> None:
     with opened(twin.gateway) as database:
@@ -87,10 +87,12 @@ def test_consents_for_revoked_grants_are_deleted(
             )
         admin.run("revoke", *arguments)
         left = consents.query_items("SELECT * FROM c", enable_cross_partition_query=True)
-        assert sorted(grant["id"] for grant in left) == kept
+        assert sorted(consent["id"] for consent in left) == kept
 
 
-def test_a_users_name_finds_the_consents_behind_the_revoked_grants(twin: RunningTwin, admin: Admin) -> None:
+def test_consents_are_deleted_when_grants_are_revoked_by_the_name_of_the_user(
+    twin: RunningTwin, admin: Admin
+) -> None:
     sign_in(twin)
     (grant,) = admin.json("grants")
     with opened(twin.gateway) as database:
@@ -111,8 +113,8 @@ def test_grants_are_listed_by_user_and_client_without_a_secret(twin: RunningTwin
     ada, response = sign_in(twin)
     ada.refresh(response["refresh_token"])
     grace, _ = sign_in(twin, "Grace Hopper")
-    everyone = admin.json("grants")
-    assert {grant["user"] for grant in everyone} == {"grace@twin.example", "ada@twin.example"}
+    grants = admin.json("grants")
+    assert {grant["user"] for grant in grants} == {"grace@twin.example", "ada@twin.example"}
     (grant,) = admin.json("grants", "--user", "ADA@twin.example")
     assert set(grant) == {
         *("id", "status", "user", "object_id", "client", "client_document"),
@@ -147,7 +149,7 @@ def test_a_revocation_takes_effect_within_thirty_seconds(twin: RunningTwin, admi
     assert client.call(response["access_token"]).status_code == 401
 
 
-def test_every_grant_can_be_revoked_and_keeps_no_secret(
+def test_all_grants_can_be_revoked_and_then_contain_no_secret(
     twin: RunningTwin, admin: Admin, deployment: Deployment
 ) -> None:
     signed_in = [sign_in(twin) for _ in range(3)]
@@ -241,8 +243,8 @@ def test_the_block_of_a_client_does_not_expire(
     }
 
 
-def test_a_client_can_be_blocked_before_it_is_known(admin: Admin, deployment: Deployment) -> None:
-    """Like a client with a metadata document."""
+def test_a_client_that_is_not_in_the_store_can_be_blocked(admin: Admin, deployment: Deployment) -> None:
+    """A client with a metadata document is not registered."""
     url = "https://app.example/client.json"
     admin.run("block", url)
     (blocked,) = admin.json("clients", "--blocked")
@@ -317,7 +319,7 @@ def test_d4_keys_are_rotated_by_one_and_after_a_leak_by_four(
     ]
 
 
-def test_d4_there_is_a_last_version(pulumi_cli: Path) -> None:
+def test_d4_keys_are_not_rotated_beyond_the_largest_version(pulumi_cli: Path) -> None:
     (pulumi_cli / "output").write_text("99\n")
     assert "the largest version is 99" in run("rotate-keys", status=1)
 

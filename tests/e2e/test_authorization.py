@@ -20,7 +20,7 @@ def get(url: str) -> httpx.Response:
 # Clients
 
 
-def test_c1_an_unknown_client_is_an_error_page(client: Client) -> None:
+def test_c1_an_unknown_client_gets_an_error_page(client: Client) -> None:
     answer = get(client.authorize_url(client_id="someone-else"))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -28,7 +28,7 @@ def test_c1_an_unknown_client_is_an_error_page(client: Client) -> None:
 
 
 @pytest.mark.parametrize("client_id", ["../../dbs", "a/b?c=d#e", '"] OR 1=1', "x" * 1500, "\u0000", ""])
-def test_a_client_id_is_never_a_path_in_the_store(client: Client, client_id: str) -> None:
+def test_a_client_id_that_looks_like_a_path_or_a_query_is_refused(client: Client, client_id: str) -> None:
     assert get(client.authorize_url(client_id=client_id)).status_code == 400
 
 
@@ -46,7 +46,7 @@ def test_a_client_id_is_never_a_path_in_the_store(client: Client, client_id: str
         None,
     ],
 )
-def test_c1_an_unregistered_redirect_uri_is_an_error_page(client: Client, uri: str | None) -> None:
+def test_c1_an_unregistered_redirect_uri_gets_an_error_page(client: Client, uri: str | None) -> None:
     answer = get(client.authorize_url(redirect_uri=uri))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -59,7 +59,7 @@ def test_the_port_of_a_loopback_ip_may_differ(client: Client) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])
-def test_an_invalid_port_is_an_error_page(client: Client, port: str) -> None:
+def test_an_invalid_port_gets_an_error_page(client: Client, port: str) -> None:
     assert get(client.authorize_url(redirect_uri=f"http://127.0.0.1:{port}/callback")).status_code == 400
 
 
@@ -72,7 +72,7 @@ def test_similar_letters_are_not_accepted_for_ascii_letters(client: Client) -> N
         assert get(client.authorize_url(redirect_uri=uri)).status_code == 400
 
 
-def test_a_repeated_redirect_uri_is_an_error_page(client: Client) -> None:
+def test_a_repeated_redirect_uri_gets_an_error_page(client: Client) -> None:
     assert get(client.authorize_url() + "&redirect_uri=http://evil.example").status_code == 400
 
 
@@ -169,7 +169,7 @@ def test_c3_the_state_is_returned_with_the_same_encoding(client: Client, ada: Pe
         assert f"&state={raw}&" in end
 
 
-def test_no_state_is_returned_without_a_state(client: Client, ada: Person) -> None:
+def test_no_state_is_returned_if_the_client_sent_none(client: Client, ada: Person) -> None:
     assert set(parameters_of(ada.sign_in(client.authorize_url(state=None)))) == {"code", "iss"}
 
 
@@ -179,7 +179,7 @@ def test_a_state_that_is_too_long_for_a_url_is_rejected(client: Client) -> None:
     assert parameters["error"] == "invalid_request"
 
 
-def test_c3_the_browser_receives_only_a_handle(client: Client) -> None:
+def test_c3_the_browser_receives_only_the_id_of_the_transaction(client: Client) -> None:
     location = get(client.authorize_url()).headers["location"]
     assert set(parameters_of(location)) == {"transaction"}
     for value in (client.state, client.client_id, CALLBACK):
@@ -261,7 +261,7 @@ def test_the_page_cannot_be_framed_scripted_cached_or_sent_elsewhere(
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_an_error_page_has_no_links(client: Client) -> None:
+def test_an_error_page_cannot_be_framed_scripted_or_cached(client: Client) -> None:
     answer = get(client.authorize_url(client_id="someone-else"))
     policy = answer.headers["content-security-policy"]
     for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"):
@@ -274,7 +274,8 @@ def test_an_error_page_has_no_links(client: Client) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def test_c4_the_cookie_of_a_local_stack_is_accepted_by_safari(client: Client, ada: Person) -> None:
+def test_c4_the_cookie_of_a_local_stack_is_not_secure(client: Client, ada: Person) -> None:
+    """Safari does not store `Secure` cookies from an http URL, not even from localhost."""
     response = ada.open(client.authorize_url()).response
     assert response is not None
     (cookie,) = response.headers.get_list("set-cookie")
@@ -299,7 +300,7 @@ def answer_consent(
     )
 
 
-def test_entra_is_not_contacted_before_consent(client: Client) -> None:
+def test_the_browser_is_not_sent_to_entra_before_consent(client: Client) -> None:
     answer = get(client.authorize_url())
     assert answer.headers["location"].startswith(client.gateway)
 

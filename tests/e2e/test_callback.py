@@ -29,7 +29,7 @@ def cookies_of(person: Person) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())}
 
 
-def test_c8_success_is_exactly_one_code_with_state_and_issuer(client: Client, ada: Person) -> None:
+def test_c8_the_response_after_a_sign_in_has_only_code_state_and_issuer(client: Client, ada: Person) -> None:
     end = ada.sign_in(client.authorize_url())
     assert end.startswith(CALLBACK + "?")
     parameters = parameters_of(end)
@@ -152,7 +152,7 @@ def callback_of(twin: RunningTwin, person: Person, state: str, code: str = "x") 
 def test_the_upstream_value_of_another_sign_in_is_refused(
     twin: RunningTwin, client: Client, ada: Person
 ) -> None:
-    """One browser, two sign-ins: the second's value, with its cookie, does not finish the first."""
+    """In one browser, the value and the cookie of a second sign-in do not finish the first one."""
     first, second = (
         parse_qs(urlsplit(ada.press(ada.open(client.authorize_url()), "Allow").url).query)["state"][0]
         for _ in range(2)
@@ -285,10 +285,10 @@ def test_c7_an_id_token_that_entra_did_not_sign_is_refused(
     assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
 
 
-def test_entras_signature_under_other_claims_is_refused(
+def test_an_id_token_whose_claims_were_changed_is_refused(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
 ) -> None:
-    """Grace's identity under the signature of Ada's."""
+    """The claims have Grace's identity, and the signature is that of a token for Ada."""
     claims = identity(deployment, entra_page)
     head, _, signature = deployment.signed_by_entra(claims).split(".")
     claims["oid"] = deployment.directory.users[1].object_id
@@ -322,7 +322,7 @@ def test_a_sign_in_that_cannot_be_stored_results_in_no_code(
 def test_a_rotated_signing_key_of_entra_is_accepted(twin: RunningTwin, client: Client, ada: Person) -> None:
     """API Management fetches unknown keys at most every five minutes (validate-jwt).
 
-    The server also uses the new key, with which the gateway's own credential is signed.
+    The Function App also verifies the gateway's own token with the new key.
     """
     ada.sign_in(client.authorize_url())
     twin.control.post("/entra/keys/rotate", json={}).raise_for_status()
@@ -331,7 +331,7 @@ def test_a_rotated_signing_key_of_entra_is_accepted(twin: RunningTwin, client: C
     assert client.call(client.redeem(code).json()["access_token"]).status_code == 200
 
 
-def test_cookies_are_cleared_at_the_end(client: Client, ada: Person) -> None:
+def test_the_cookies_of_a_sign_in_are_deleted_at_its_end(client: Client, ada: Person) -> None:
     ada.sign_in(client.authorize_url())
     assert not [name for name in ada.cookies["localhost"] if name.startswith(("consent-", "callback-"))]
 

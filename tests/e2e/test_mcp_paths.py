@@ -39,8 +39,8 @@ def test_e1_the_challenge_without_a_token_has_the_resource_metadata(
     assert answer.status_code == 401
     document = f"{twin.gateway}/.well-known/oauth-protected-resource{path.replace('message', 'sse')}"
     assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{document}", scope="functions"'
-    named = httpx.get(document).json()
-    assert named["resource"] == twin.gateway + path.replace("message", "sse")
+    metadata = httpx.get(document).json()
+    assert metadata["resource"] == twin.gateway + path.replace("message", "sse")
     assert answer.headers["cache-control"] == "no-store"
     assert twin.received("functions") == []
 
@@ -68,7 +68,7 @@ def test_e1_every_bad_token_gets_the_same_response(twin: RunningTwin, client: Cl
     assert twin.received("functions") == []
 
 
-def test_e1_another_scheme_is_like_any_bad_token(client: Client, token: str) -> None:
+def test_e1_a_token_with_another_scheme_is_answered_like_any_bad_token(client: Client, token: str) -> None:
     bad = client.call("x")
     for scheme in ("Basic", "Token", "bearer,"):
         answer = client.call(None, headers={"Authorization": f"{scheme} {token}"})
@@ -160,7 +160,7 @@ def test_e8_responses_do_not_name_the_backend(client: Client, token: str) -> Non
     assert "x-powered-by" not in shown
 
 
-def test_e3_headers_of_a_server_for_browsers_or_about_itself_are_removed(
+def test_e3_response_headers_for_browsers_or_about_the_server_are_removed(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     sent_headers = {
@@ -236,7 +236,7 @@ def test_other_paths_do_not_exist(twin: RunningTwin, token: str, path: str) -> N
         ({"status": 503}, 503),
     ],
 )
-def test_e8_a_failing_server_has_another_status_than_a_bad_token(
+def test_e8_a_failing_server_causes_another_status_than_a_bad_token(
     twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
 ) -> None:
     client.call(token)
@@ -308,21 +308,21 @@ def test_d7_an_unchecked_token_is_not_accepted_without_the_store(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     twin.fault("cosmos", status=503, times=1)
-    away = client.call(token)
-    assert away.status_code == 503
-    assert int(away.headers["retry-after"]) > 0
-    assert away.headers["cache-control"] == "no-store"
+    answer = client.call(token)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["cache-control"] == "no-store"
     assert client.call(token).status_code == 200
 
 
 def test_e7_the_number_of_calls_of_one_user_is_limited(twin: RunningTwin, client: Client, token: str) -> None:
     """The limit of this twin is CALLS_PER_MINUTE."""
     code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
-    of_grace = client.redeem(code).json()["access_token"]
+    token_of_grace = client.redeem(code).json()["access_token"]
     answers = [client.call(token, method="ping") for _ in range(CALLS_PER_MINUTE + 5)]
     assert {answer.status_code for answer in answers[: CALLS_PER_MINUTE - 10]} == {200}
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
     assert answers[-1].headers["access-control-allow-origin"] == twin.gateway
     assert "Retry-After" in answers[-1].headers["access-control-expose-headers"]
-    assert client.call(of_grace, method="ping").status_code == 200
+    assert client.call(token_of_grace, method="ping").status_code == 200

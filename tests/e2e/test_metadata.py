@@ -22,11 +22,11 @@ def test_a1_each_mcp_path_names_its_resource_and_authorization_server(twin: Runn
 
 
 @pytest.mark.parametrize("path", ["", "/nothing", "/mcp/message", "/mcp/message/x", "/MCP", "/mcp//"])
-def test_a1_no_other_path_is_a_resource(twin: RunningTwin, path: str) -> None:
+def test_a1_no_other_path_has_resource_metadata(twin: RunningTwin, path: str) -> None:
     assert httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource{path}").status_code == 404
 
 
-def announced(gateway: str) -> dict[str, object]:
+def expected_metadata(gateway: str) -> dict[str, object]:
     return {
         "issuer": gateway,
         "authorization_endpoint": f"{gateway}/authorize",
@@ -45,14 +45,16 @@ def announced(gateway: str) -> dict[str, object]:
     }
 
 
-def test_a2_the_authorization_server_announces_only_what_it_supports(twin: RunningTwin) -> None:
+def test_a2_the_metadata_of_the_authorization_server_has_exactly_the_supported_features(
+    twin: RunningTwin,
+) -> None:
     answer = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server")
-    assert answer.json() == announced(twin.gateway)
+    assert answer.json() == expected_metadata(twin.gateway)
 
 
 def test_a2_the_openid_configuration_has_what_openid_connect_requires(twin: RunningTwin) -> None:
     answer = httpx.get(f"{twin.gateway}/.well-known/openid-configuration").json()
-    assert answer == announced(twin.gateway) | {
+    assert answer == expected_metadata(twin.gateway) | {
         "jwks_uri": f"{twin.gateway}/.well-known/jwks.json",
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -92,7 +94,9 @@ def test_a3_documents_ignore_forwarding_headers(twin: RunningTwin) -> None:
         ("/mcp/message", "POST"),
     ],
 )
-def test_a4_browser_clients_may_call(twin: RunningTwin, path: str, method: str) -> None:
+def test_a4_browser_clients_may_call_metadata_oauth_and_mcp_endpoints(
+    twin: RunningTwin, path: str, method: str
+) -> None:
     answer = httpx.options(
         f"{twin.gateway}{path}",
         headers={
@@ -112,7 +116,7 @@ def test_a4_browser_clients_may_call(twin: RunningTwin, path: str, method: str) 
     ("path", "method"),
     [("/authorize", "GET"), ("/consent", "GET"), ("/consent", "POST"), ("/oauth-callback", "GET")],
 )
-def test_a4_pages_are_never_shared_with_other_origins(twin: RunningTwin, path: str, method: str) -> None:
+def test_a4_pages_have_no_cors_headers_for_other_origins(twin: RunningTwin, path: str, method: str) -> None:
     preflight = httpx.options(
         f"{twin.gateway}{path}", headers={"Origin": BROWSER_APP, "Access-Control-Request-Method": method}
     )
@@ -121,7 +125,7 @@ def test_a4_pages_are_never_shared_with_other_origins(twin: RunningTwin, path: s
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
-def test_a_foreign_site_gets_no_preflight_at_an_mcp_path(twin: RunningTwin) -> None:
+def test_a_preflight_of_a_foreign_site_is_refused_at_an_mcp_path(twin: RunningTwin) -> None:
     answer = httpx.options(
         f"{twin.gateway}/mcp",
         headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},

@@ -97,10 +97,10 @@ def test_invalid_requests_are_rejected(client: Client, ada: Person) -> None:
         assert challenge in answer.headers["www-authenticate"]
         assert answer.headers["access-control-allow-origin"] == APP
     assert client.call(token, headers={"Origin": "https://evil.example"}).status_code == 403
-    # Another user's session, and one that does not exist.
+    # A session that does not exist.
     assert client.call(token, headers={"Mcp-Session-Id": secrets.token_hex(8)}).status_code == 404
 
-    unknown = ada.open(client.authorize_url(client_id="nobody"))
+    unknown = ada.open(client.authorize_url(client_id="unknown-client"))
     assert (unknown.status, "not registered" in unknown.html) == (400, True)
     elsewhere = ada.open(client.authorize_url(redirect_uri="http://127.0.0.1:45321/other"))
     assert elsewhere.status == 400
@@ -114,7 +114,7 @@ def test_invalid_requests_are_rejected(client: Client, ada: Person) -> None:
     assert client.redeem("no.code").status_code == 400
 
 
-def test_a_code_is_redeemed_once_and_a_replay_ends_its_token(
+def test_a_code_is_redeemed_once_and_a_replay_revokes_its_token(
     twin: RunningTwin, readings: Readings, client: Client, ada: Person
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -132,7 +132,9 @@ def test_a_code_is_redeemed_once_and_a_replay_ends_its_token(
 
 
 @pytest.mark.usefixtures("readings")
-def test_errors_are_responses_of_the_gateway(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_failures_of_the_store_and_of_a_server_get_the_gateways_error_responses(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
     token = token_of(client, sign_in(client, ada))
     code = sign_in(client, ada)
     twin.fault("cosmos", error=True)

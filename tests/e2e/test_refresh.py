@@ -83,7 +83,7 @@ def test_d5_fifty_parallel_refreshes_get_the_same_refresh_token(
     assert client.call(answers[0].json()["access_token"]).status_code == 200
 
 
-def test_d5_reuse_revokes_access_to_the_mcp_server_too(
+def test_d5_reuse_of_a_refresh_token_also_revokes_access_tokens(
     twin: RunningTwin, client: Client, issued: dict[str, str]
 ) -> None:
     newest = client.refresh(client.refresh(issued["refresh_token"]).json()["refresh_token"]).json()
@@ -117,7 +117,7 @@ def test_d6_a_revoked_token_is_refused_everywhere(
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("calls_before", [0, 1, 2])
-def test_d7_a_throttled_store_delays_a_refresh_by_at_most_a_second(
+def test_d7_a_refresh_succeeds_although_the_store_throttles_it(
     twin: RunningTwin, client: Client, issued: dict[str, str], calls_before: int, times: int
 ) -> None:
     if calls_before:
@@ -127,13 +127,13 @@ def test_d7_a_throttled_store_delays_a_refresh_by_at_most_a_second(
 
 
 def fail_at(twin: RunningTwin, call: int) -> None:
-    """The store processes this number of calls and then fails. tests/failures has all failures."""
+    """Makes the store fail after this number of calls. tests/failures covers all failures of the store."""
     if call:
         twin.fault("cosmos", times=call, delay=0.001)
     twin.fault("cosmos", times=1, error=True)
 
 
-def failed_without_harm(answer: httpx.Response) -> bool:
+def is_store_failure(answer: httpx.Response) -> bool:
     """Whether the response reports a failure of the store; otherwise it must be a success."""
     if answer.status_code == 200:
         return False
@@ -146,11 +146,11 @@ def failed_without_harm(answer: httpx.Response) -> bool:
 def test_d7_a_redemption_survives_a_failure_of_each_call(
     twin: RunningTwin, client: Client, code: str, call: int
 ) -> None:
-    """Calls: the grant, the client, the grant's change, the extension of the registration."""
+    """The calls: read the grant, read the client, change the grant, extend the registration."""
     fail_at(twin, call)
     answer = client.redeem(code)
     last = call == 3
-    assert failed_without_harm(answer) != last
+    assert is_store_failure(answer) != last
     twin.control.delete("/faults").raise_for_status()
     response = answer.json() if last else client.redeem(code).json()
     twin.clear_cache()
@@ -163,7 +163,7 @@ def test_d7_a_refresh_survives_a_failure_of_each_call(
     twin: RunningTwin, client: Client, issued: dict[str, str], call: int
 ) -> None:
     fail_at(twin, call)
-    assert failed_without_harm(client.refresh(issued["refresh_token"]))
+    assert is_store_failure(client.refresh(issued["refresh_token"]))
     twin.control.delete("/faults").raise_for_status()
     answer = client.refresh(issued["refresh_token"])
     twin.clear_cache()
@@ -174,10 +174,10 @@ def test_d7_a_refresh_survives_a_failure_of_each_call(
 def test_d7_a_revocation_survives_a_failure_of_each_call(
     twin: RunningTwin, client: Client, issued: dict[str, str], call: int
 ) -> None:
-    """Calls: the grant, the grant again, its change."""
+    """The calls: read the grant, read it again, change it."""
     fail_at(twin, call)
     answer = client.revoke(issued["refresh_token"])
-    assert failed_without_harm(answer)
+    assert is_store_failure(answer)
     twin.control.delete("/faults").raise_for_status()
     assert client.revoke(issued["refresh_token"]).status_code == 200
     twin.clear_cache()
@@ -187,7 +187,7 @@ def test_d7_a_revocation_survives_a_failure_of_each_call(
 def test_d7_a_request_to_the_store_that_times_out_is_repeated(
     twin: RunningTwin, client: Client, issued: dict[str, str]
 ) -> None:
-    """The first attempt may be processed later, and then changes nothing."""
+    """If the store processes the first attempt later, that changes nothing."""
     twin.fault("cosmos", times=1, delay=0.001)
     twin.fault("cosmos", times=1, delay=6)
     refreshed = client.refresh(issued["refresh_token"])

@@ -130,10 +130,14 @@ def test_a_token_encrypted_by_the_test_is_accepted(client: Client, claims: Claim
 
 WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
     "for another server of this gateway": lambda claims: {"aud": claims["iss"] + "/jira-mcp"},
-    "for a server whose path begins with this one's": lambda claims: {"aud": claims["aud"] + "2"},
+    "for a server whose path begins with the path of this server": lambda claims: {
+        "aud": claims["aud"] + "2"
+    },
     "for a path below this server": lambda claims: {"aud": claims["aud"] + "/sse"},
     "for a foreign server": lambda _: {"aud": "https://other.example/mcp"},
-    "for the gateway's name continued": lambda claims: {"aud": claims["iss"] + ".evil.example/mcp"},
+    "for a host whose name begins with the gateway's name": lambda claims: {
+        "aud": claims["iss"] + ".evil.example/mcp"
+    },
     "for the server in capitals": lambda claims: {"aud": claims["aud"].upper()},
     "without an audience": lambda _: {"aud": None},
     "of another issuer": lambda _: {"iss": "https://other.example"},
@@ -141,7 +145,7 @@ WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
     "without an issuer": lambda _: {"iss": None},
     "expired a minute ago": lambda claims: {"exp": claims["iat"] - 60},
     "expired this second": lambda claims: {"exp": claims["iat"]},
-    "of a grant that never was": lambda _: {"gid": "A" * 22},
+    "of a grant that does not exist": lambda _: {"gid": "A" * 22},
 }
 
 
@@ -180,14 +184,14 @@ def test_a_token_with_another_header_is_rejected_like_any_bad_token(
 
 
 def other_encryption(claims: Claims, key: OctKey) -> str:
-    """A128CBC-HS256, with the required part of the key."""
+    """A token with A128CBC-HS256, which needs only half of the key."""
     half = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
     header = HEADER | {"enc": "A128CBC-HS256"}
     return jwe.encrypt_compact(header, json.dumps(claims), half, algorithms=["dir", "A128CBC-HS256"])
 
 
 def wrapped_key(claims: Claims, key: OctKey) -> str:
-    """A separate content key, wrapped with the gateway's key."""
+    """A token with a separate content key, which is wrapped with the gateway's key."""
     wrapping = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
     algorithms = ["A256KW", "A256CBC-HS512"]
     return jwe.encrypt_compact(
@@ -200,7 +204,7 @@ def unsigned_jwt(claims: Claims, _key: OctKey) -> str:
 
 
 def relabelled(claims: Claims, key: OctKey) -> str:
-    """The gateway's header on a token that was sealed with another header."""
+    """A token that was sealed with another header, which is then replaced by the gateway's header."""
     own = encoded(json.dumps(HEADER, separators=(",", ":")).encode())
     return own + "." + sealed(claims, key, kid="9").partition(".")[2]
 
@@ -229,7 +233,7 @@ def other_iv(claims: Claims, key: OctKey) -> str:
 
 
 def impossible_ciphertext(claims: Claims, key: OctKey) -> str:
-    """A number of characters that base64url cannot have (RFC 4648, section 4)."""
+    """A ciphertext with a number of characters that base64url cannot have (RFC 4648, section 4)."""
     head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
     letters = ciphertext[: len(ciphertext) // 4 * 4] + "A"
     return ".".join([head, encrypted_key, iv, letters, tag])

@@ -42,7 +42,7 @@ encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 """
 """The values that the commands in docs/deployment.md add to the stack's file."""
 OVERRIDES = {"openRequests": "300"}
-"""One test has 200 sessions of one user."""
+"""A test opens 200 sessions of one user."""
 VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"
 SCOPES = "functions slack.read slack.write jira.read jira.write"
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
@@ -91,7 +91,7 @@ RECORDER_ENTRY = f"""
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project, with the page's first step done."""
+    """A copy of the project, whose stack's file has the container of the page and the recorder."""
     copy = tmp_path_factory.mktemp("project")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
@@ -103,7 +103,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in [each for each in copy.rglob("*") if each.is_dir()]:
         compiled = ROOT / folder.relative_to(copy) / "__pycache__"
         if compiled.is_dir():
-            # Other workers may write modules there at the same time.
+            # Without the temporary files of other workers, which may compile modules at the same time.
             shutil.copytree(compiled, folder / "__pycache__", ignore=shutil.ignore_patterns("*.pyc.*"))
     for name in (".venv", ".venv-mcp-atlassian", "node_modules"):
         (copy / name).symlink_to((ROOT / name).resolve())
@@ -171,7 +171,7 @@ def restart(twin: RunningTwin, project: Path, name: str) -> subprocess.Completed
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=90, check=False)
 
 
-def test_a_server_is_restarted_with_the_command_that_the_stacks_file_has_now(
+def test_a_server_is_restarted_with_the_current_command_in_the_stacks_file(
     twin: RunningTwin, ada: Person, project: Path
 ) -> None:
     stack = project / "Pulumi.dev.yaml"
@@ -328,19 +328,19 @@ def apps(twin: RunningTwin) -> dict[str, str]:
     }
 
 
-def admitting(twin: RunningTwin, authorization: str) -> set[str]:
-    """The servers of the apps that accept a credential."""
+def apps_that_admit(twin: RunningTwin, authorization: str) -> set[str]:
+    """The names of the apps that accept a credential."""
     accepting = {
         host
         for host, url in apps(twin).items()
         if httpx.post(f"{url}/mcp", headers={"Authorization": authorization}, json={}).status_code
         not in (401, 403)
     }
-    return {re.split(r"-|(?:http|sse)?[0-9a-f]{8}", host)[0] for host in accepting}
+    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in accepting}
 
 
 def recording(twin: RunningTwin, person: Person) -> tuple[str, dict[str, str]]:
-    """A user's token for the recorder, and what the recorder returns."""
+    """A user's token for the recorder, and the response of the recorder."""
     _, own = token(twin, person, "recorder-mcp")
     answer = httpx.post(
         f"{twin.gateway}/recorder-mcp", headers={"Authorization": f"Bearer {own}"}, json={}, timeout=30
@@ -398,11 +398,11 @@ def test_only_the_owner_can_read_the_twins_state(twin: RunningTwin, project: Pat
         assert ((folder / name).stat().st_mode & 0o777) == 0o600, name
 
 
-def test_a_token_that_the_gateway_sends_to_one_server_is_refused_by_every_other(
+def test_a_token_that_the_gateway_sends_to_one_server_is_refused_by_all_other_servers(
     twin: RunningTwin, ada: Person
 ) -> None:
     assert len(apps(twin)) == 7
-    assert admitting(twin, recorded(twin, ada)) == {"recorder"}
+    assert apps_that_admit(twin, recorded(twin, ada)) == {"recorder"}
 
 
 @pytest.mark.parametrize("server", ["functions", "slack", "jira", "everything", "recorder"])
@@ -419,9 +419,9 @@ def test_a_server_admits_the_gateways_identity_only_with_a_token_for_that_server
         if resource["type"].endswith(":NamedValue")
     }
     audience = values[f"{server}-audience"]
-    assert admitting(twin, f"Bearer {entra.signed_by_entra({**claims, 'aud': audience})}") == {server}
+    assert apps_that_admit(twin, f"Bearer {entra.signed_by_entra({**claims, 'aud': audience})}") == {server}
     gateways_own = entra.signed_by_entra({**claims, "aud": values["entra-client"]})
-    assert admitting(twin, f"Bearer {gateways_own}") == set()
+    assert apps_that_admit(twin, f"Bearer {gateways_own}") == set()
 
 
 def test_a_session_of_slack_belongs_to_its_user(twin: RunningTwin, ada: Person) -> None:
@@ -501,7 +501,7 @@ def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada:
 
 
 def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin, ada: Person) -> None:
-    """Clients of the SDK; each reads a different issue."""
+    """The clients use the SDK; ten different issues are read by twenty of them."""
 
     async def all_calls() -> list[str]:
         memory = Memory()

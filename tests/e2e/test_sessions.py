@@ -12,7 +12,7 @@ from tests.e2e.person import Person
 
 
 @pytest.fixture
-def other(twin: RunningTwin, client: Client) -> str:
+def other_token(twin: RunningTwin, client: Client) -> str:
     """A token of another user of the same client."""
     code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
     return client.redeem(code).json()["access_token"]
@@ -47,20 +47,23 @@ def calls(twin: RunningTwin) -> int:
 
 @pytest.mark.parametrize("cache", ["kept", "emptied"])
 def test_e5_a_session_belongs_to_the_user_who_started_it(
-    twin: RunningTwin, client: Client, token: str, other: str, session: str, cache: str
+    twin: RunningTwin, client: Client, token: str, other_token: str, session: str, cache: str
 ) -> None:
     if cache == "emptied":
         twin.clear_cache()
     before = calls(twin)
-    assert in_session(client, other, session).status_code == 404
+    assert in_session(client, other_token, session).status_code == 404
     assert calls(twin) == before
     assert served(twin, client, token, session)
 
 
 def test_e5_another_users_session_is_answered_like_an_unknown_one(
-    client: Client, other: str, session: str
+    client: Client, other_token: str, session: str
 ) -> None:
-    foreign, unknown = in_session(client, other, session), in_session(client, other, secrets.token_hex(8))
+    foreign, unknown = (
+        in_session(client, other_token, session),
+        in_session(client, other_token, secrets.token_hex(8)),
+    )
     assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
     assert refusal_of(foreign.json()) == "invalid_session"
 
@@ -93,15 +96,15 @@ def test_e5_a_session_whose_owner_cannot_be_stored_is_an_error(
 
 
 def test_e5_the_first_event_of_a_legacy_stream_binds_the_session_to_its_user(
-    twin: RunningTwin, client: Client, token: str, other: str
+    twin: RunningTwin, client: Client, token: str, other_token: str
 ) -> None:
     stream = secrets.token_hex(8)
     twin.fault("functions", status=202, times=1)
     assert message(client, token, stream).status_code == 202
     before = calls(twin)
-    assert message(client, other, stream).status_code == 404
+    assert message(client, other_token, stream).status_code == 404
     twin.clear_cache()
-    assert message(client, other, stream).status_code == 404
+    assert message(client, other_token, stream).status_code == 404
     assert calls(twin) == before
     twin.fault("functions", status=202, times=1)
     assert message(client, token, stream).status_code == 202
@@ -126,7 +129,7 @@ def test_e5_the_first_event_of_a_legacy_stream_binds_the_session_to_its_user(
     ],
 )
 def test_e5_no_encoding_of_the_id_gives_access_to_another_users_stream(
-    twin: RunningTwin, client: Client, token: str, other: str, query: str
+    twin: RunningTwin, client: Client, token: str, other_token: str, query: str
 ) -> None:
     stream = "0a" + secrets.token_hex(7)
     twin.fault("functions", status=202, times=1)
@@ -135,16 +138,16 @@ def test_e5_no_encoding_of_the_id_gives_access_to_another_users_stream(
         id=stream, upper=stream.upper(), hyphens=stream[:4] + "-" + stream[4:], last=stream[:-1] + "Z"
     )
     before = calls(twin)
-    assert client.call(other, url=f"{client.resource}/message?{spelled}").status_code == 404
+    assert client.call(other_token, url=f"{client.resource}/message?{spelled}").status_code == 404
     assert calls(twin) == before
 
 
 def test_e5_a_callers_session_gives_no_access_to_another_users_stream(
-    twin: RunningTwin, client: Client, token: str, other: str, session: str
+    twin: RunningTwin, client: Client, token: str, other_token: str, session: str
 ) -> None:
     stream = secrets.token_hex(8)
     twin.fault("functions", status=202, times=1)
-    assert message(client, other, stream).status_code == 202
+    assert message(client, other_token, stream).status_code == 202
     before = calls(twin)
     answer = client.call(
         token,
@@ -158,14 +161,16 @@ def test_e5_a_callers_session_gives_no_access_to_another_users_stream(
 
 @pytest.mark.parametrize("path", ["", "/message"])
 def test_e5_a_callers_stream_gives_no_access_to_another_users_session(
-    twin: RunningTwin, client: Client, other: str, session: str, path: str
+    twin: RunningTwin, client: Client, other_token: str, session: str, path: str
 ) -> None:
     stream = secrets.token_hex(8)
     twin.fault("functions", status=202, times=1)
-    assert message(client, other, stream).status_code == 202
+    assert message(client, other_token, stream).status_code == 202
     before = calls(twin)
     url = f"{client.resource}{path}"
-    answer = client.call(other, url=url, params={"azmcpcs": stream}, headers={"Mcp-Session-Id": session})
+    answer = client.call(
+        other_token, url=url, params={"azmcpcs": stream}, headers={"Mcp-Session-Id": session}
+    )
     assert answer.status_code == 404
     assert calls(twin) == before
 
@@ -203,33 +208,33 @@ def test_e5_a_rejected_request_starts_no_session(twin: RunningTwin, client: Clie
 
 
 def test_e5_a_session_may_get_a_new_id(
-    twin: RunningTwin, client: Client, token: str, other: str, session: str
+    twin: RunningTwin, client: Client, token: str, other_token: str, session: str
 ) -> None:
     later = secrets.token_hex(8)
     twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": later}, body="{}")
     assert in_session(client, token, session).headers["mcp-session-id"] == later
-    assert in_session(client, other, later).status_code == 404
+    assert in_session(client, other_token, later).status_code == 404
     assert served(twin, client, token, later)
 
 
 def test_e5_a_repeated_session_id_is_returned_only_to_its_owner(
-    twin: RunningTwin, client: Client, token: str, other: str, session: str
+    twin: RunningTwin, client: Client, token: str, other_token: str, session: str
 ) -> None:
-    for holder, status in ((other, 502), (token, 200)):
+    for holder, status in ((other_token, 502), (token, 200)):
         twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": session}, body="{}")
         assert client.call(holder, method="initialize").status_code == status
 
 
 def test_e5_session_ids_of_the_two_transports_are_not_interchangeable(
-    twin: RunningTwin, client: Client, token: str, session: str, other: str
+    twin: RunningTwin, client: Client, token: str, session: str, other_token: str
 ) -> None:
     """A legacy id belongs to its first user; it gives no access to a session with an issued id."""
-    message(client, other, session + "x")
+    message(client, other_token, session + "x")
     coming = secrets.token_hex(8)
-    message(client, other, coming + "x")
+    message(client, other_token, coming + "x")
     twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": coming}, body="{}")
     assert client.call(token, method="initialize").status_code == 200
-    assert in_session(client, other, session).status_code == 404
+    assert in_session(client, other_token, session).status_code == 404
     assert served(twin, client, token, session)
 
 

@@ -24,7 +24,7 @@ def test_d2_a_code_is_redeemed_for_a_token(client: Client, code: str) -> None:
     assert response == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
 
 
-def test_keys_codes_and_tokens_are_not_on_the_console(
+def test_keys_codes_and_tokens_are_neither_on_the_console_nor_in_the_control_api(
     twin: RunningTwin, client: Client, code: str, deployment: Deployment
 ) -> None:
     response = client.redeem(code).json()
@@ -122,7 +122,7 @@ def test_d1_the_challenge_itself_does_not_redeem_the_code(client: Client, code: 
 
 
 def test_d2_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
-    """A grant for one server is never widened to another."""
+    """A grant for one server is not valid for another one."""
     for resource in (f"{client.gateway}/other", "https://evil.example"):
         answer = client.redeem(code, resource=resource)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
@@ -141,8 +141,9 @@ def test_d1_a_concurrent_request_with_a_redeemed_code_is_a_replay(
             data=client.redemption(code),
             timeout=30,
         )
+        # Until the slow request reaches the store.
         while len(twin.received("cosmos")) == before:
-            """The slow request has not reached the store yet."""
+            pass
         token = client.redeem(code).json()["access_token"]
         assert (slow.result().status_code, slow.result().json()["error"]) == (400, "invalid_grant")
     twin.clear_cache()
@@ -157,7 +158,7 @@ def test_d1_a_concurrent_request_with_a_redeemed_code_is_a_replay(
         {"redirect_uri": "http://127.0.0.1:1/callback"},
     ],
 )
-def test_d1_a_redeemed_code_without_its_bindings_has_no_effect(
+def test_d1_a_replay_with_wrong_bindings_does_not_revoke_the_token(
     twin: RunningTwin, client: Client, code: str, changed: dict[str, str]
 ) -> None:
     token = client.redeem(code).json()["access_token"]
@@ -240,7 +241,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def post_form(client: Client, code: str, *, after: str = "", content_type: str = FORM) -> httpx.Response:
-    """A form that would be valid with another suffix and another content type."""
+    """Sends a valid redemption with a content type; `after` is appended to the form."""
     form = client.redemption(code)
     return httpx.post(
         f"{client.gateway}/token", content=urlencode(form) + after, headers={"Content-Type": content_type}

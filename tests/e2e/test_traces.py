@@ -98,7 +98,7 @@ def test_the_trace_of_a_call_has_policies_expressions_changes_and_sent_requests(
     client.call(token).raise_for_status()
     (call,) = recorded(traced, path="/mcp", status="200")
     statements = call["statements"]
-    sent = {(call["service"], call["method"], call["status"]) for call in call["calls"]}
+    sent = {(request["service"], request["method"], request["status"]) for request in call["calls"]}
     assert (call["method"], call["path"], call["status"]) == ("POST", "/mcp", 200)
     assert ("functions", "POST", 200) in sent
     assert [statement["section"] for statement in statements] == sorted(
@@ -121,7 +121,9 @@ def test_the_trace_of_a_call_has_policies_expressions_changes_and_sent_requests(
     assert any(
         change.startswith("variable claims = ") for statement in statements for change in statement["changes"]
     )
-    assert all(statements[call["by"]]["milliseconds"] >= call["milliseconds"] for call in call["calls"])
+    assert all(
+        statements[request["by"]]["milliseconds"] >= request["milliseconds"] for request in call["calls"]
+    )
 
 
 def test_nothing_is_recorded_until_tracing_is_enabled(twin: RunningTwin, client: Client) -> None:

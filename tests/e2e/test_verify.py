@@ -24,7 +24,7 @@ from verify.target import Target
 
 __all__ = ["target"]
 
-ELSEWHERE = {
+TESTED_ELSEWHERE = {
     "gateway": "tests/e2e/test_verify_command.py",
     "audience": "tests/verify/test_tokens.py",
     "tool-lock:functions": "tests/verify/test_tool_lists.py",
@@ -42,7 +42,7 @@ def test_every_check_passes_on_the_twin(twin: RunningTwin, target: Target) -> No
     broken = {
         id_ for _, failing, _ in (BROKEN | BROKEN_IN_AZURE | BROKEN_FOR_USERS).values() for id_ in failing
     }
-    untested = {row.check.id for row in rows} - broken - ELSEWHERE.keys()
+    untested = {row.check.id for row in rows} - broken - TESTED_ELSEWHERE.keys()
     assert not untested, f"add a failure of these checks to this file: {untested}"
     report = as_json(target, rows, readings(session, rows))
     assert report["ok"] is True
@@ -105,7 +105,7 @@ _FRAMING = {b"content-length", b"transfer-encoding", b"content-encoding"}
 def status_at(
     method: str, path: str, status: int, *, when: Callable[[httpx2.Request], bool] = lambda _: True
 ) -> Change:
-    """Requests are answered with another status and no content."""
+    """Replaces the status of responses, and removes their headers."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if (request.method, request.url.path) == (method, path) and when(request):
@@ -172,7 +172,7 @@ def other_identity(document: Any) -> Any:
 
 
 def open_server(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """The Function App answers all callers at one of its paths."""
+    """Lets the Function App accept requests without a token at one of its paths."""
     at_server = request.url.port not in (None, 80) and request.url.path == "/admin/host/status"
     return httpx2.Response(200, stream=answer.stream) if at_server else answer
 
@@ -361,7 +361,7 @@ def test_each_failure_is_reported_in_its_own_row(target: Target, fault: str) -> 
     assert any(remedy in row.outcome.remedy for row in failed.values()), failed
 
 
-def first_time(status: int) -> Change:
+def first_redemption_returns(status: int) -> Change:
     """Answers the first redemption of a code, which has a wrong verifier, with a status."""
     seen = []
 
@@ -375,7 +375,7 @@ def first_time(status: int) -> Change:
     return change
 
 
-def once_more(status: int) -> Change:
+def replay_returns(status: int) -> Change:
     """Answers the third token request, which replays the code, with a status."""
     seen = []
 
@@ -414,7 +414,7 @@ def stream_ends_early() -> Change:
 
 
 def slow_call_ends_early(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """A long request is aborted."""
+    """Aborts a long request."""
     if request.url.path == "/mcp" and int(request.headers.get("content-length", 0)) > 512:
         raise httpx2.RemoteProtocolError("Server disconnected without sending a response.", request=request)
     return answer
@@ -468,8 +468,8 @@ BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
     ),
     "event streams end early": (stream_ends_early(), {"stream"}, "R4"),
     "slow calls end early": (slow_call_ends_early, {"slow-call"}, "R4"),
-    "code redeemed without its verifier": (first_time(200), {"sign-in:functions"}, "verifier"),
-    "used code redeemed": (once_more(200), {"used-code"}, "used twice"),
+    "code redeemed without its verifier": (first_redemption_returns(200), {"sign-in:functions"}, "verifier"),
+    "used code redeemed": (replay_returns(200), {"used-code"}, "used twice"),
     "token endpoint fails": (status_at("POST", "/token", 500), {"sign-in:functions"}, "Application Insights"),
     "token response can be cached": (
         headers_at("POST", "/token", cache_control="public"),
@@ -547,7 +547,7 @@ def test_the_client_waits_for_a_server_that_is_starting(twin: RunningTwin, targe
     assert ids(rows, "failed") == set()
 
 
-def test_tools_are_locked_by_a_user_who_signs_in_where_no_agents_are_admitted(
+def test_a_user_who_signs_in_locks_the_tools_of_a_server_that_admits_no_agents(
     twin: RunningTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages: list[str] = []

@@ -30,7 +30,7 @@ __all__ = ["target"]
 pytestmark = pytest.mark.usefixtures("twin")
 
 
-def test_without_an_answer_the_sign_in_ends_with_the_remedy(target: Target) -> None:
+def test_a_sign_in_that_times_out_fails_with_the_remedy(target: Target) -> None:
     opened = []
     _, rows = verify(
         target,

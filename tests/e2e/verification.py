@@ -30,7 +30,7 @@ def target(running_twin: RunningTwin) -> Target:
     return find_target(Options(url=running_twin.gateway, stack="dev", config=CONFIG))
 
 
-class Changing(httpx2.AsyncBaseTransport):
+class ChangingTransport(httpx2.AsyncBaseTransport):
     """An HTTP transport with a function that changes responses."""
 
     def __init__(self, change: Change) -> None:
@@ -72,7 +72,7 @@ def verify(
         target=target,
         durations=durations,
         open_browser=open_page,
-        transport=(lambda: Changing(change)) if change else None,
+        transport=(lambda: ChangingTransport(change)) if change else None,
     )
     manager = ResourceManager(target.azure.url, LocalCredential(), session.http)
     checks = [check for check in all_checks(target.expected, manager) if sections(check.section)]

@@ -46,8 +46,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        # An orderly close over TLS waits for the client. uvicorn misses a connection whose handshake ends
-        # while it stops, so that asyncio's own list is read.
+        # An orderly close over TLS would wait for the client. uvicorn misses a connection whose handshake
+        # ends while the server stops, so asyncio's own list of connections is used.
         loop: Any = asyncio.get_running_loop()
         for transport in list(loop._transports.values()):
             transport.abort()
@@ -58,7 +58,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = None) -> Generator[str]:
-    # With the protocol named, asyncio sends each part of an answer without a delay.
+    # Only for a socket that names its protocol does asyncio disable Nagle's algorithm, which delays data.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     scheme = "http" if certificate is None else "https"
@@ -80,7 +80,7 @@ def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = 
         assert server.ready.wait(timeout=60), "the server did not start within 60 s"
         yield base_url
     finally:
-        # Connections that clients left open are not waited for, because tests have received their responses.
+        # Without waiting for connections that clients left open: tests have received their responses.
         server.force_exit = server.should_exit = True
         thread.join(timeout=60)
         listener.close()
@@ -178,12 +178,13 @@ def cosmos(_cosmos: Cosmos) -> Iterator[Cosmos]:
     _cosmos.store.clear()
 
 
-# A module that tries a real MCP server has a fixture `real_server`: the stand-in behind it, and a session by
-# transport.
+# A module with tests of a real MCP server defines the fixture `real_server`: the stand-in that the server
+# calls, and a session for each transport.
 
 
 @pytest.fixture
 def sessions(real_server):
+    """The sessions by transport; the stand-in has its initial data."""
     stand_in, by_transport = real_server
     stand_in.reset()
     return by_transport
@@ -191,6 +192,7 @@ def sessions(real_server):
 
 @pytest.fixture(params=["sse", "http"])
 def either_session(sessions, request):
+    """The session over one of the two transports; a test runs with each."""
     return sessions[request.param]
 
 

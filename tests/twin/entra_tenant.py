@@ -94,7 +94,7 @@ class Entra:
                     client_id="aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
                     object_id="-",
                     display_name="Without a service principal",
-                    identifier_uris=("api://homeless",),
+                    identifier_uris=("api://no-principal",),
                     has_service_principal=False,
                 ),
             ),

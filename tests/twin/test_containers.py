@@ -356,7 +356,9 @@ def test_a_program_that_does_not_exist_is_named(app, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("option", "passed"), [("passed", True), ("removed", False)])
-def test_the_process_may_receive_the_gateways_token(app, issuer, tmp_path, option: str, passed: bool) -> None:
+def test_a_reading_decides_whether_the_process_receives_the_gateways_token(
+    app, issuer, tmp_path, option: str, passed: bool
+) -> None:
     async def check() -> None:
         readings = SharedReadings()
         readings.choose(Readings.parse([f"container-authorization={option}"]))
@@ -399,7 +401,7 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         (403, "Forbidden: host echohttppublic.example is not allowed"),
     ],
 )
-def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
+def test_a_rejection_because_of_the_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         refusing = replace(app, env={"REFUSAL": text, "STATUS": str(status)})
@@ -421,7 +423,7 @@ def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_
 
 
 def documented(language: str) -> str:
-    """The code block in docs/adding-a-backend.md with which a server accepts its host name."""
+    """The code block in docs/adding-a-backend.md that makes a server accept its host name."""
     page = (PROJECT / "docs" / "adding-a-backend.md").read_text()
     (block,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     return block
@@ -443,7 +445,7 @@ app.listen(Number(process.argv[2]), "127.0.0.1");
 """
 
 
-@pytest.mark.parametrize("remedy", [False, True], ids=["as it comes", "with the documented remedy"])
+@pytest.mark.parametrize("remedy", [False, True], ids=["default", "with the documented remedy"])
 @pytest.mark.parametrize("language", ["python", "js"])
 def test_servers_of_the_sdks_reject_their_host_name_until_it_is_added_as_documented(
     app, issuer, tmp_path, language: str, remedy: bool
@@ -551,7 +553,7 @@ def test_an_incomplete_error_response_results_in_503(app, issuer, tmp_path, stat
 
 
 def test_callers_wait_while_a_server_is_restarted(app, issuer, tmp_path, plan, monkeypatch) -> None:
-    # It closes its port at SIGTERM and ends when the test allows it.
+    # A server that closes its port at SIGTERM, and ends when the test creates a file.
     slow = SERVER.replace(
         'http.server.ThreadingHTTPServer((os.environ["HOST"], int(sys.argv[1])), Handler).serve_forever()',
         """
@@ -576,8 +578,8 @@ threading.Thread(target=server.serve_forever).start()
             restart = asyncio.create_task(container.restart(replace(plan, container_apps=(app,))))
             answers = [await client.get("/", headers=token(issuer)) for _ in range(5)]
             assert container.process.pid == first
-            said = {answer.json()["error_description"] for answer in answers}
-            assert said == {"echo is starting. Try again in a few seconds."}
+            descriptions = {answer.json()["error_description"] for answer in answers}
+            assert descriptions == {"echo is starting. Try again in a few seconds."}
             may_end.touch()
             with anyio.fail_after(60):
                 await restart
@@ -632,6 +634,6 @@ def test_an_app_without_a_route_is_not_public() -> None:
     rest = tuple(resource for resource in stack.resources if resource is not route)
     assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
 
-    partly = replace(route, inputs={**route.inputs, "properties": {"rules": []}})
+    without_rule = replace(route, inputs={**route.inputs, "properties": {"rules": []}})
     with pytest.raises(StackError, match="must have one rule that routes all paths below / to one app"):
-        container_apps(replace(stack, resources=(*rest, partly)))
+        container_apps(replace(stack, resources=(*rest, without_rule)))

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from apim.trace import Trace
 
 
-class Untraced:
-    """A gateway that has recorded nothing, with a policy that some readings refuse."""
+class GatewayDouble:
+    """A gateway without traces. Under some readings its policy is invalid."""
 
     def __init__(self) -> None:
         self.tracing = False
@@ -43,8 +43,8 @@ class Untraced:
         self.readings = readings
 
 
-class Changes:
-    """Settings that were changed; "wrong" is not a setting."""
+class RolloutDouble:
+    """Records changed settings; refuses the setting "wrong"."""
 
     def __init__(self) -> None:
         self.is_finished = True
@@ -74,10 +74,10 @@ class Twin:
         self.directory = Directory(tenant_id="t", base_url="http://localhost:1")
         self.accounts = Accounts(self.directory, self.clock)
         self.keys = SigningKeys()
-        self.gateway = Untraced()
+        self.gateway = GatewayDouble()
         self.deleted = 0
         self.request_log = RequestLog()
-        self.readings, self.rollout = SharedReadings(), Changes()
+        self.readings, self.rollout = SharedReadings(), RolloutDouble()
         context = ControlContext(
             cache=self.cache,
             gateway=self.gateway,
@@ -115,7 +115,7 @@ def refusal(answer, status: int = 400) -> str:
     return answer.json()["error"]
 
 
-def test_the_first_page_lists_calls_and_services(twin: Twin) -> None:
+def test_the_root_lists_calls_and_services(twin: Twin) -> None:
     answer = twin.control.get("/").json()
     assert "POST /faults" in answer["calls"]
     assert answer["services"] == ["cosmos"]
@@ -139,12 +139,12 @@ def test_a_fault_can_return_a_status(twin: Twin) -> None:
 def test_a_fault_can_delay_responses_or_fail_connections(twin: Twin) -> None:
     twin.control.post("/faults", json={"service": "cosmos", "delay": 2.5, "times": 1})
     twin.control.post("/faults", json={"service": "cosmos", "error": True})
-    slow, dead, still_dead = (twin.network.faults.take("cosmos") for _ in range(3))
+    slow, failing, again = (twin.network.faults.take("cosmos") for _ in range(3))
     assert slow is not None
     assert (slow.delay, slow.error) == (2.5, False)
-    assert dead is not None
-    assert dead.error
-    assert still_dead is dead
+    assert failing is not None
+    assert failing.error
+    assert again is failing
 
 
 def test_faults_can_be_cleared(twin: Twin) -> None:
@@ -196,7 +196,7 @@ def test_a_lone_surrogate_is_not_accepted_as_body(twin: Twin) -> None:
     assert "body must be a string" in refusal(twin.control.post("/faults", content=fault))
 
 
-def test_the_clock_can_be_moved_both_ways(twin: Twin) -> None:
+def test_the_clock_can_be_moved_forwards_and_backwards(twin: Twin) -> None:
     assert twin.control.post("/clock", json={"advance": 3600}).json()["offset"] == 3600
     assert twin.clock.now() > time.time() + 3500
     assert twin.control.post("/clock", json={"advance": -3600}).json()["offset"] == 0

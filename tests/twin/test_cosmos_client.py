@@ -57,7 +57,7 @@ def test_items_are_created_read_replaced_and_deleted(clients: ContainerProxy):
         clients.read_item("a", "a")
 
 
-def test_conflicts_and_preconditions_are_the_clients_exceptions(clients: ContainerProxy):
+def test_conflicts_and_failed_preconditions_raise_the_exceptions_of_the_client(clients: ContainerProxy):
     old = clients.create_item({"id": "a"})
     with pytest.raises(exceptions.CosmosResourceExistsError):
         clients.create_item({"id": "a"})
@@ -68,7 +68,7 @@ def test_conflicts_and_preconditions_are_the_clients_exceptions(clients: Contain
         )
 
 
-def test_queries_and_feeds(clients: ContainerProxy):
+def test_queries_and_feeds_return_all_matching_items(clients: ContainerProxy):
     for n in range(5):
         clients.create_item({"id": f"d{n}", "n": n})
     query = clients.query_items("SELECT * FROM c", enable_cross_partition_query=True, max_item_count=2)
@@ -84,7 +84,7 @@ def test_queries_and_feeds(clients: ContainerProxy):
     assert refused.value.status_code == 400
 
 
-def test_metadata_is_what_was_declared(tls_cosmos: Cosmos, clients: ContainerProxy):
+def test_the_metadata_of_containers_is_that_of_the_declaration(tls_cosmos: Cosmos, clients: ContainerProxy):
     properties = clients.read()
     assert properties["partitionKey"]["paths"] == ["/id"]
     assert properties["defaultTtl"] == -1
@@ -112,7 +112,7 @@ def test_the_data_plane_creates_no_containers(tls_cosmos: Cosmos):
     assert refused.value.status_code == 403
 
 
-def test_a_key_is_refused(tls_cosmos: Cosmos):
+def test_an_account_key_is_refused(tls_cosmos: Cosmos):
     with pytest.raises(exceptions.CosmosHttpResponseError) as refused:
         CosmosClient(tls_cosmos.base_url, "c2VjcmV0")
     assert refused.value.status_code == 401
@@ -134,7 +134,7 @@ async def _use_the_async_client(cosmos: Cosmos) -> None:
             await clients.read_item("a", "a")
 
 
-def test_the_async_client_works_too(tls_cosmos: Cosmos):
+def test_the_async_client_gets_the_same_results(tls_cosmos: Cosmos):
     tls_cosmos.store.clear()
     asyncio.run(_use_the_async_client(tls_cosmos))
 

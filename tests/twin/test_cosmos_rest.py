@@ -79,18 +79,14 @@ def test_a_minimal_response_has_no_body(cosmos: Cosmos):
 @pytest.mark.parametrize(
     "name", ["with space", "ümlaut", "per%cent", "..", "a+b&c=d", "'; DROP TABLE documents; --", "x" * 1023]
 )
-def test_ids_can_be_any_text(cosmos: Cosmos, name: str):
+def test_an_id_can_contain_almost_any_character(cosmos: Cosmos, name: str):
     assert cosmos.create({"id": name}).status_code == 201
     url = f"{cosmos.base_url}{DOCS}/" + "".join(f"%{byte:02X}" for byte in name.encode())
-    read = cosmos.http.get(url, headers=cosmos.headers(name.encode("ascii", "replace").decode()))
-    if name.isascii():
-        assert read.json()["id"] == name
-    else:
-        assert read.status_code == 404
+    assert cosmos.http.get(url, headers=cosmos.headers(name)).json()["id"] == name
 
 
 @pytest.mark.parametrize("name", ["a/b", "a\\b", "a?b", "a#b", "", "x" * 1024, "ü" * 512, 7, None, ["a"]])
-def test_some_ids_are_invalid(cosmos: Cosmos, name: object):
+def test_an_invalid_id_is_refused(cosmos: Cosmos, name: object):
     response = cosmos.http.post(DOCS, json={"id": name}, headers=cosmos.headers("a"))
     assert error_of(response) == (400, "BadRequest")
 
@@ -552,7 +548,7 @@ def test_documents_survive_a_restart(tmp_path: Path, serve_built: ServeBuilt):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_clearing_the_store_deletes_everything(cosmos: Cosmos):
+def test_clearing_the_store_deletes_all_documents(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     cosmos.store.clear()
     assert cosmos.read("a").status_code == 404

@@ -30,7 +30,7 @@ def test_keys_survive_a_restart_in_a_file_that_only_its_owner_can_read(tmp_path:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_rotation_survives_a_restart_too(tmp_path: Path):
+def test_a_rotation_of_keys_survives_a_restart(tmp_path: Path):
     path = tmp_path / "entra.json"
     keys = SigningKeys(path)
     old = keys.sign({"a": 1})
@@ -75,9 +75,9 @@ def test_no_token_header_bypasses_or_breaks_the_check(header: object):
             KEYS.unseal(f"{encoded}....", purpose="refresh")
 
 
-def test_an_unknown_user_is_an_error_that_names_the_known_ones():
+def test_the_error_for_an_unknown_user_names_the_known_users():
     with pytest.raises(KeyError, match=r"ada@twin\.example"):
-        Accounts(DIRECTORY, Clock()).disable("nobody")
+        Accounts(DIRECTORY, Clock()).disable("unknown")
 
 
 def test_two_services_cannot_share_an_identity_secret():

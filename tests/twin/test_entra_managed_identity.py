@@ -44,7 +44,7 @@ def test_azure_identity_reports_an_unknown_resource():
         ManagedIdentityCredential(client_id=IDENTITY.client_id) as credential,
         pytest.raises((ClientAuthenticationError, CredentialUnavailableError), match="AADSTS500011"),
     ):
-        credential.get_token("api://nobody/.default")
+        credential.get_token("api://unknown/.default")
 
 
 def test_the_secret_header_is_required(entra: Entra):
@@ -100,7 +100,7 @@ def test_an_application_that_requires_assignment_gets_no_tokens_without_a_role(e
 
 
 @pytest.mark.parametrize(
-    "resource", ["api://homeless", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "api://nobody"]
+    "resource", ["api://no-principal", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "api://unknown"]
 )
 def test_no_token_is_issued_for_a_resource_without_a_service_principal(entra: Entra, resource: str):
     response = entra.identity_token(resource)

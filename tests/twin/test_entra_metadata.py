@@ -14,7 +14,7 @@ def test_discovery_names_endpoints_that_exist(entra: Entra):
     assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
 
 
-def test_published_keys_are_public_only(entra: Entra):
+def test_published_keys_have_no_private_part(entra: Entra):
     (key,) = entra.http.get(f"/{TENANT}/discovery/v2.0/keys").json()["keys"]
     assert set(key) == {"kty", "kid", "use", "alg", "n", "e"}
     assert len(base64.urlsafe_b64decode(key["n"] + "==")) == 256

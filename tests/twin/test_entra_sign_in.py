@@ -96,7 +96,7 @@ def test_another_site_cannot_submit_the_form(entra: Entra, headers: dict[str, st
     assert "location" not in response.headers
 
 
-def test_the_form_works_only_in_its_own_browser(entra: Entra):
+def test_the_form_can_be_submitted_only_in_the_browser_that_opened_it(entra: Entra):
     page = entra.authorize()
     entra.http.cookies.clear()
     assert entra.submit(page, user=ADA.object_id).status_code == 403
@@ -111,7 +111,7 @@ def test_a_form_that_was_altered_is_refused(entra: Entra):
 
 
 def test_an_unknown_user_cannot_sign_in(entra: Entra):
-    response = entra.submit(entra.authorize(), user="nobody")
+    response = entra.submit(entra.authorize(), user="unknown")
     assert response.status_code == 400
     assert "Choose one of the accounts" in response.text
 
@@ -127,7 +127,7 @@ def test_an_unknown_user_cannot_sign_in(entra: Entra):
         ({"redirect_uri": None}, 900144),
     ],
 )
-def test_an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect(
+def test_an_unknown_client_or_redirect_uri_gets_an_error_page_and_no_redirect(
     entra: Entra, changes: dict[str, str | None], code: int
 ):
     response = entra.authorize(**changes)
@@ -137,7 +137,7 @@ def test_an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect(
     assert "<b>" not in response.text
 
 
-def test_a_duplicated_parameter_is_a_page(entra: Entra):
+def test_a_duplicated_parameter_gets_an_error_page(entra: Entra):
     pairs = [*entra.query().items(), ("redirect_uri", "https://evil.example/")]
     response = entra.http.get(f"/{TENANT}/oauth2/v2.0/authorize", params=httpx.QueryParams(tuple(pairs)))
     assert response.status_code == 400
@@ -152,8 +152,8 @@ def test_a_duplicated_parameter_is_a_page(entra: Entra):
         ({"response_mode": "form_post"}, "invalid_request", 70007),
         ({"scope": None}, "invalid_request", 900144),
         ({"scope": "openid mcp"}, "invalid_client", 650053),
-        ({"scope": "openid api://nobody/.default"}, "invalid_resource", 500011),
-        ({"scope": "api://homeless/.default"}, "invalid_resource", 500011),
+        ({"scope": "openid api://unknown/.default"}, "invalid_resource", 500011),
+        ({"scope": "api://no-principal/.default"}, "invalid_resource", 500011),
         ({"scope": "api://other/a https://graph.microsoft.com/b"}, "invalid_request", 28000),
         ({"prompt": "maybe"}, "invalid_request", 90023),
         ({"code_challenge": "short"}, "invalid_request", 501491),

@@ -234,7 +234,7 @@ def test_members_of_a_group_have_its_roles():
     [
         (None, ("invalid_request", 900144)),
         ("api://other/read", ("invalid_scope", 1002012)),
-        ("api://nobody/.default", ("invalid_resource", 500011)),
+        ("api://unknown/.default", ("invalid_resource", 500011)),
         ("api://other/.default", ("invalid_grant", 501051)),
     ],
 )

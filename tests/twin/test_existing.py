@@ -16,7 +16,7 @@ def stack() -> Stack:
     return evaluate({**ALL, **LOCAL}, cloud=CLOUD)
 
 
-def test_the_gateway_runs_the_apis_of_the_stack_and_no_policy_of_others(stack: Stack) -> None:
+def test_the_gateway_runs_only_the_apis_of_the_stack_and_no_global_policy(stack: Stack) -> None:
     service = gateway.service(stack, CLOUD)
     assert service.name == "central"
     assert service.sku == ALL["sku"]
@@ -31,7 +31,7 @@ def test_the_gateway_has_the_existing_identity(stack: Stack) -> None:
     assert identity.client_id == values["gateway-identity"]
 
 
-def test_the_tenant_has_the_applications_that_others_registered(stack: Stack) -> None:
+def test_the_tenant_has_the_existing_applications(stack: Stack) -> None:
     directory = tenant.directory(stack, CLOUD, LOCAL["entraAuthority"])
     applications = {application.client_id: application for application in directory.applications}
     sign_in = applications[EXISTING["existingApplication"]]

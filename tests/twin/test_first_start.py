@@ -1,4 +1,4 @@
-"""Preparation of the first start: it evaluates what `make up` evaluates."""
+"""The preparation of the first start evaluates the same stack as `make up`."""
 
 import re
 from collections.abc import Mapping

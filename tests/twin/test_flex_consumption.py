@@ -85,7 +85,7 @@ def test_settings_of_flex_consumption_are_accepted(names: tuple[str, ...]) -> No
 
 
 def test_the_defaults_of_the_sdks_class_are_rejected() -> None:
-    """The reason why the program passes a dictionary."""
+    """Therefore the program passes a dictionary instead of `SiteConfigArgs`."""
     with pytest.raises(RejectedError, match="NetFrameworkVersion"):
         create(
             {

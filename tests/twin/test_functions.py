@@ -40,7 +40,7 @@ BOTH = {"Accept": "application/json, text/event-stream"}
 
 
 def initialize(version="2025-06-18"):
-    """The first message of a client of a version."""
+    """The first message of a client, with a protocol version."""
     client = {"name": "test", "version": "1"}
     params = {"protocolVersion": version, "capabilities": {}, "clientInfo": client}
     return {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
@@ -50,7 +50,7 @@ INITIALIZE = initialize()
 
 
 class Host:
-    """The host as its callers see it."""
+    """A running host, and requests to it with the token of the gateway."""
 
     def __init__(self, origin, issuer, clock, readings, session_key):
         self.session_key = session_key
@@ -61,7 +61,7 @@ class Host:
         self._clock = clock
 
     def headers(self, **claims):
-        """The headers of the gateway, with changed claims if given."""
+        """The headers of the gateway; `claims` replaces claims of its token."""
         now = int(self._clock.now())
         token = self._issuer.sign({"iss": ISSUER, "aud": "app", "oid": GATEWAY, "exp": now + 600} | claims)
         return {"Authorization": f"Bearer {token}"}
@@ -130,7 +130,10 @@ async def use_all_tools(client):
 
 
 def use_tools_over(host, transport, mode, seen=None):
-    """Connects the official client, uses all tools, and returns the result of `use_all_tools`."""
+    """Connects the official client, uses all tools, and checks their results.
+
+    The negotiated protocol version is appended to `seen`.
+    """
 
     async def talk():
         if transport == "sse":
@@ -195,7 +198,7 @@ def test_the_versions_of_the_extension_are_accepted(host, version):
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28", "1999-01-01", ""])
-def test_the_response_to_any_other_version_is_the_newest_of_the_extension(host, version):
+def test_the_response_to_any_other_version_has_the_newest_version_of_the_extension(host, version):
     assert _event(host.post(initialize(version)))["result"]["protocolVersion"] == "2025-06-18"
 
 
@@ -358,7 +361,7 @@ def test_a_body_that_is_not_a_message_fails_as_in_the_functions_host_without_det
     assert (failed.status_code, failed.content) == (500, b"")
 
 
-def test_a_body_of_another_content_type_fails_too(host):
+def test_a_body_of_another_content_type_fails(host):
     for content_type in ("text/plain", ""):
         failed = _post_text(host, json.dumps(INITIALIZE).encode(), content_type)
         assert (failed.status_code, failed.content) == (500, b"")
@@ -374,11 +377,11 @@ def test_the_value_null_is_not_a_message(host):
     assert refused.json()["error"]["message"].startswith("Bad Request: The POST body did not contain")
 
 
-def test_an_endless_body_is_rejected(host):
+def test_a_body_of_more_than_16_mib_is_rejected(host):
     assert _post_text(host, b" " * (17 * 1024 * 1024)).status_code == 413
 
 
-def test_paths_below_the_endpoint_are_served_too(host):
+def test_paths_below_the_endpoint_are_served(host):
     assert host.post(INITIALIZE, "/").status_code == 200
     assert host.post(INITIALIZE, "/other").status_code == 200
 
@@ -482,7 +485,7 @@ def test_headers_of_60_kib_are_accepted_also_in_pieces(host):
         connection.sendall(b"POST /runtime/webhooks/mcp HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n")
         for number in range(3):
             connection.sendall(b"X-Large-%d: %s\r\n" % (number, b"x" * 20_000))
-            # A server that has read enough answers with 400 within this time.
+            # A server with a lower limit would answer with 400 before the headers are complete.
             assert not select.select([connection], [], [], 0.1)[0]
         connection.sendall(b"\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")

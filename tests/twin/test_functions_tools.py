@@ -31,7 +31,8 @@ def run_client(app, conversation):
         async with connected(functions) as client:
             try:
                 return await conversation(client), None
-            except MCPError as error:  # which leaving the client would wrap
+            except MCPError as error:
+                # Leaving the client would wrap the error in an exception group.
                 return None, error
 
     answer, error = anyio.run(run)
@@ -217,7 +218,7 @@ def test_an_envelope_can_contain_errors_and_several_contents(app):
     assert nothing.content == []
 
 
-def test_a_marked_class_becomes_structured_content(app):
+def test_an_instance_of_an_mcp_content_class_becomes_structured_content(app):
     @mcp_content
     @dataclass
     class Size:

@@ -1,4 +1,4 @@
-"""Input at the gateway's port that is not HTTP, and header values that a response cannot contain."""
+"""Input at the gateway's port that is not valid HTTP."""
 
 import asyncio
 import logging

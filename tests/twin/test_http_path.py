@@ -98,23 +98,23 @@ def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture(autouse=True)
-def no_traces(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """No test causes a log record with level ERROR or a stack trace."""
+def no_errors_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fails a test that causes a log record with level ERROR or with a stack trace."""
     with caplog.at_level(logging.INFO):
         yield
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
 
 
-async def answer_at_once_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Closes while the request's body is still being sent, so the kernel resets the connection."""
+async def answer_early_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Responds and closes before the end of the request's body, so the kernel resets the connection."""
     await head_of(reader)
     writer.write(TOO_LARGE)
     await writer.drain()
     writer.close()
 
 
-async def answer_at_once_and_go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads the rest of the body in small pieces."""
+async def answer_early_and_read_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Responds before the end of the request's body, and reads the rest of the body in small pieces."""
     await head_of(reader)
     writer.write(TOO_LARGE)
     while await reader.read(4096):
@@ -130,7 +130,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         await writer.drain()
 
 
-@pytest.mark.parametrize("script", [answer_at_once_and_reset, answer_at_once_and_go_on])
+@pytest.mark.parametrize("script", [answer_early_and_reset, answer_early_and_read_on])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_response_before_the_end_of_the_request_body_is_not_lost(
     path: Path, script: Script, chunked: bool
@@ -147,7 +147,7 @@ def test_a_response_before_the_end_of_the_request_body_is_not_lost(
 
 def test_a_client_that_sends_everything_first_receives_an_early_response(path: Path) -> None:
     async def scenario() -> Answer:
-        async with path.to(answer_at_once_and_reset) as port, connection(port) as (reader, writer):
+        async with path.to(answer_early_and_reset) as port, connection(port) as (reader, writer):
             writer.write(post(b"x" * 4_000_000))
             await writer.drain()
             return await answer_of(reader)
@@ -344,7 +344,7 @@ def post(body: bytes, *, chunked: bool = False, close: bool = False) -> bytes:
 REQUESTS = {
     "one": GET,
     "one with a body": post(b"abc"),
-    "several at once": GET + post(b"abc") + GET + post(b"def", chunked=True),
+    "several together": GET + post(b"abc") + GET + post(b"def", chunked=True),
     "chunks with extensions and trailers": GET.replace(b"GET", b"POST")[:-2]
     + b"Transfer-Encoding: chunked\r\n\r\n003;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n",
     "with a proposal to upgrade": GET[:-2]
@@ -377,7 +377,7 @@ def test_pipelined_requests_are_answered_in_order(
     expected = {
         "one": [b"GET /items "],
         "one with a body": [b"POST /items abc"],
-        "several at once": [b"GET /items ", b"POST /items abc", b"GET /items ", b"POST /items def"],
+        "several together": [b"GET /items ", b"POST /items abc", b"GET /items ", b"POST /items def"],
         "chunks with extensions and trailers": [b"POST /items abc0123456789"],
         "with a proposal to upgrade": [b"GET /items "],
         "empty lines first": [b"GET /items "],

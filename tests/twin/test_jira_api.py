@@ -53,7 +53,7 @@ def test_the_account_is_the_user_of_the_credentials(jira):
     assert jira("GET", "api/latest/serverInfo").json()["deploymentType"] == "Server"
 
 
-def test_an_unknown_path_results_in_404_and_recorded(jira):
+def test_an_unknown_path_results_in_404_and_is_recorded(jira):
     assert jira("GET", "api/2/dashboard").status_code == 404
     assert jira("GET", "api/2/issue/BUOY-99").json()["errorMessages"] == ["Issue Does Not Exist"]
     assert jira.request_log.unknown() == ("GET /rest/api/2/dashboard",)

@@ -40,7 +40,7 @@ def test_an_unknown_image_has_no_local_command(tmp_path):
     assert not (tmp_path / "private").exists()
 
 
-def test_the_slack_image_is_the_program_of_the_npm_package_on_this_port(tmp_path):
+def test_the_slack_image_is_replaced_by_the_program_of_the_npm_package_at_a_port(tmp_path):
     replacement = local(SLACK, tmp_path, args=["--transport", "http"])
     assert Path(replacement.argv[0]).name.startswith("slack-mcp-server-")
     assert os.access(replacement.argv[0], os.X_OK)
@@ -48,7 +48,7 @@ def test_the_slack_image_is_the_program_of_the_npm_package_on_this_port(tmp_path
     assert (replacement.env["SLACK_MCP_HOST"], replacement.env["SLACK_MCP_PORT"]) == (ADDRESS.host, "4711")
 
 
-def test_the_jira_image_is_the_program_of_its_own_environment_on_this_port(tmp_path):
+def test_the_jira_image_is_replaced_by_the_program_of_a_separate_environment_at_a_port(tmp_path):
     replacement = local(JIRA, tmp_path, env={"HOST": "0.0.0.0", "PORT": "8000"})
     assert replacement.argv[0].endswith(".venv-mcp-atlassian/bin/python")
     assert replacement.argv[-4:] == ("--host", ADDRESS.host, "--port", "4711")

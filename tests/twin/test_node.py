@@ -8,7 +8,7 @@ import pytest
 from twin.node import ROOT, NodeError, node, npm, script
 
 
-def test_node_is_new_enough_independent_of_the_machine():
+def test_the_version_of_node_is_22_or_newer():
     version = subprocess.run([node(), "--version"], capture_output=True, text=True, check=True).stdout
     assert int(version.removeprefix("v").partition(".")[0]) >= 22
 

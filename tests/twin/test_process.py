@@ -23,7 +23,7 @@ SERVE = (
 
 
 def python(code, *arguments, ready=None, name="child"):
-    async def at_once():
+    async def immediately():
         return True
 
     return ChildProcess(
@@ -31,7 +31,7 @@ def python(code, *arguments, ready=None, name="child"):
         argv=(sys.executable, "-c", code, *map(str, arguments)),
         env=base_environment(),
         cwd=ROOT,
-        ready=ready or at_once,
+        ready=ready or immediately,
     )
 
 
@@ -44,7 +44,7 @@ def start(child, **options):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that has ended but was not collected does not."""
+    """Whether a process runs; a zombie process does not run."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def test_a_child_that_is_never_ready_is_an_error_and_is_stopped(tmp_path):
     code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 
     async def runs_and_is_not_ready():
-        # Blocks the event loop, so that the time is up only after the child has started.
+        # Blocks the event loop, so that the timeout is noticed only after the child has started.
         wait_until_written(note)
         return False
 

@@ -16,7 +16,8 @@ from twin.slack.service import SlackStandIn
 from twin.slack.store import Workspace
 from twin.stand_in import StandInArgs
 
-TOKEN = "xoxb-test"  # arguments of the stand-in
+# The arguments of the stand-in.
+TOKEN = "xoxb-test"
 NOW = 1_790_000_000.0
 
 

@@ -59,7 +59,7 @@ later = resources.ResourceGroup("later", opts=pulumi.ResourceOptions(depends_on=
 pulumi.export("principal", parts.identity.principal_id)
 pulumi.export("key", parts.key.base64)
 pulumi.export("names", config.require_object("names"))
-pulumi.export("given", config.get("given"))
+pulumi.export("comment", config.get("comment"))
 """
 
 Project = Callable[..., Path]
@@ -143,10 +143,10 @@ def test_computed_outputs_are_unknown_in_a_preview(project: Project) -> None:
 
 
 def test_configuration_of_the_caller_overrides_the_stacks_and_the_projects(project: Project) -> None:
-    root = project(dev="{'sample:size': 16, 'sample:given': from the file}")
+    root = project(dev="{'sample:size': 16, 'sample:comment': from the file}")
     assert evaluate(root=root).one("RandomBytes").inputs["length"] == 16
     assert evaluate({"size": "8"}, root=root).one("RandomBytes").inputs["length"] == 8
-    assert evaluate(root=root).outputs["given"] == "from the file"
+    assert evaluate(root=root).outputs["comment"] == "from the file"
     assert evaluate(root=root).outputs["names"] == ["a", "b"]
 
 
@@ -159,10 +159,10 @@ def test_a_secret_setting_reaches_the_program_as_a_secret(project: Project) -> N
 
 def test_evaluations_are_independent_of_each_other(project: Project) -> None:
     root = project()
-    first = evaluate({"given": "x"}, root=root)
+    first = evaluate({"comment": "x"}, root=root)
     second = evaluate(root=root)
-    assert first.outputs["given"] == "x"
-    assert "given" not in second.outputs
+    assert first.outputs["comment"] == "x"
+    assert "comment" not in second.outputs
     assert [resource.urn for resource in first.resources] == [resource.urn for resource in second.resources]
     assert str(root) not in sys.path
 
@@ -171,7 +171,7 @@ def test_a_failed_evaluation_does_not_affect_later_ones(project: Project) -> Non
     root = project()
     with pytest.raises(StackError):
         evaluate({"size": "many"}, root=root)
-    assert "given" not in evaluate(root=root).outputs
+    assert "comment" not in evaluate(root=root).outputs
 
 
 def test_a_program_can_be_evaluated_inside_a_running_loop(project: Project) -> None:
@@ -241,17 +241,17 @@ def test_an_unknown_stack_is_an_error_that_lists_the_stacks(project: Project) ->
 
 
 def test_an_encrypted_value_must_be_overridden(project: Project) -> None:
-    root = project(dev="{'sample:given': {secure: 'v1:abc'}}")
-    with pytest.raises(StackError, match="--secret given"):
+    root = project(dev="{'sample:comment': {secure: 'v1:abc'}}")
+    with pytest.raises(StackError, match="--secret comment"):
         evaluate(root=root)
-    assert evaluate(secrets={"given": "x"}, root=root).secret_outputs == {"key"}
+    assert evaluate(secrets={"comment": "x"}, root=root).secret_outputs == {"key"}
 
 
 def test_the_twin_does_not_read_encrypted_values(project: Project) -> None:
-    root = project(dev="{'sample:given': {secure: 'v1:abc'}}")
+    root = project(dev="{'sample:comment': {secure: 'v1:abc'}}")
     stack = evaluate({"local": "true"}, root=root)
-    assert stack.encrypted == ("given",)
-    assert evaluate({"local": "true"}, {"given": "x"}, root=root).encrypted == ()
+    assert stack.encrypted == ("comment",)
+    assert evaluate({"local": "true"}, {"comment": "x"}, root=root).encrypted == ()
 
 
 def test_warnings_of_the_program_are_kept(project: Project) -> None:

@@ -25,10 +25,11 @@ def stack() -> Stack:
 
 
 def without(stack: Stack, type_: str) -> Stack:
-    """The stack with all resources of a type left out."""
-    gone = set(stack.of_type(type_))
-    assert gone
-    return replace(stack, resources=tuple(resource for resource in stack.resources if resource not in gone))
+    """The stack without the resources of a type."""
+    removed = set(stack.of_type(type_))
+    assert removed
+    kept = tuple(resource for resource in stack.resources if resource not in removed)
+    return replace(stack, resources=kept)
 
 
 def changed(stack: Stack, type_: str, change: Callable[[Declared], dict[str, Any]]) -> Stack:
@@ -183,7 +184,7 @@ def test_the_tenant_accepts_assertions_of_the_federated_credential(stack: Stack)
     assert (credential.subject, credential.audience) == ("another identity", "api://azureadtokenexchange")
 
 
-def test_an_application_without_a_service_principal_has_none(stack: Stack) -> None:
+def test_an_application_has_a_service_principal_only_if_it_is_declared(stack: Stack) -> None:
     applications = tenant.directory(stack, CLOUD, AUTHORITY).applications
     assert len(applications) == 2
     assert all(application.has_service_principal for application in applications)
@@ -300,7 +301,7 @@ def test_an_app_without_authentication_accepts_all_callers_in_the_twin(stack: St
 
 
 def entra(validation: dict[str, Any], issuer: str = f"{AUTHORITY}/t/v2.0") -> dict[str, Any]:
-    """Identity providers with one that has this validation."""
+    """The setting `identityProviders` with Entra as the provider, and with this validation."""
     registration = {"openIdIssuer": issuer, "clientId": "app"}
     return {
         "identityProviders": {
@@ -368,13 +369,13 @@ def test_the_apps_identity_based_connection_becomes_a_connection_to_local_blobs(
 
 def test_separately_declared_settings_replace_those_of_the_app(stack: Stack) -> None:
     app = stack.one("web:WebApp")
-    apart = replace(
+    settings = replace(
         app,
         urn=f"{app.urn}-settings",
         type="azure-native:web:WebAppApplicationSettings",
         inputs={"name": app.outputs["name"], "properties": {"ONLY": "this"}},
     )
-    changed = function_app.function_app(replace(stack, resources=(*stack.resources, apart)))
+    changed = function_app.function_app(replace(stack, resources=(*stack.resources, settings)))
     assert changed is not None
     assert changed.settings == {"ONLY": "this"}
 

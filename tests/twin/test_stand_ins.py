@@ -38,7 +38,7 @@ def test_stand_ins_for_hosted_services_have_the_same_files(registration: HostedR
 @pytest.mark.parametrize(
     "name", ["supervisor", "plan", "hosted", "containers", "agent_config", "local_images"]
 )
-def test_what_starts_stand_ins_names_none_of_them(name: str) -> None:
+def test_modules_that_start_stand_ins_do_not_contain_their_names(name: str) -> None:
     text = (PROJECT / "twin" / f"{name}.py").read_text(encoding="utf-8").lower()
     # Connections of a Foundry project are declared resources of Azure.
     services = {registration.service for registration in (*STAND_INS, *HOSTED_STAND_INS)} - {"foundry"}
@@ -64,7 +64,7 @@ def test_a_stand_in_belongs_to_a_built_in_server(registration: Registration) -> 
     assert registration.credential in variables
 
 
-def test_only_the_list_of_stand_ins_contains_their_names() -> None:
+def test_only_the_list_of_stand_ins_imports_them() -> None:
     packages = {f"twin.{registration.service}" for registration in (*STAND_INS, *HOSTED_STAND_INS)}
     importing = {
         f"{file.relative_to(PROJECT)} imports {name}"
@@ -98,7 +98,7 @@ def test_no_two_services_of_a_twin_have_the_same_port() -> None:
     assert max(of_stand_ins) < ports.container(0), "give containers a later first port in twin/ports.py"
 
 
-def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_registration_is_enough_to_add_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def run(image: Image) -> LocalCommand:
         ready = partial(is_listening, image.address)
         return LocalCommand(argv=("/bin/notes",), env=image.env, folder=image.folder, ready=ready)

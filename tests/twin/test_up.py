@@ -30,7 +30,7 @@ from twin.stack import PROJECT
 from twin.state import StateError, StateFolder, StateInUseError
 
 # Most tests do not depend on the servers behind the gateway.
-_FEW = [f"--config={key}={value}" for key, value in FUNCTIONS_ONLY.items()]
+_ONE_SERVER = [f"--config={key}={value}" for key, value in FUNCTIONS_ONLY.items()]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -44,7 +44,7 @@ class Up:
         self.output = state.parent / f"output-{port}"
         self.output.write_text("")
         self.process: Command | subprocess.Popen[bytes] = self.start(
-            "up", f"--port={port}", f"--state={state}", *_FEW, *arguments, before=before
+            "up", f"--port={port}", f"--state={state}", *_ONE_SERVER, *arguments, before=before
         )
 
     def start(self, *arguments: str, before: str) -> "Command | subprocess.Popen[bytes]":
@@ -65,7 +65,7 @@ class Up:
         raise AssertionError(self.text())
 
     def children(self) -> list[int]:
-        """Processes that it started."""
+        """The processes that the command started."""
         return children_of(self.process.pid)
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -79,7 +79,7 @@ class Up:
 
 
 class UpInNewPython(Up):
-    """The same in a process that imports everything itself."""
+    """The same command in a new process, which imports all modules itself."""
 
     def start(self, *arguments: str, before: str) -> subprocess.Popen[bytes]:
         assert not before
@@ -146,8 +146,8 @@ def alive(pid: int) -> bool:
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
-class Shared:
-    """One twin for several tests, in one state folder; it is started again when a test has ended it."""
+class SharedTwin:
+    """One twin for several tests, in one state folder; it is started again after a test has stopped it."""
 
     def __init__(self, port: int, state: Path) -> None:
         self._port, self._state = port, state
@@ -168,27 +168,27 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shared]:
-    twin = Shared(free_port_block(), tmp_path_factory.mktemp("shared") / "state")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[SharedTwin]:
+    twin = SharedTwin(free_port_block(), tmp_path_factory.mktemp("shared") / "state")
     yield twin
     twin.kill()
 
 
 @linux
-def test_up_prints_the_urls_of_all_services_and_serves_them(shared: Shared) -> None:
+def test_up_prints_the_urls_of_all_services_and_serves_them(shared: SharedTwin) -> None:
     run = shared.running()
     port, state = run.port, run.state
     gateway = f"http://localhost:{port}"
     metadata = httpx.get(f"{gateway}/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == gateway
     assert httpx.post(f"{gateway}/mcp", json={}).status_code == 401
-    said = run.text()
-    assert f"{gateway}/mcp/sse" in said
-    assert "Ada Lovelace" in said
-    assert f"--transport http --server-url {gateway}/mcp\n" in said
-    assert f"http://localhost:{port + 1}" in said
-    assert re.search(r"ready in \d+\.\d s", said)
-    assert re.findall(r"reading +(\S+)", said) == ["client-address=proxy", "unit-clocks=apart"]
+    output = run.text()
+    assert f"{gateway}/mcp/sse" in output
+    assert "Ada Lovelace" in output
+    assert f"--transport http --server-url {gateway}/mcp\n" in output
+    assert f"http://localhost:{port + 1}" in output
+    assert re.search(r"ready in \d+\.\d s", output)
+    assert re.findall(r"reading +(\S+)", output) == ["client-address=proxy", "unit-clocks=apart"]
     chosen = httpx.get(f"http://127.0.0.1:{port + 1}/").json()["readings"]
     assert chosen == {"client-address": "proxy", "unit-clocks": "apart"}
     assert (state.stat().st_mode & 0o777) == 0o700
@@ -197,7 +197,7 @@ def test_up_prints_the_urls_of_all_services_and_serves_them(shared: Shared) -> N
 
 
 @linux
-def test_the_functions_server_is_restarted_when_it_ends(shared: Shared) -> None:
+def test_the_functions_server_is_restarted_when_it_ends(shared: SharedTwin) -> None:
     run = shared.running()
     _, functions = run.children()
     os.kill(functions, signal.SIGKILL)
@@ -211,7 +211,7 @@ def test_the_functions_server_is_restarted_when_it_ends(shared: Shared) -> None:
 
 @linux
 def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
-    shared: Shared,
+    shared: SharedTwin,
 ) -> None:
     def facts(run: Up) -> tuple[dict[str, Any], set[int]]:
         outputs = httpx.get(f"http://127.0.0.1:{run.port + 1}/stack").json()["outputs"]
@@ -245,7 +245,7 @@ def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
 
 
 @linux
-def test_the_twin_ends_with_a_message_when_a_service_fails(shared: Shared) -> None:
+def test_the_twin_ends_with_a_message_when_a_service_fails(shared: SharedTwin) -> None:
     run = shared.running()
     first, second = run.children()
     os.kill(first, signal.SIGKILL)
@@ -258,17 +258,17 @@ def test_the_twin_ends_with_a_message_when_a_service_fails(shared: Shared) -> No
 def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_works(
     port: int, state: Path
 ) -> None:
-    elsewhere = "import platform; platform.machine = lambda: 'riscv64'"
-    with up(port, state, '--config=backends=["functions","slack"]', before=elsewhere) as run:
+    on_another_platform = "import platform; platform.machine = lambda: 'riscv64'"
+    with up(port, state, '--config=backends=["functions","slack"]', before=on_another_platform) as run:
         run.wait_until_ready()
-        said = run.text()
-        assert "slack-http, slack-sse cannot run on this machine" in said
-        assert said.count("Slack's server") == 1
+        output = run.text()
+        assert "slack-http, slack-sse cannot run on this machine" in output
+        assert output.count("Slack's server") == 1
         assert run.end() == 0
-    words = shlex.split(next(line for line in said.splitlines() if "-m twin up" in line))
-    # The configuration of the twins in this file, which run without Slack.
+    words = shlex.split(next(line for line in output.splitlines() if "-m twin up" in line))
+    # The printed command has the configuration of `_ONE_SERVER`, without Slack.
     assert [word for word in words[words.index("up") + 1 :] if word != "--config"] == [
-        f.removeprefix("--config=") for f in _FEW
+        f.removeprefix("--config=") for f in _ONE_SERVER
     ]
 
 
@@ -360,7 +360,7 @@ def test_the_twin_can_be_stopped_while_it_starts(
 ) -> None:
     with up(port, state, kind=UpInNewPython if after == "imports" else Up) as run:
         deadline = time.monotonic() + 60
-        while not begun[after](run) and time.monotonic() < deadline:
+        while not has_reached[after](run) and time.monotonic() < deadline:
             assert run.process.poll() is None, run.text()
             time.sleep(0.01)
         assert run.end(number) == 0
@@ -368,13 +368,13 @@ def test_the_twin_can_be_stopped_while_it_starts(
 
 
 def handles_sigterm(run: Up) -> bool:
-    """Whether the command itself runs: Python alone has no handler for SIGTERM."""
+    """Whether the command has begun to run; before, Python has no handler for SIGTERM."""
     status = Path(f"/proc/{run.process.pid}/status").read_text()
     caught = re.search(r"^SigCgt:\t([0-9a-f]+)$", status, re.MULTILINE)
     return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-begun = {
+has_reached = {
     "imports": handles_sigterm,
     "evaluation": lambda run: (run.state / "seed").exists(),
     "processes": lambda run: len(run.children()) == 2,
@@ -383,7 +383,7 @@ begun = {
 
 @linux
 def test_the_twin_runs_without_standard_streams(port: int, state: Path) -> None:
-    up = f'"{sys.executable}" -m twin up --port={port} --state="{state}" {shlex.join(_FEW)}'
+    up = f'"{sys.executable}" -m twin up --port={port} --state="{state}" {shlex.join(_ONE_SERVER)}'
     command = f"exec {up} <&- >&- 2>&-"
     process = subprocess.Popen(["/bin/sh", "-c", command], cwd=PROJECT, start_new_session=True)
     try:
