@@ -13,7 +13,7 @@ _SECONDS = 60
 
 
 class PseudoTerminal:
-    """A program at a pseudo-terminal; `shown` is all of its output."""
+    """A program at a pseudo-terminal; `shown` is all the output that was read until now."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._master, slave = pty.openpty()
@@ -41,7 +41,11 @@ class PseudoTerminal:
         self.process.wait(timeout=_SECONDS)
 
     def expect(self, text: str) -> str:
-        """Waits until the terminal shows a string; returns the output between the previous match and it."""
+        """Waits until the terminal shows a string.
+
+        Returns:
+            the output between the string of the previous call and this string.
+        """
         deadline = time.monotonic() + _SECONDS
         while (position := self.shown.find(text, self._read_to)) < 0:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))

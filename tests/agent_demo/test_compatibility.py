@@ -1,4 +1,4 @@
-"""The check whether the agent service accepts an input schema; it needs no list of tools."""
+"""Whether the agent service accepts a tool with a certain input schema, and the reason if it does not."""
 
 from typing import Any
 

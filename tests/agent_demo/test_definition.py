@@ -53,7 +53,7 @@ def test_the_definition_can_be_serialized_and_read_by_the_sdk() -> None:
     assert again.as_dict() == definition().as_dict()
 
 
-def test_the_tools_are_valid_in_openais_api_too() -> None:
+def test_the_tools_without_their_connections_are_valid_in_openais_api() -> None:
     for tool in as_request(definition())["tools"]:
         known = {name: value for name, value in tool.items() if name != "project_connection_id"}
         TypeAdapter(Mcp).validate_python(known, extra="forbid")
@@ -79,7 +79,7 @@ def test_a_writing_tool_needs_an_approval_and_a_tool_that_was_left_out_cannot_be
     ],
     ids=str,
 )
-def test_the_operators_declaration_counts_only_if_the_server_has_none(
+def test_the_operators_list_of_read_only_tools_counts_only_without_a_hint_of_the_server(
     annotations: ToolAnnotations | None, declared: list[str], reads: bool
 ) -> None:
     tool = types.Tool(name="x", input_schema={"type": "object"}, annotations=annotations)

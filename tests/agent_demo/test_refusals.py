@@ -1,4 +1,4 @@
-"""The messages of the demo when it cannot continue. Each has the remedy."""
+"""The messages of the demo when it cannot continue; each message contains the remedy."""
 
 import json
 import threading
@@ -184,7 +184,7 @@ GITHUB = Server(
 )
 
 
-def test_an_unknown_server_is_an_error_that_lists_the_known_ones() -> None:
+def test_the_error_about_an_unknown_server_lists_the_known_servers() -> None:
     with pytest.raises(AgentError, match="Name one of slack, github with --backend"):
         Agent(agent_settings(SLACK, GITHUB), ("slakc",))
 

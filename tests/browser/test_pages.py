@@ -1,4 +1,7 @@
-"""Every page of a sign-in, in light and dark, narrow and wide: axe finds nothing, and pages fit the screen.
+"""Every page of a sign-in passes the accessibility checks of axe and fits the screen.
+
+Each page is tested with the light and the dark color scheme, on a narrow and on a wide screen.
+
 
 `DOCS_SCREENSHOTS=1` writes the screenshots of the documentation again.
 """
@@ -89,7 +92,7 @@ def _another_browser(flow: Flow) -> Response:
     return flow.consent(page)
 
 
-def _too_many(flow: Flow) -> Response:
+def _too_many_requests(flow: Flow) -> Response:
     return [flow.authorize() for _ in range(61)][-1]
 
 
@@ -106,14 +109,14 @@ PAGES: dict[str, Callable[[Flow], Response]] = {
     "expired": lambda flow: flow.consent_page("x"),
     "another browser": _another_browser,
     "not confirmed": lambda flow: flow.consent(flow.page(), confirm=""),
-    "too many": _too_many,
+    "too many requests": _too_many_requests,
 }
 
 OPENS_AN_APP = ("signed in", "not signed in")
 
 
 def response_of(name: str) -> Response:
-    """The page, as the gateway answers with it; in a thread, because Playwright's has an event loop."""
+    """The gateway's response with the page; computed in a thread without the event loop of Playwright."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: PAGES[name](Flow.at(_harness()))).result()
 
@@ -138,7 +141,7 @@ def page_for(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Page]]:
 
 
 def prepare(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None:
-    """The gateway returns this response at the path `/page` and refuses everything else."""
+    """Lets the gateway's address return this response at `/page`; all other requests of the tab fail."""
     page.set_viewport_size({"width": width, "height": 480})
     page.emulate_media(color_scheme=scheme)
 
@@ -153,7 +156,7 @@ def prepare(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None
 
 
 def show(page: Page, answer: Response, *, width: int, scheme: Scheme) -> None:
-    """The page with all its headers, as a browser shows it at the gateway's address."""
+    """Shows the page, with all headers of the response, at the gateway's address."""
     prepare(page, answer, width=width, scheme=scheme)
     page.goto(f"{GATEWAY}/page")
 
@@ -164,9 +167,9 @@ BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(28
 @pytest.mark.parametrize("name", PAGES)
 def test_c4_axe_has_no_findings_on_any_page(page_for: Callable[[str], Page], name: str) -> None:
     page = page_for(name)
-    complaints: list[str] = []
+    console_messages: list[str] = []
     show(page, response_of(name), width=320, scheme="light")
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda message: console_messages.append(message.text))
     page.evaluate(AXE.read_text())
     for width, (scheme, background) in itertools.product((320, 1280), BACKGROUNDS.items()):
         page.set_viewport_size({"width": width, "height": 480})
@@ -181,7 +184,7 @@ def test_c4_axe_has_no_findings_on_any_page(page_for: Callable[[str], Page], nam
         shown = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
         assert shown == background
     # Without a click, Chromium opens only one app.
-    assert [complaint for complaint in complaints if "Not allowed to launch" not in complaint] == []
+    assert [message for message in console_messages if "Not allowed to launch" not in message] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,7 +13,7 @@ from tests.e2e.conftest import RunningTwin
 
 @pytest.fixture
 def callback() -> Iterator[str]:
-    """A client's redirect URI with a server."""
+    """A redirect URI of a client, with a web server that answers at it."""
 
     class Landing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -61,7 +61,7 @@ def test_a_user_allows_the_client_and_returns_to_it(app: Client, page: Page, con
 
 
 def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) -> None:
-    """Also for a user with a session at Entra: the checkbox is required, and Entra asks for the account."""
+    """The second sign-in, in which the user has a session at Entra, needs the same clicks as the first."""
     for _ in range(2):
         page.goto(app.authorize_url())
         page.get_by_role("button", name="Allow").click()
@@ -121,11 +121,11 @@ def test_the_page_fits_the_screen(app: Client, page: Page, width: int) -> None:
 
 
 def test_the_page_causes_no_errors_in_the_browser(app: Client, page: Page) -> None:
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+    console_messages: list[str] = []
+    page.on("console", lambda message: console_messages.append(message.text))
     page.goto(app.authorize_url())
     style = page.get_by_role("button", name="Allow").evaluate(
         "button => getComputedStyle(button).borderRadius"
     )
     assert style == "9.6px", "the style is blocked"
-    assert [text for text in complaints if "favicon" not in text] == []
+    assert [text for text in console_messages if "favicon" not in text] == []

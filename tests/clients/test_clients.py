@@ -21,7 +21,7 @@ TOOLS = ["delete_snippet", "get_snippet", "hello_mcp", "save_snippet"]
 
 
 def unavailable(reason: str) -> None:
-    """Skips; in CI every client must run."""
+    """Skips the test; in CI it fails instead, because every client must run there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -78,7 +78,7 @@ def sign_in_once(client: Client, transport: str, twin: RunningTwin, home: Path) 
         twin.advance_clock(LIFETIME + 60)
         talk.write(str(LIFETIME + 60))
         use_tools_again(talk)
-        assert talk.pages == 1, "it showed its user a page again"
+        assert talk.pages == 1, "the client showed a page to its user again"
 
 
 def use_tokens_of_the_host(client: Client, transport: str, twin: RunningTwin, home: Path) -> None:

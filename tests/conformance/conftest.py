@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.children import free_port
-from tests.conformance.proxy import adding
+from tests.conformance.proxy import proxy_with_token
 from tests.e2e.client import parameters_of
 from tests.e2e.conftest import ROOT, RunningTwin, started_twin
 
@@ -58,8 +58,8 @@ def token(twin: RunningTwin) -> str:
 
 @pytest.fixture(scope="session")
 def through_the_gateway(twin: RunningTwin, token: str) -> Iterator[str]:
-    """The URL of a proxy that adds an access token, because the suite cannot sign in with these scenarios."""
-    with adding(token, f"{twin.gateway}/suite-mcp") as url:
+    """The URL of a proxy that adds an access token, because the suite cannot sign in for server scenarios."""
+    with proxy_with_token(token, f"{twin.gateway}/suite-mcp") as url:
         yield url
 
 

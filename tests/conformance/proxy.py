@@ -13,8 +13,8 @@ _CONNECTION = {"connection", "content-length", "host", "keep-alive", "transfer-e
 
 
 @contextlib.contextmanager
-def adding(token: str, target: str) -> Generator[str]:
-    """Proxies the URL `target` with the token; yields the proxy's URL."""
+def proxy_with_token(token: str, target: str) -> Generator[str]:
+    """Runs a proxy that adds the token to requests for the URL `target`; yields the proxy's URL."""
     port, loop, started, ended = free_port(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:

@@ -1,7 +1,7 @@
-"""docs/conformance.md, whose tables come from a run of the suites: `python -m tests.conformance.report`.
+"""Writes the tables of docs/conformance.md from a run of the suites: `python -m tests.conformance.report`.
 
-Each test records the results of its suite; `make test-conformance` writes the tables from them. With
-`CI=true` a page that differs from the results is an error.
+Each test records the results of its suite; `make test-conformance` writes the tables from these results.
+With `CI=true`, a page that differs from the results is an error.
 """
 
 import json
@@ -28,7 +28,7 @@ def reasons(suite: str) -> Mapping[str, str]:
 
 
 def not_passed(checks: Iterable[Check]) -> set[str]:
-    """The ids of checks that failed or warned."""
+    """The ids of checks that failed, were skipped or caused a warning."""
     return {check.id for check in checks if check.result not in {"passed", "info"}}
 
 
@@ -60,10 +60,10 @@ def record(name: str, checks: Sequence[Check]) -> None:
 
 
 def recorded(name: str) -> list[Check]:
-    """The results of the latest run.
+    """The results of the latest run with this name.
 
     Raises:
-        FileNotFoundError: it did not run.
+        FileNotFoundError: there was no run with this name.
     """
     text = (RESULTS / f"{name}.json").read_text(encoding="utf-8")
     return [Check(**check) for check in json.loads(text)]
@@ -149,7 +149,7 @@ def main() -> int:
     try:
         generated = tables()
     except FileNotFoundError as error:
-        print(f"docs/conformance.md is as it was, because a suite did not run: {error.filename}")
+        print(f"docs/conformance.md is unchanged, because a suite did not run: {error.filename}")
         return 1 if os.environ.get("CI") == "true" else 0
     stale = [name for name, table in generated.items() if part(name, PAGE) != table]
     for name in stale:

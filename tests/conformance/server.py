@@ -219,7 +219,7 @@ def test_prompt_with_image() -> list[UserMessage]:
 
 @server.completion()
 async def complete(*_request: object) -> Completion:
-    """Completes nothing."""
+    """Returns the same three values for each argument."""
     return Completion(values=["paris", "park", "party"], total=3, has_more=False)
 
 

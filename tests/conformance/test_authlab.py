@@ -17,8 +17,8 @@ from tests.e2e.conftest import RunningTwin
 
 COMMAND = [sys.executable, "-m", "mcp_authlab"]
 _RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning", "skip": "skipped", "error": "failed"}
-OTHER = {"suite-mcp": "mcp", "mcp": "suite-mcp"}
-"""The server of the scan's token for another resource."""
+FOREIGN_RESOURCES = {"suite-mcp": "mcp", "mcp": "suite-mcp"}
+"""For each scanned server, the server whose token the scan sends as a token for another resource."""
 
 
 def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
@@ -26,7 +26,7 @@ def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         [
             *(*COMMAND, "login", f"{twin.gateway}/{path}", "--thorough", "--http-timeout", "60"),
-            *("--foreign-resource", f"{twin.gateway}/{OTHER[path]}"),
+            *("--foreign-resource", f"{twin.gateway}/{FOREIGN_RESOURCES[path]}"),
         ],
         env=environment,
         stdout=subprocess.PIPE,

@@ -13,7 +13,10 @@ _RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning"}
 
 
 def check(url: str, **variables: str) -> list[Check]:
-    """The token is in an environment variable, because other users can read a command line."""
+    """Runs the suite against a server.
+
+    The token is in an environment variable, because other users of the machine can read a command line.
+    """
     done = subprocess.run(
         [*(sys.executable, "-m", "mcpcheck", url), "--json", "--probe", "all", "--timeout", "60"],
         env={**os.environ, **variables},

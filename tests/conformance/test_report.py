@@ -19,7 +19,7 @@ def test_the_page_names_the_version_of_the_official_suite() -> None:
     assert len(rows) == 2
 
 
-def test_a_check_that_ends_differently_is_a_difference() -> None:
+def test_a_check_with_another_or_a_missing_result_is_a_difference() -> None:
     passed, failed = Check("ping", "a", "passed", ""), Check("ping", "a", "failed", "no answer")
     assert differences([passed], [passed]) == []
     assert differences([passed], [failed]) == [

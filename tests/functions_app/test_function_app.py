@@ -130,7 +130,7 @@ def test_an_invalid_call_is_a_tool_error_with_the_reason_and_stores_nothing(
     assert list(container.list_blob_names()) == []
 
 
-def test_logs_contain_no_names_and_contents_of_snippets(call, caplog):
+def test_logs_contain_neither_names_nor_contents_of_snippets(call, caplog):
     # The Python worker sends all records of level INFO and higher, of any logger, to Application Insights.
     caplog.set_level("INFO")
     call("save_snippet", snippetname="private-name", snippet="private-text")
@@ -155,7 +155,7 @@ def test_a_malformed_call_is_logged_without_its_content(load, caplog, arguments)
     assert "private-name" not in caplog.text + answer
 
 
-def test_libraries_log_no_addresses_of_blobs(load):
+def test_libraries_do_not_log_the_urls_of_blobs(load):
     load("function_app")
     for name, level in (("azure.storage.blob", logging.INFO), ("urllib3.connectionpool", logging.WARNING)):
         assert not logging.getLogger(name).isEnabledFor(level)
@@ -187,7 +187,7 @@ def test_host_json_allows_anonymous_mcp_requests_and_uses_a_released_bundle():
     assert settings.instructions
 
 
-def test_the_deployed_packages_are_the_tested_ones():
+def test_the_deployed_versions_of_packages_are_tested():
     """Each package is pinned with hashes, to the version that tests on the app's version of Python have."""
     app_runtime = {
         **default_environment(),

@@ -111,7 +111,7 @@ def test_the_error_about_a_name_escapes_control_characters(snippets):
         ("x" * 2_000_000, "2,000,000"),
         ("\ud800", "Unicode"),
     ],
-    ids=["none", "empty", "number", "list", "one-too-many", "counted-in-bytes", "2-MB", "half-a-character"],
+    ids=["none", "empty", "number", "list", "one-too-many", "counted-in-bytes", "2-MB", "lone-surrogate"],
 )
 def test_invalid_content_is_rejected_and_the_old_snippet_is_kept(snippets, store, content, reason):
     store.save("note", "old", OWNER)

@@ -1,4 +1,4 @@
-"""The mutants of a template: its text with one small change, of a check or of what is written."""
+"""The mutants of a template: copies with one small change of a condition, a limit or a statement."""
 
 import re
 from collections.abc import Iterator

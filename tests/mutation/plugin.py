@@ -34,7 +34,7 @@ _FIRST_TESTS = 10
 """The number of tests that run in the order of their rank; the others run module by module."""
 
 _RECENT_TESTS = 4
-"""The number of tests that failed last with mutants of a template and run first with its next mutant."""
+"""The number of tests that run first, because they failed with the previous mutants of the template."""
 
 _WAIT = 900
 """The longest time in seconds for one process, which may have to wait for processor time."""
@@ -42,13 +42,13 @@ _WAIT = 900
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the tests found.
+    """The result of the tests with one mutant.
 
     Attributes:
         file: the template.
-        mutant: the change.
-        tests: the number of tests that could find it.
-        found_by: the test that failed; None if none did.
+        mutant: the changed template.
+        tests: the number of tests that were chosen for the mutant.
+        found_by: the test that failed; None if all passed.
     """
 
     file: str
@@ -95,7 +95,7 @@ def _load(file: Path) -> _Measured:
 
 
 class _Recorder:
-    """Counts which points of the templates each test covers."""
+    """Records which points of the templates each test covers."""
 
     def __init__(self) -> None:
         self._marks: weakref.WeakKeyDictionary[Gateway, list[coverage.Mark]] = weakref.WeakKeyDictionary()
@@ -106,7 +106,7 @@ class _Recorder:
 
     @contextmanager
     def requests(self) -> Generator[None]:
-        """Notes which gateways receive requests: only their points can be covered."""
+        """Records which gateways receive requests, because a test covers only points of these gateways."""
         handle = Gateway.handle
 
         def noted(gateway: Gateway, request: InboundRequest) -> Awaitable[OutboundResponse]:
@@ -129,13 +129,13 @@ class _Recorder:
 
 
 class Mutation:
-    """Runs each mutant in a process of its own, forked before any test ran.
+    """Runs the tests of each mutant in a new process; the process that forks it has not run any test.
 
     Attributes:
         files: the templates, as paths below `policies/`.
-        seconds: how long the tests may take that run against one mutant; the most specific ones run first.
-        saved: the file with the points that each test covers; it is written if it does not exist. None if
-            they are not saved.
+        seconds: how long the tests of one mutant may take together; the most specific tests run first.
+        saved: the file with the points that each test covers; it is written if it does not exist. None: the
+            points are not saved.
         results: the outcome of each mutant.
     """
 
@@ -206,11 +206,13 @@ class Mutation:
         return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
 
     def _chosen(self, file: str, line: int, tests: list[_Test]) -> list[pytest.Item]:
-        """Tests that run the template: first those that cover rare points of the line, or of the one before.
+        """The tests that run the template, in the order in which they are run against a mutant of a line.
 
-        Of tests that cover the same points, those whose requests end soon after the line are chosen first,
-        from each module in turn. Most mutants fail one of the first; the others run module by module, because
-        the tests of a module share fixtures.
+        The first tests cover points of the line that few tests cover; if the line has no point, the nearest
+        line before it that has one counts. Of tests that cover the same points, those that cover the fewest
+        points after the line come first, from each module in turn. Most mutants fail one of the first tests.
+        The other tests run module by module, because the tests of a module share fixtures.
+        A test that would exceed the time of a mutant is left out.
         """
         used = Counter(point for test in tests for point in test.points if point.file == file)
         covered = max((point.line for point in used if point.line <= line), default=0)
@@ -241,7 +243,7 @@ class Mutation:
         return [*first, *(item for items in others.values() for item in items)]
 
     def _first_failure(self, items: Sequence[pytest.Item], last: pytest.Item | None = None) -> str | None:
-        """Runs tests until one fails."""
+        """Runs tests until one fails, and returns the id of this test; None if all pass."""
         self._failed.clear()
         for item, following in zip(items, [*items[1:], last], strict=True):
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -261,8 +263,8 @@ def _in_child(
     Args:
         session: the session of the tests.
         compute: the function.
-        processor_seconds: the processor time after which the process ends; a busy machine must not look
-            like a test that fails.
+        processor_seconds: the processor time after which the process ends. It is not elapsed time, so that a
+            busy machine does not look like a test that fails.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)

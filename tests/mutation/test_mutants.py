@@ -1,4 +1,4 @@
-"""The mutants of a template are the changes that a check needs a test for."""
+"""Each check, limit and statement of a template is changed in one of its mutants."""
 
 import pytest
 
@@ -18,7 +18,7 @@ return f(a, b || c) ? new string[] { d } : e;
 
 
 def changed_lines(text: str, *, csharp: bool) -> list[str]:
-    """What replaces the changed lines in each mutant."""
+    """The new text of the first changed line of each mutant."""
     before = text.splitlines()
     after = [(mutant.line, mutant.text.splitlines()) for mutant in mutants(text, csharp=csharp)]
     assert all(before[: line - 1] == lines[: line - 1] for line, lines in after)

@@ -131,8 +131,8 @@ def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
 
 
 @pytest.fixture
-def pulumi_made(project: Path) -> Path:
-    """A `.venv` as Pulumi's language host creates it: pip, and packages of `requirements.txt`."""
+def environment_of_pulumi(project: Path) -> Path:
+    """A `.venv` as Pulumi's language host creates it, with pip and the packages of `requirements.txt`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True)
     for name in ("pip", "pulumi"):
         add_package(project / ".venv", name)
@@ -152,12 +152,12 @@ def add_package(environment: Path, name: str) -> Path:
 
 
 def test_an_environment_that_pulumi_created_is_completed(
-    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+    project: Path, environment_of_pulumi: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (pulumi_made / "kept").touch()
+    (environment_of_pulumi / "kept").touch()
     assert ensure(project)
     assert commands.created == 0
-    assert (pulumi_made / "kept").exists()
+    assert (environment_of_pulumi / "kept").exists()
     assert "sync" in commands.run[-1]
     assert "Adding Python packages to .venv, which `pulumi` created" in capsys.readouterr().out
     assert not ensure(project)
@@ -165,53 +165,53 @@ def test_an_environment_that_pulumi_created_is_completed(
 
 @pytest.mark.parametrize("project", ["my project"], indirect=True)
 def test_an_environment_of_pulumi_in_a_folder_with_a_space_is_completed(
-    project: Path, pulumi_made: Path, commands: Commands
+    project: Path, environment_of_pulumi: Path, commands: Commands
 ) -> None:
-    assert " " in str(pulumi_made)
+    assert " " in str(environment_of_pulumi)
     assert ensure(project)
     assert commands.created == 0
 
 
-def test_an_environment_of_two_pythons_is_rebuilt(
-    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+def test_an_environment_with_packages_of_two_python_versions_is_rebuilt(
+    project: Path, environment_of_pulumi: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (pulumi_made / "lib" / "python3.99" / "site-packages").mkdir(parents=True)
+    (environment_of_pulumi / "lib" / "python3.99" / "site-packages").mkdir(parents=True)
     assert ensure(project)
     assert commands.created == 1
     assert "it has no packages, or those of several versions" in capsys.readouterr().out
 
 
 def test_an_environment_that_pulumi_began_to_create_is_rebuilt(
-    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+    project: Path, environment_of_pulumi: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_package(pulumi_made, "grpcio").unlink()
+    add_package(environment_of_pulumi, "grpcio").unlink()
     assert ensure(project)
     assert commands.created == 1
     assert "Rebuilding .venv: its package grpcio is incomplete" in capsys.readouterr().out
 
 
 def test_an_environment_whose_package_has_no_list_of_files_is_rebuilt(
-    project: Path, pulumi_made: Path, commands: Commands
+    project: Path, environment_of_pulumi: Path, commands: Commands
 ) -> None:
-    next(pulumi_made.glob("lib/python*/site-packages/pulumi-*/RECORD")).unlink()
+    next(environment_of_pulumi.glob("lib/python*/site-packages/pulumi-*/RECORD")).unlink()
     assert ensure(project)
     assert commands.created == 1
 
 
 def test_an_environment_that_pulumi_created_elsewhere_is_rebuilt(
-    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+    project: Path, environment_of_pulumi: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = project.parent / "other"
     shutil.copytree(project, other, symlinks=True)
     assert ensure(other)
     assert commands.created == 1
-    assert f"it was copied or moved from {pulumi_made}" in capsys.readouterr().out
+    assert f"it was copied or moved from {environment_of_pulumi}" in capsys.readouterr().out
 
 
 def test_an_environment_of_another_python_that_pulumi_created_is_rebuilt(
-    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+    project: Path, environment_of_pulumi: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (pulumi_made / "bin" / "python").exists()
+    assert (environment_of_pulumi / "bin" / "python").exists()
     pretend_version(project, "3.10")
     assert ensure(project)
     assert commands.created == 1
@@ -225,7 +225,7 @@ def test_a_folder_that_is_not_an_environment_is_replaced(project: Path, commands
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), InstallationError("no network")])
-def test_an_installation_that_fails_leaves_nothing_behind(
+def test_the_environment_is_removed_when_its_installation_fails(
     project: Path, commands: Commands, error: BaseException
 ) -> None:
     def fail() -> None:
@@ -237,7 +237,7 @@ def test_an_installation_that_fails_leaves_nothing_behind(
     assert not (project / ".venv").exists()
 
 
-def test_an_empty_stamp_does_not_count(project: Path, commands: Commands) -> None:
+def test_an_environment_with_an_empty_stamp_is_rebuilt(project: Path, commands: Commands) -> None:
     ensure(project)
     (project / ".venv" / ".installed").write_text("")
     assert ensure(project)
@@ -277,7 +277,7 @@ def test_the_environment_of_another_python_is_rebuilt(
     assert environment._version_of(project / ".venv" / "bin" / "python") == ours
 
 
-def test_an_environment_whose_python_was_upgraded_below_it_is_rebuilt(
+def test_an_environment_whose_python_was_upgraded_is_rebuilt(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ensure(project)
@@ -307,7 +307,7 @@ def test_only_the_link_of_a_linked_environment_is_removed(project: Path) -> None
     assert (elsewhere / ".installed").exists()
 
 
-def test_a_link_that_leads_nowhere_is_replaced(project: Path) -> None:
+def test_a_link_to_a_missing_folder_is_replaced(project: Path) -> None:
     (project / ".venv").symlink_to(project / "gone")
     assert ensure(project)
     assert not (project / ".venv").is_symlink()
@@ -322,7 +322,7 @@ def test_two_calls_at_the_same_time_install_once(project: Path, commands: Comman
     assert len(commands.run) == 3
 
 
-def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
+def test_the_error_about_a_failed_command_contains_its_output() -> None:
     with pytest.raises(InstallationError, match=r"ended with status 3.*reached(.|\n)*no route"):
         run_command("sh", "-c", "echo no route >&2; exit 3")
 

@@ -59,7 +59,7 @@ class Machine:
         return self.run("sh", "scripts/python.sh", python, origin, goals)
 
     def problem(self, python: str = "python3", origin: str = "file", goals: str = "up") -> str:
-        """The error message of a search."""
+        """The error message when no suitable Python is found; it has one line, and no `.venv` is created."""
         done = self.find(python, origin, goals)
         assert done.returncode == 1
         assert done.stdout == ""
@@ -81,7 +81,7 @@ def test_a_supported_python_sets_up_the_environment(machine: Machine, version: s
 
 
 @pytest.mark.parametrize("version", ["2.7.18", "3.6.15", "3.10.13", "3.14.0", "3.14.0a1+", "4.0.0"])
-def test_a_python_that_is_too_old_or_too_new_gets_one_sentence(machine: Machine, version: str) -> None:
+def test_a_python_that_is_too_old_or_too_new_is_reported_on_one_line(machine: Machine, version: str) -> None:
     machine.add_python("python3", version)
     number = version.partition("a")[0]
     assert machine.problem().startswith(
@@ -94,16 +94,16 @@ def test_python_2_which_prints_its_version_as_an_error_is_recognised(machine: Ma
     assert "is Python 2.7.18" in machine.problem()
 
 
-def test_a_missing_python_gets_one_sentence(machine: Machine) -> None:
+def test_a_missing_python_is_reported_on_one_line(machine: Machine) -> None:
     assert machine.problem().startswith("`python3` was not found or does not run; this project needs")
 
 
-def test_a_python_that_fails_gets_one_sentence(machine: Machine) -> None:
+def test_a_python_that_fails_is_reported_on_one_line(machine: Machine) -> None:
     machine.add("python3", 'echo "xcode-select: no developer tools were found" >&2; exit 1')
     assert machine.problem().startswith("`python3` was not found or does not run")
 
 
-def test_a_python_without_venv_names_the_package_that_has_it(machine: Machine) -> None:
+def test_the_error_about_a_python_without_venv_names_the_package_that_has_it(machine: Machine) -> None:
     machine.add_python("python3", "3.12.3", has_venv=False)
     assert machine.problem() == (
         "`python3` (Python 3.12.3) lacks the modules venv or ensurepip, which create .venv: "
@@ -119,7 +119,7 @@ def test_the_remedy_is_another_python_that_works(machine: Machine) -> None:
     assert machine.problem(goals="test").endswith("3.13: run `make test PYTHON=python3.11`.")
 
 
-def test_the_remedy_is_a_package_that_the_system_has(machine: Machine) -> None:
+def test_the_remedy_is_a_package_that_the_system_can_install(machine: Machine) -> None:
     machine.add_python("python3", "3.10.12")
     machine.add("apt-cache", '[ "$2" = python3.11-venv ]')
     assert machine.problem().endswith(
@@ -132,12 +132,12 @@ def test_the_remedy_on_macos_is_homebrew(machine: Machine) -> None:
     assert machine.problem().endswith(": run `brew install python@3.13`, then `make up PYTHON=python3.13`.")
 
 
-def test_the_remedy_elsewhere_names_a_way_to_install_one(machine: Machine) -> None:
+def test_the_remedy_on_other_systems_is_to_install_a_supported_python(machine: Machine) -> None:
     assert "install one with its module venv" in machine.problem()
 
 
 @pytest.mark.parametrize("name", ["MINGW64_NT-10.0-26100", "MSYS_NT-10.0", "CYGWIN_NT-10.0"])
-def test_windows_is_sent_to_wsl(machine: Machine, name: str) -> None:
+def test_the_error_on_windows_names_wsl(machine: Machine, name: str) -> None:
     machine.add("uname", f"echo {name}")
     machine.add_python("python3", "3.12.3")
     assert "only in WSL" in machine.problem()
@@ -160,7 +160,7 @@ def test_a_working_environment_needs_no_other_python(machine: Machine) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_environment_that_was_copied_does_not_hide_the_problem(machine: Machine) -> None:
+def test_an_unsupported_python_is_reported_although_a_copied_environment_exists(machine: Machine) -> None:
     machine.add_python("python3", "3.10.12")
     add_environment(machine, folder="/elsewhere/.venv")
     done = machine.find()
@@ -177,7 +177,7 @@ def test_a_requested_python_is_not_replaced(machine: Machine, origin: str) -> No
     assert "`python3.10` is Python 3.10.12" in done.stderr
 
 
-def test_make_shows_the_sentence_and_leaves_no_environment_behind(machine: Machine) -> None:
+def test_make_shows_the_error_and_creates_no_environment(machine: Machine) -> None:
     machine.add_python("python3", "3.9.2")
     for goal in ("up", "test", "lint", "format", "check", "lock"):
         done = machine.run("make", goal)
@@ -188,7 +188,7 @@ def test_make_shows_the_sentence_and_leaves_no_environment_behind(machine: Machi
         assert not (machine.project / ".venv").exists()
 
 
-def test_make_passes_on_the_python_that_was_asked_for(machine: Machine) -> None:
+def test_make_uses_the_requested_python(machine: Machine) -> None:
     machine.add_python("python3", "3.12.3")
     machine.add_python("python3.10", "3.10.12")
     done = machine.run("make", "lint", "PYTHON=python3.10")

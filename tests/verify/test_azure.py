@@ -138,7 +138,7 @@ def authentication(**changed: Any) -> dict[str, Any]:
 
 def test_authentication_as_the_program_declares_it_has_no_problem() -> None:
     assert authentication_problems(authentication(), SESSION) == []
-    # As Azure reports providers that are not configured.
+    # Azure reports a provider that is not configured as enabled.
     unconfigured = authentication(others={"facebook": {"enabled": True, "registration": {}}})
     assert authentication_problems(unconfigured, SESSION) == []
 
@@ -208,7 +208,7 @@ _COLLECTIONS: dict[str, list[dict[str, Any]]] = {
 def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own_service(
     shared: bool,
 ) -> None:
-    """An existing service has them; the verification must not ask its user to delete them."""
+    """An existing service has APIs of other teams; the verification must not ask its user to delete them."""
     own = {
         "apis": ["oauth"],
         "policyFragments": ["audit"],
@@ -243,14 +243,14 @@ def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own
 
     async def failed() -> set[str]:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-            hosts = set()
+            failing = set()
             for check in service_checks(ResourceManager(URL, LocalCredential(), http)):
                 if check.id in ("operations", "policies", "fragments"):
                     try:
                         await check.run(session)
                     except FailedError:
-                        hosts.add(check.id)
-            return hosts
+                        failing.add(check.id)
+            return failing
 
     assert asyncio.run(failed()) == (set() if shared else {"operations", "policies", "fragments"})
     if shared:

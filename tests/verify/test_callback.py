@@ -31,19 +31,19 @@ def callback(**parameters: str) -> str:
 
 
 def test_the_response_with_the_expected_state_is_accepted() -> None:
-    (answer,), taken = ask(("GET", callback(code="c", state=STATE, iss="https://gateway")))
+    (answer,), accepted = ask(("GET", callback(code="c", state=STATE, iss="https://gateway")))
     assert answer.status_code == 200
     assert "You are signed in" in answer.text
-    assert taken == {"code": "c", "state": STATE, "iss": "https://gateway"}
+    assert accepted == {"code": "c", "state": STATE, "iss": "https://gateway"}
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-security-policy"] == "default-src 'none'"
 
 
-def test_an_error_response_is_accepted_too() -> None:
-    (answer,), taken = ask(("GET", callback(error="access_denied", state=STATE)))
+def test_an_error_response_with_the_expected_state_is_accepted() -> None:
+    (answer,), accepted = ask(("GET", callback(error="access_denied", state=STATE)))
     assert "refused" in answer.text
-    assert taken is not None
-    assert taken["error"] == "access_denied"
+    assert accepted is not None
+    assert accepted["error"] == "access_denied"
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def test_an_error_response_is_accepted_too() -> None:
     ],
 )
 def test_any_other_request_is_refused(method: str, path: str, status: int) -> None:
-    (answer,), taken = ask((method, path))
+    (answer,), accepted = ask((method, path))
     assert answer.status_code == status
-    assert taken is None
+    assert accepted is None
 
 
-def test_the_first_answer_counts() -> None:
-    _, taken = ask(
+def test_only_the_first_response_is_used() -> None:
+    _, accepted = ask(
         ("GET", callback(code="first", state=STATE)), ("GET", callback(code="second", state=STATE))
     )
-    assert taken is not None
-    assert taken["code"] == "first"
+    assert accepted is not None
+    assert accepted["code"] == "first"
 
 
-def test_nothing_of_a_request_is_shown_on_the_page() -> None:
+def test_the_page_shows_no_part_of_a_request() -> None:
     (answer,), _ = ask(("GET", callback(error="<script>alert(1)</script>", state=STATE)))
     assert "script" not in answer.text

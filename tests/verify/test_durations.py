@@ -34,10 +34,10 @@ def observed(*requests: tuple[str, float, str]) -> str | None:
         ([("stream", 60.1, "")], "none"),
         ([("stream", 30.4, "the stream was closed")], "30s"),
         ([("stream", 30.4, "the stream was closed"), ("slow call", 41.0, "ReadError")], "30s"),
-        # A stream lasts longer than the limit and a call does not, or vice versa: the limit exists.
+        # One request lasted longer than 30 seconds and the other was ended at 30 seconds: the limit exists.
         ([("stream", 60.1, ""), ("slow call", 30.9, "ReadError")], "30s"),
         ([("stream", 30.2, "RemoteProtocolError"), ("slow call", 45.2, "")], "30s"),
-        # Too short, or ended for another reason.
+        # The requests were too short, or ended for another reason.
         ([("stream", 20.0, ""), ("slow call", 10.0, "")], None),
         ([("stream", 3.0, "the stream was closed")], None),
         ([("slow call", 41.0, "ReadError")], None),

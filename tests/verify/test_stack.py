@@ -49,9 +49,7 @@ def test_the_error_for_a_stack_without_outputs_has_the_remedy(
     assert "python -m verify https://" in str(error.value)
 
 
-def test_without_the_pulumi_cli_the_address_can_be_given(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_pulumi_cli_is_needed_only_without_a_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TargetError, match="not on PATH"):
         find_target(Options(url=None, stack="dev"))
@@ -94,7 +92,7 @@ def test_encrypted_secrets_of_the_stacks_file_are_not_needed(
     assert expected.documents == expected_of("dev", {}, local=False).documents
 
 
-def test_wrong_configuration_is_reported_in_the_words_of_the_settings() -> None:
+def test_the_error_about_wrong_configuration_is_that_of_the_settings() -> None:
     with pytest.raises(TargetError, match="'Gold' is not one of BasicV2"):
         expected_of("dev", {**FUNCTIONS_ONLY, "sku": "Gold"}, local=False)
 

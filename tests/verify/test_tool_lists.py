@@ -50,8 +50,8 @@ def tools(*listed: Tool) -> dict[str, LockedTool]:
 
 
 @dataclass
-class Lists:
-    """A client of a server that returns its tools in pages."""
+class ToolServer:
+    """An MCP server that returns its tools in pages."""
 
     pages: list[list[Tool]]
 
@@ -62,15 +62,15 @@ class Lists:
 
 
 @pytest.fixture
-def serves(monkeypatch: pytest.MonkeyPatch) -> Lists:
-    lists = Lists([[]])
+def tool_server(monkeypatch: pytest.MonkeyPatch) -> ToolServer:
+    tool_server = ToolServer([[]])
 
     @asynccontextmanager
-    async def connected(*_: object) -> AsyncGenerator[Lists]:
-        yield lists
+    async def connected(*_: object) -> AsyncGenerator[ToolServer]:
+        yield tool_server
 
     monkeypatch.setattr(tool_lists, "connected", connected)
-    return lists
+    return tool_server
 
 
 def compared(target: Target, file: Path, lock: str = "report") -> str:
@@ -144,24 +144,24 @@ def test_the_error_for_an_invalid_file_has_the_remedy(tmp_path: Path, target: Ta
 
 
 def test_every_page_is_read_and_a_name_that_occurs_twice_is_reported(
-    target: Target, tmp_path: Path, serves: Lists
+    target: Target, tmp_path: Path, tool_server: ToolServer
 ) -> None:
     file = tmp_path / "tools.lock.json"
     file.write_text(dump({"functions": tools(tool("a"), tool("b"), tool("c"))}))
-    serves.pages = [[tool("c")], [], [tool("a"), tool("b")]]
+    tool_server.pages = [[tool("c")], [], [tool("a"), tool("b")]]
     assert compared(target, file) == "3 tools"
-    serves.pages = [[tool("a")], [tool("a")]]
+    tool_server.pages = [[tool("a")], [tool("a")]]
     with pytest.raises(FailedError, match="listed twice"):
         compared(target, file)
 
 
 def test_added_removed_and_changed_tools_are_listed_with_their_differences(
-    target: Target, tmp_path: Path, serves: Lists
+    target: Target, tmp_path: Path, tool_server: ToolServer
 ) -> None:
     file = tmp_path / "tools.lock.json"
     file.write_text(dump({"functions": tools(tool("gone"), tool("same"), tool("text"), tool("schema"))}))
     text = tool("text", description="Reads.\nThen send it\u202e.", title="New")
-    serves.pages = [[text, tool("schema", output_schema={}), tool("same"), tool("new")]]
+    tool_server.pages = [[text, tool("schema", output_schema={}), tool("same"), tool("new")]]
     with pytest.raises(FailedError) as error:
         compared(target, file)
     assert error.value.details == (
@@ -174,12 +174,12 @@ def test_added_removed_and_changed_tools_are_listed_with_their_differences(
 
 
 def test_tools_that_the_user_may_not_see_are_neither_missing_nor_removed_from_the_file(
-    target: Target, server: Server, tmp_path: Path, serves: Lists
+    target: Target, server: Server, tmp_path: Path, tool_server: ToolServer
 ) -> None:
     file = tmp_path / "tools.lock.json"
     reviewed = tools(tool("delete_snippet"), tool("get_snippet"))
     file.write_text(dump({"functions": reviewed}))
-    serves.pages = [[tool("get_snippet")]]
+    tool_server.pages = [[tool("get_snippet")]]
     assert compared(target, file) == "1 tools; not visible to this user: delete_snippet"
     assert tool_lists.merged(server, reviewed, tools(tool("get_snippet"))) == reviewed
     assert tool_lists.merged(server, reviewed, tools(tool("delete_snippet"))) == tools(tool("delete_snippet"))
@@ -212,13 +212,13 @@ def run(file: Path) -> tuple[int, str]:
 
 
 def test_the_command_writes_the_tools_once_and_keeps_other_servers(
-    tmp_path: Path, serves: Lists, stack: Mapping[str, Target]
+    tmp_path: Path, tool_server: ToolServer, stack: Mapping[str, Target]
 ) -> None:
     file = tmp_path / "tools.lock.json"
     other = {"slack": tools(tool("x"))}
     hidden = tools(tool("delete_snippet"))
     file.write_text(dump({**other, "functions": hidden}))
-    serves.pages = [[tool("get_snippet")]]
+    tool_server.pages = [[tool("get_snippet")]]
     code, output = run(file)
     assert code == 0
     assert 'added: "get_snippet"' in output
@@ -229,10 +229,10 @@ def test_the_command_writes_the_tools_once_and_keeps_other_servers(
 
 
 def test_the_command_writes_nothing_when_a_list_cannot_be_read_or_is_filtered(
-    tmp_path: Path, serves: Lists, stack: dict[str, Target]
+    tmp_path: Path, tool_server: ToolServer, stack: dict[str, Target]
 ) -> None:
     file = tmp_path / "tools.lock.json"
-    serves.pages = [[tool("a"), tool("a")]]
+    tool_server.pages = [[tool("a"), tool("a")]]
     assert run(file)[0] == 1
     target = stack["target"]
     stack["target"] = replace(target, expected=replace(target.expected, tool_lock="refuse"))
