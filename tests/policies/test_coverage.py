@@ -34,7 +34,7 @@ ALL = frozenset(range(1, TEXT.count("\n") + 2))
 
 @pytest.fixture(autouse=True)
 def compile_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiled documents and expressions count what ran and are cached; each test begins without any."""
+    """Compiled documents and expressions are cached with their counts; each test starts with empty caches."""
     for name in ("known", "_compiled"):
         monkeypatch.setattr(compiler, name, cache(getattr(compiler, name).__wrapped__))
 

@@ -262,7 +262,7 @@ LONG_BODIES = {
 
 
 @pytest.mark.parametrize("body", LONG_BODIES.values(), ids=LONG_BODIES)
-def test_e8_the_time_to_check_a_body_grows_with_its_length_only(flow: Flow, body: str) -> None:
+def test_e8_the_time_to_check_a_body_grows_linearly_with_its_length(flow: Flow, body: str) -> None:
     # If the time grew with the square of the length, the check would take hours.
     assert send(flow, token_of(flow), body.encode()).status == 400
 
@@ -433,7 +433,7 @@ def test_f4_only_a_list_of_tools_must_not_be_compressed(flow: Flow) -> None:
 
 def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_id(flow: Flow) -> None:
     authorization = f"Bearer {token_of(flow)}"
-    # Only the type of a body with a message is checked.
+    # The content type is checked only for requests with a body.
     resumed = flow.harness.send(
         "GET", "/mcp", Authorization=authorization, Last_Event_ID="7", Content_Type="text/event-stream"
     )

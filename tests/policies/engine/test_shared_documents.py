@@ -1,4 +1,4 @@
-"""Services of one process share compiled documents, unless the documents use something that differs."""
+"""Services in a process share compiled documents, unless a declaration that a document uses differs."""
 
 import dataclasses
 
@@ -11,10 +11,12 @@ from tests.policies.engine.harness import Harness, harness_with, policies, servi
 
 
 def header(value: str) -> str:
+    """A policy that sends a header with this value."""
     return f'<set-header name="Value"><value>{value}</value></set-header>'
 
 
 def sent(service: Service) -> str | None:
+    """The value of the header that the gateway of a service sends."""
     harness = Harness(service)
     harness.send()
     return harness.network.sent[0].header("Value")

@@ -204,7 +204,7 @@ def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(
     "version", [None, "2025-11-25", "2026-07-27", "2026-07-28, 2026-07-28", "2027", "2026-07-28 ", "draft"]
 )
 def test_f7_headers_of_an_older_version_do_not_name_a_tool(flow: Flow, version: str | None) -> None:
-    """Only from MCP 2026-07-28 on must servers compare these headers with the body."""
+    """Servers need not compare these headers with the body before MCP 2026-07-28."""
     token = flow.token()
     flow.harness.gateway.services.telemetry.clear()
     headers = {"Mcp_Method": "tools/call", "Mcp_Name": "harmless"}

@@ -317,7 +317,7 @@ def test_b5_a_response_that_is_not_a_key_set_is_not_cached(published: str) -> No
 
 
 def padded(number: str, count: int) -> str:
-    """The same number in base64url, with this number of zero bytes before it."""
+    """The number in base64url, preceded by so many zero bytes."""
     return encoded(b"\0" * count + urlsafe_b64decode(number + "=="))
 
 

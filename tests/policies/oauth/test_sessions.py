@@ -200,7 +200,7 @@ def test_e5_a_session_id_that_a_server_issues_again_still_belongs_to_its_owner(
 
 
 @pytest.mark.parametrize("failing", [status(403), status(503), unreachable])
-def test_e5_a_session_whose_owner_cannot_be_stored_is_not_given(
+def test_e5_a_session_id_whose_owner_cannot_be_stored_is_not_returned_to_the_client(
     flow: Flow, token: str, failing: object
 ) -> None:
     issues(flow, "mine")

@@ -22,7 +22,7 @@ CORS = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Content-Type": "application/json",
 }
-"""The headers of every answer of the registry."""
+"""The headers of every response of the registry."""
 
 # The part of the official schema of server.json, 2025-12-11, for servers with only remotes:
 # https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json
