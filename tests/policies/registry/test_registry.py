@@ -164,7 +164,7 @@ def test_a_page_has_30_servers_unless_the_client_requests_up_to_100() -> None:
     rendered = policy.render("registry/servers.xml.j2", servers=json.dumps(entries))
     harness = harness_with(rendered, fragments={"audit": audit_record}, values={"gateway-url": GATEWAY})
     for query, count in (("", 30), ("limit=100", 100)):
-        page = harness.send("GET", "/api/thing", query).json()
+        page = harness.send("GET", "/api/items", query).json()
         assert names(page) == names_of_many[:count]
         assert page["metadata"] == {"count": count, "nextCursor": names_of_many[count - 1]}
 
