@@ -144,6 +144,22 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
         "https://app.example.com/a/../client.json",
         "https://app.example.com/./client.json",
         "https://app.example.com/..",
+        "https://app.example.com/a/%2e%2e/client.json",
+        "https://app.example.com/a/%2E%2e/client.json",
+        "https://app.example.com/a/.%2e/client.json",
+        "https://app.example.com/a/%2e/client.json",
+        "https://app.example.com/a/%2e%2e",
+        "https://app.example.com/a%2fclient.json",
+        "https://app.example.com/a%2Fclient.json",
+        "https://app.example.com/a%5cclient.json",
+        "https://app.example.com/a%5Cclient.json",
+        "https://app.example.com/%63lient.json",
+        "https://app.example.com/%7Eclient.json",
+        "https://app.example.com/client%2Djson",
+        "https://app.example.com/client%30.json",
+        "https://app.example.com/client.json%",
+        "https://app.example.com/client%2.json",
+        "https://app.example.com/client%zz.json",
         "https://app.example.com:0/client.json",
         "https://app.example.com\\@evil.example.org/client.json",
         "https://app.example.com/client json",
@@ -201,6 +217,13 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
                 "http://169.254.169.254/?https://app.example.com/keys",
                 "https://app.example.com/keys#https://evil.example/",
                 "https://app.example.com/keys\\@evil.example/",
+                "https://app.example.com/a/../keys",
+                "https://app.example.com/a/..?keys",
+                "https://app.example.com/a/%2e%2E/keys",
+                "https://app.example.com/a%2Fkeys",
+                "https://app.example.com/a%5ckeys",
+                "https://app.example.com/%6beys",
+                "https://app.example.com/keys%2",
             )
         ),
         ({"redirect_uris": []}, {}, "redirect_uris"),
@@ -221,6 +244,15 @@ def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
     page = outcome(flow, Host(document(**changed), **headers))
     assert "This app cannot be identified" in page
     assert message in page
+
+
+def test_b5_the_path_of_a_url_may_contain_other_encoded_characters(flow: Flow) -> None:
+    """.NET's `Uri` and RFC 3986, section 6.2.2 leave these as they are."""
+    url = "https://app.example.com/a%20b/%C3%A9%3A%5B%60/client.json"
+    keys = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": f"{url}?a=%25"}
+    host = Host(document(client_id=url, **keys))
+    assert outcome(flow, host, client_id=url) == "consent"
+    assert [sent.url for sent in host.fetched] == [url]
 
 
 def test_b5_the_host_of_the_keys_may_be_written_in_capitals(flow: Flow) -> None:
