@@ -16,6 +16,24 @@ from apim.readings import ReadingError
 from tests import certificates, readings, shared_results, work_units
 from tests.policy_coverage import plugin as policy_coverage
 
+_DISABLED_FEATURES = [
+    # Renderers for the suggestions of the address bar, which take half of the start of a window.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "PreloadTopChromeWebUI"),
+    # Those of Playwright, because Chromium reads only the last list.
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+]
 _OFFLINE = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +42,7 @@ _OFFLINE = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
 ]
 
 
