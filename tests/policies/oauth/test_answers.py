@@ -216,6 +216,27 @@ def test_e3_only_listed_headers_of_a_request_are_forwarded() -> None:
     assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "query", "forwarded"),
+    [
+        ("POST", "", "code=k", ""),
+        ("GET", "", "code=k", ""),
+        ("DELETE", "", "code=k", ""),
+        ("GET", "/sse", "code=k", "/sse"),
+        ("POST", "/message", "azmcpcs=0123456789ab&code=k", "/message?azmcpcs=0123456789ab"),
+    ],
+)
+def test_e3_a_request_reaches_the_path_of_its_route_with_no_query_except_a_session(
+    method: str, path: str, query: str, forwarded: str
+) -> None:
+    flow = Flow.new()
+    token = flow.token()
+    body = b"{}" if method == "POST" else None
+    flow.harness.send(method, f"/mcp{path}", query, body=body, Authorization=f"Bearer {token}")
+    urls = [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
+    assert urls == [f"https://functions.example/runtime/webhooks/mcp{forwarded}"]
+
+
 @pytest.mark.parametrize("count", [40, 41])
 def test_e3_a_response_with_more_headers_than_the_policies_can_delete_is_not_forwarded(count: int) -> None:
     """The gateway's policies can delete at most 40 headers."""
