@@ -115,7 +115,7 @@ def pytest_sessionfinish() -> None:
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, driven by Playwright.
 
-    Lives no longer than a module: while Playwright runs, its thread can run no other event loop.
+    It is closed after each module, because no other event loop can run in its thread while Playwright runs.
     """
     path = shutil.which("chromium")
     if path is None:

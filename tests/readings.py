@@ -1,4 +1,4 @@
-"""The readings under which tests run: `pytest --reading query=raw`, several times for several.
+"""The readings under which tests run: `pytest --reading query=raw`; the option can be repeated.
 
 They apply to gateways with the project's policies and to twins that tests start, so any test can run under
 any reading. Tests that choose a reading themselves are not affected.

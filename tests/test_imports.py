@@ -387,7 +387,7 @@ def test_the_program_checks_its_policies_without_the_packages_of_the_twin() -> N
 
 
 def test_a_twin_starts_without_the_mcp_sdk() -> None:
-    """The stand-ins for hosted servers and the Functions host import it at their first request that needs it.
+    """Stand-ins for hosted servers and the Functions host import the SDK for the first request that needs it.
 
     The import takes half a second.
     """

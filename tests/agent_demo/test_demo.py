@@ -25,7 +25,8 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
 def environment() -> dict[str, str]:
     """The variables of a new user, without those of Azure.
 
-    Readline exports LINES in some runs; with it rich would not use the fixed width of a dumb terminal.
+    In some runs, readline exports the variable LINES. With LINES and COLUMNS, rich does not use its fixed
+    width for dumb terminals.
     """
     excluded = ("AZURE_", "IDENTITY_", "LINES")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(excluded)}

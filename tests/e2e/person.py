@@ -15,9 +15,15 @@ import httpx
 
 @dataclass
 class Form:
-    """A form of a page; `buttons` maps a label to the name and value that the button sends.
+    """A form of a page.
 
-    The user checks each required checkbox before pressing a button that needs it.
+    Attributes:
+        action: the URL to which the form is sent.
+        method: the method, in lower case.
+        fields: the hidden fields.
+        boxes: the required checkboxes, which the user checks before pressing a button that needs them.
+        unchecked: the labels of the buttons that need no checked checkbox.
+        buttons: the name and value that each button sends, by its label.
     """
 
     action: str

@@ -17,7 +17,7 @@ from tests.e2e.person import Person
 
 
 class Inspector:
-    """Runs of MCP Inspector with a shared storage, separate from the user's."""
+    """Runs MCP Inspector with a storage that all runs of a test share."""
 
     def __init__(self, home: Path, person: Person) -> None:
         self._person = person
@@ -34,13 +34,13 @@ class Inspector:
         self.sign_ins = 0
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """The parsed output for a method. If a sign-in is required, the user signs in."""
+        """Runs MCP Inspector, lets the user sign in if necessary, and returns the parsed output."""
         status, errors, printed = self.attempt(*arguments)
         assert status == 0, errors + printed
         return json.loads(printed)
 
     def attempt(self, *arguments: str) -> tuple[int, str, str]:
-        """Its exit status, its error output and its output."""
+        """Runs MCP Inspector, and returns its exit status, its error output and its output."""
         command = [sys.executable, "-m", "twin", "inspector", "--cli", *arguments]
         process = subprocess.Popen(
             command,

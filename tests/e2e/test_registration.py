@@ -207,10 +207,12 @@ def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(
 ) -> None:
     before = len(twin.received("cosmos"))
     assert new_client.register(padding="x" * 17000).status_code == 413
-    in_two_bytes_each = json.dumps({"redirect_uris": [CALLBACK], "padding": "ü" * 9000}, ensure_ascii=False)
+    of_two_byte_characters = json.dumps(
+        {"redirect_uris": [CALLBACK], "padding": "ü" * 9000}, ensure_ascii=False
+    )
     answer = new_client.http.post(
         f"{new_client.gateway}/register",
-        content=in_two_bytes_each.encode(),
+        content=of_two_byte_characters.encode(),
         headers={"Content-Type": "application/json"},
     )
     assert answer.status_code == 413

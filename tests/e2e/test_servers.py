@@ -447,13 +447,14 @@ def test_a_session_of_slack_belongs_to_its_user(twin: RunningTwin, ada: Person) 
 
 
 def test_servers_accept_requests_only_from_the_gateway(twin: RunningTwin, ada: Person) -> None:
-    """Ports of containers begin twelve above the gateway's."""
     _, of_ada = token(twin, ada, "jira-mcp")
+    urls = apps(twin).values()
+    assert len(urls) == 7
     with httpx.Client() as http:
-        for port in range(twin.port + 12, twin.port + 16):
+        for url in urls:
             for headers in ({}, {"Authorization": f"Bearer {of_ada}"}, {"Authorization": "Bearer x"}):
                 for path in ("/mcp", "/sse", "/healthz", "/"):
-                    assert http.get(f"http://127.0.0.1:{port}{path}", headers=headers).status_code == 401
+                    assert http.get(f"{url}{path}", headers=headers).status_code == 401, f"{url}{path}"
 
 
 @pytest.mark.parametrize(

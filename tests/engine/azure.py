@@ -19,7 +19,7 @@ from tests.engine.refusals import Account, Existing, refusal
 from twin.azure import arm
 from twin.azure.cloud import Cloud
 
-# Writes to these, below one API, exclude each other.
+# Azure refuses a write to one of these resources while another write below the same API is running.
 _OF_ONE_API = (
     "apimanagement:Api",
     "apimanagement:ApiOperation",

@@ -1,4 +1,4 @@
-"""Runs the Pulumi program for the CLI, which calls this host instead of one that it would start itself."""
+"""Runs the Pulumi program for the CLI, which calls this language host instead of starting its own."""
 
 import platform
 import sys
@@ -45,7 +45,7 @@ class LanguageHost(LanguageRuntimeServicer):
         self._ended = False
 
     def end(self) -> None:
-        """Ends a program that still waits for a failed engine, as the CLI ends its process."""
+        """Kills running programs, as the CLI does; a program may wait for an engine that has failed."""
         with self._lock:
             self._ended = True
             running = list(self._running)

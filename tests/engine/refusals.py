@@ -269,8 +269,8 @@ def _policy_incomplete(call: Call, account: Account) -> str | None:
     return None
 
 
-def _backend_crowded(call: Call, _account: Account) -> str | None:
-    """The section backend allows one policy, and `<base />` is one; the message is Azure's.
+def _several_policies_in_backend(call: Call, _account: Account) -> str | None:
+    """The section backend allows one policy; `<base />` counts as a policy. The message is Azure's.
 
     https://learn.microsoft.com/azure/api-management/set-edit-policies
     """
@@ -332,6 +332,6 @@ _WRITE: tuple[Rule, ...] = (
     _soft_deleted_in_vault,
     _secret_unreadable,
     _policy_incomplete,
-    _backend_crowded,
+    _several_policies_in_backend,
 )
 _DELETE: tuple[Rule, ...] = (_referenced_by_policy, _in_use)

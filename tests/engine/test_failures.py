@@ -34,7 +34,7 @@ class Failure:
         kind: type of the resources that were refused.
         stack: the stack.
         failed: the first deployment.
-        again: the second.
+        again: the second deployment.
     """
 
     kind: str

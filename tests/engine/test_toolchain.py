@@ -81,7 +81,7 @@ def test_pulumi_installs_the_pinned_packages_and_nothing_else(project: Project) 
         name: next(iter(requirement.specifier)).version
         for name, requirement in pinned("requirements.txt").items()
     }
-    # Pulumi upgrades these itself, to no particular version.
+    # Pulumi installs the latest versions of these packages, so their versions are not compared.
     assert versions.keys() - expected.keys() <= {"pip", "setuptools", "wheel"}
     assert {name: versions[name] for name in expected} == expected
     project.python("-c", PROGRAM)

@@ -36,7 +36,7 @@ class Interval:
         return bool(self.common(other))
 
     def without(self, others: Sequence["Interval"]) -> Iterator["Interval"]:
-        """The parts of the interval that are in none of the others."""
+        """The parts of the interval that no interval in `others` covers."""
         start = self.start
         for other in sorted(others, key=lambda call: call.start):
             if before := Interval(start, min(other.start, self.end)):

@@ -182,8 +182,8 @@ class ChangedCloud(Cloud):
     """A subscription in which an existing resource differs from the settings.
 
     Attributes:
-        type_: the end of its type token, or several.
-        changes: its outputs that differ.
+        type_: the end of the type token, or a tuple of ends for several types of resources.
+        changes: the outputs that differ.
     """
 
     type_: str | tuple[str, ...] = ":ApiManagementService"
@@ -212,12 +212,15 @@ def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
 
 
 def test_apps_and_alerts_are_in_the_regions_of_an_existing_environment_and_workspace() -> None:
-    """Azure requires the region of the environment, and shows it as the portal does."""
+    """Azure requires an app in the region of its environment, and returns the region's display name."""
     changed = ChangedCloud(type_=(":ManagedEnvironment", ":Workspace"), changes={"location": "North Europe"})
     declared = evaluate(dict(ALL), cloud=changed)
-    in_the_regions = (*declared.of_type("app:ContainerApp"), *declared.of_type("monitor:ScheduledQueryRule"))
-    assert len(in_the_regions) == 5
-    assert {resource.inputs["location"] for resource in in_the_regions} == {"northeurope"}
+    in_other_regions = (
+        *declared.of_type("app:ContainerApp"),
+        *declared.of_type("monitor:ScheduledQueryRule"),
+    )
+    assert len(in_other_regions) == 5
+    assert {resource.inputs["location"] for resource in in_other_regions} == {"northeurope"}
     assert declared.one("applicationinsights:Workbook").inputs["location"] == "westeurope"
 
 

@@ -1,4 +1,4 @@
-"""The plan of a stack's gateway is what the program declares."""
+"""The plan of a stack's gateway contains what the program declares."""
 
 from dataclasses import replace
 from operator import attrgetter

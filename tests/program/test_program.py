@@ -353,7 +353,7 @@ def test_message_paths_at_the_root_are_operations_of_the_authorization_servers_a
 
 @every_update
 def test_fragments_are_smaller_than_both_documented_limits(case: Case) -> None:
-    # The limit is 32 KB in some pages of API Management's documentation, and 512 KB in later ones.
+    # The limit is 32 KB in some pages of API Management's documentation, and 512 KB in newer pages.
     sizes = {
         fragment.name: len(fragment.inputs["value"].encode())
         for fragment in case.stack.of_type("apimanagement:PolicyFragment")

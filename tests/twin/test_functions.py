@@ -183,8 +183,9 @@ def test_a_later_extension_may_support_2026_07_28(host):
         meta = {f"io.modelcontextprotocol/{name}": value for name, value in envelope.items()}
         call = request("tools/call", name="hello_mcp", arguments={}, _meta=meta)
         headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call"}
-        for other in ({"Mcp-Name": "get_snippet"}, {"Mcp-Name": "hello_mcp", "Mcp-Method": "ping"}, {}):
-            refused = host.post(call, **headers | other)
+        # The headers must be present and have the values of the body.
+        for wrong in ({"Mcp-Name": "get_snippet"}, {"Mcp-Name": "hello_mcp", "Mcp-Method": "ping"}, {}):
+            refused = host.post(call, **headers | wrong)
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32020)
         assert host.post(call, **headers | {"Mcp-Name": "hello_mcp"}).status_code == 200
     assert versions == ["2026-07-28"]

@@ -282,7 +282,7 @@ def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own
     ids=["created by Azure", "another spelling", "absent", "in outbound", "in backend", "not XML"],
 )
 def test_the_policy_of_all_apis_may_only_forward(text: str | None, problem: str) -> None:
-    """Its text differs between services, so only its policies are compared."""
+    """The document's text differs between services, so only the policies in it are compared."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/service/central/apis"):
