@@ -310,14 +310,16 @@ def test_a_monthly_price_is_the_hourly_price_times_730() -> None:
 
 
 def test_the_documented_cost_of_containers_is_that_of_their_declared_cpu_and_memory() -> None:
+    # Prices in US dollars for a vCPU and for a GiB of memory, each for one second.
+    idle_cpu, active_cpu, memory_price = 0.000003, 0.000024, 0.000003
     apps = Case("servers", preview=False).stack.of_type("ContainerApp")
     assert all(app.inputs["template"]["scale"]["minReplicas"] == 1 for app in apps)
     idle = active = 0.0
     for app in apps:
         resources = app.inputs["template"]["containers"][0]["resources"]
         cores, memory = resources["cpu"], float(resources["memory"].removesuffix("Gi"))
-        idle += 730 * 3600 * (cores * 0.000003 + memory * 0.000003)
-        active += 730 * 3600 * (cores * 0.000024 + memory * 0.000003)
+        idle += 730 * 3600 * (cores * idle_cpu + memory * memory_price)
+        active += 730 * 3600 * (cores * active_cpu + memory * memory_price)
     assert f"together {idle:.2f} to {active:.2f}" in " ".join(DEPLOYMENT.read_text().split())
 
 

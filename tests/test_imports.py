@@ -231,7 +231,7 @@ def test_no_cycle_of_imports_exists() -> None:
 
 
 def test_packages_do_not_import_each_other_in_a_cycle() -> None:
-    """Neither do the modules and subpackages of one package; a subpackage counts as a whole."""
+    """The modules and subpackages in a package have no cycle either; a subpackage counts as one module."""
     modules = {module_name(file): file for part in PARTS - HARNESSES for file in python_files(ROOT / part)}
     imported = {name: imported_modules(file, set(modules)) for name, file in modules.items()}
     packages = {"", *(name.rpartition(".")[0] for name in modules)}
@@ -363,7 +363,10 @@ def _annotations(module: ast.Module) -> Iterator[ast.expr]:
 
 @pytest.mark.parametrize("part", ["gateway", "backends"])
 def test_annotations_do_not_import_a_namespace_of_azure_native(part: str) -> None:
-    """They are strings, so only a stack with a network imports its 290 modules, which takes half a second."""
+    """Annotations are strings, so that only a stack with a network imports the 290 modules of `network`.
+
+    The import takes half a second.
+    """
     evaluated = {
         f"{file.relative_to(ROOT)}, line {annotation.lineno}: quote {ast.unparse(annotation)}"
         for file in files(part)

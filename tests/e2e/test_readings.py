@@ -49,7 +49,7 @@ def client(twin: RunningTwin, readings: Readings) -> Client:  # noqa: ARG001 -- 
 
 
 def sign_in(client: Client, ada: Person) -> str:
-    """A code, after a check of the whole response."""
+    """Signs in, checks the whole response, and returns its code."""
     end = ada.sign_in(client.authorize_url())
     assert end.startswith(f"{REDIRECT_URI}&code=")
     answer = parameters_of(end)
@@ -186,13 +186,13 @@ def test_browser_clients_can_read_every_answer(twin: RunningTwin) -> None:
         ("/token", "POST"),
         ("/mcp", "POST"),
     ):
-        asked = twin.http.options(
+        preflight = twin.http.options(
             f"{twin.gateway}{path}",
             headers=CROSS_ORIGIN
             | {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type"},
         )
-        assert asked.status_code in {200, 204}, path
-        assert asked.headers["access-control-allow-origin"] in {"*", APP}, path
+        assert preflight.status_code in {200, 204}, path
+        assert preflight.headers["access-control-allow-origin"] in {"*", APP}, path
         answer = twin.http.request(method, f"{twin.gateway}{path}", headers=CROSS_ORIGIN)
         assert answer.headers["access-control-allow-origin"] in {"*", APP}, path
 
@@ -205,15 +205,15 @@ def test_sign_ins_and_tokens_stay_valid_during_a_key_rotation(
     consent = ada.open(client.authorize_url())
     change = twin.control.post("/deployment", json={"config": {"keyVersion": "2"}}).raise_for_status().json()
     assert change == {"finished": readings.named_value_order == "together"}
-    during = finished(client, ada, consent)
+    during = token_after(client, ada, consent)
     assert {client.call(token).status_code for token in (before, during)} == {200}
     consent = ada.open(client.authorize_url())
     assert twin.control.post("/deployment", json={"finish": True}).json() == {"finished": True}
-    after = finished(client, ada, consent)
+    after = token_after(client, ada, consent)
     assert {client.call(token).status_code for token in (before, during, after)} == {200}
 
 
-def finished(client: Client, ada: Person, consent: Page) -> str:
-    """The token of a sign-in that had reached the consent page."""
+def token_after(client: Client, ada: Person, consent: Page) -> str:
+    """Continues a sign-in at its consent page, and returns a token."""
     at_entra = ada.press(consent, "Allow")
     return token_of(client, parameters_of(ada.press(at_entra, ada.name).url)["code"])

@@ -45,7 +45,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    """The resources that the program declares for it. The evaluation also lints the policies."""
+    """The resources that the program declares for the stack. The evaluation also lints the policies."""
     values, secrets = configured()
     encrypted = {key: SECRETS[key] for key in secrets}
     names = {f"remote-mcp-gateway:{key}" for key in secrets}
@@ -95,7 +95,7 @@ def test_the_production_stack_has_alerts_with_receivers_and_a_budget(
     assert stack.one("operationalinsights:Workspace").inputs["workspaceCapping"]["dailyQuotaGb"] == -1
 
 
-def test_the_production_stack_survives_the_loss_of_a_unit_and_scales(stack: Stack) -> None:
+def test_the_production_stack_has_two_gateway_units_and_servers_that_scale(stack: Stack) -> None:
     assert stack.one("ApiManagementService").inputs["sku"] == {"capacity": 2, "name": "StandardV2"}
     scale = [app.inputs["template"]["scale"] for app in stack.of_type("ContainerApp")]
     assert {"minReplicas": 2, "maxReplicas": 6} in [
@@ -106,7 +106,7 @@ def test_the_production_stack_survives_the_loss_of_a_unit_and_scales(stack: Stac
 def test_the_preflight_check_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the secrets encrypted, as the CLI leaves them in the copy of the file."""
+    """In the copy of the file, the secrets are encrypted, as the Pulumi CLI writes them."""
     values, secrets = configured()
     copy = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     for key in secrets:
