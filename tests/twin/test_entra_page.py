@@ -1,5 +1,6 @@
 """The sign-in page of the stand-in for Entra ID in a real browser."""
 
+import html
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -70,7 +71,7 @@ def test_the_page_fits_a_phone_and_is_styled(entra: Entra, phone: Page):
     assert phone.locator("img").count() == 0
 
 
-def test_another_site_cannot_frame_or_submit_the_page(entra: Entra, phone: Page):
+def test_another_site_cannot_submit_the_page(entra: Entra, phone: Page):
     phone.goto("about:blank")
     phone.set_content(
         f'<form method="post" action="{entra.base_url}/{TENANT}/login">'
@@ -79,3 +80,13 @@ def test_another_site_cannot_frame_or_submit_the_page(entra: Entra, phone: Page)
     with phone.expect_response(lambda response: response.url.endswith("/login")) as refused:
         phone.get_by_role("button").tap()
     assert refused.value.status == 403
+
+
+def test_no_page_can_show_the_sign_in_page_in_a_frame(entra: Entra, phone: Page):
+    """Even a page of the same origin; Chromium blocks a local URL in other sites before the request."""
+    frame = f'<iframe src="{html.escape(sign_in_url(entra))}"></iframe>'
+    phone.route("**/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
+    with phone.expect_event("requestfailed") as blocked:
+        phone.goto(f"{entra.base_url}/frame")
+    assert blocked.value.url == sign_in_url(entra)
+    assert blocked.value.failure == "net::ERR_BLOCKED_BY_RESPONSE"
