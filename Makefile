@@ -8,6 +8,7 @@ ARGS ?=
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
 COMPILED := .venv/.compiled
+COLLECTED := .venv/.collected
 PULUMI := .tools/bin/pulumi
 POLICY := .tools/policy/.installed
 NODE := node_modules/.installed-from
@@ -48,7 +49,7 @@ lock-tools: $(ENVIRONMENT) ## Write the tools of a stack to tools.lock.json (of 
 admin: $(ENVIRONMENT) ## Manage grants, clients and keys of a stack (ARGS="grants --stack dev")
 	@exec $(BIN)/python -m gateway.admin $(ARGS)
 
-test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
+test: $(COLLECTED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.clients.install --fast
 	$(BIN)/pytest $(PARALLEL) loadfile $(ARGS)
 
@@ -105,6 +106,11 @@ $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 $(COMPILED): $(ENVIRONMENT)
 	@$(BIN)/python -m twin.first_start 2>/dev/null || true
 	@touch $@
+
+# Otherwise each worker of the first run would compile all tests.
+$(COLLECTED): $(ENVIRONMENT)
+	@$(BIN)/pytest --collect-only --quiet >/dev/null 2>&1 & $(BIN)/python -m twin.first_start 2>/dev/null; wait
+	@touch $(COMPILED) $@
 
 # Pulumi's SDK for policy packs: tools/policy/requirements.txt says why it is not in .venv.
 $(POLICY): tools/policy/requirements.txt | $(ENVIRONMENT)
