@@ -67,7 +67,7 @@ _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
 _DAY = 24 * 60 * 60
 _PROJECT = Path(__file__).resolve().parent
 # Each policy that returns pages contains the logo, and classic tiers limit a policy to 256 KiB.
-_LARGEST_LOGO = 12 * 1024
+_MAX_LOGO_BYTES = 12 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ class Settings:
         containers: further MCP servers.
         isolate_environments: whether each backend's containers have a separate environment.
         access: the kinds of callers that may call each backend, by its name.
-        scopes: the scopes of each backend, by its name, the default one first.
+        scopes: the scopes of each backend, by its name, the default scope first.
         tools: the rules for tools of each backend, by its name and the name of the tool.
         tool_lock: the treatment of tools that differ from the reviewed ones.
         locked_tools: the only tools of each backend that the gateway admits, by its name;
@@ -375,7 +375,7 @@ def _publisher_logo(reader: Reader) -> str:
         setting.reject(reader, wrong, f"pulumi config rm {setting.key}")
         return ""
     content = path.read_bytes()
-    if len(content) > _LARGEST_LOGO:
+    if len(content) > _MAX_LOGO_BYTES:
         setting.reject(
             reader, f"'{name}' is too large: {len(content)} bytes.", f"pulumi config rm {setting.key}"
         )

@@ -22,7 +22,10 @@ def of_function_app(
     audience: Audience,
     parent: pulumi.Resource,
 ) -> pulumi.Resource:
-    """Authentication of a Function App. Deleting it alone would open the app: it is deleted with the app."""
+    """Authentication of a Function App.
+
+    It is deleted with the app, because without authentication anyone could call the app.
+    """
     return web.WebAppAuthSettingsV2(
         name,
         web.WebAppAuthSettingsV2Args(
@@ -48,7 +51,10 @@ def of_container_app(
     audience: Audience,
     parent: pulumi.Resource,
 ) -> pulumi.CustomResource:
-    """Authentication of a Container App. Deleting it alone would open the app: it is deleted with the app."""
+    """Authentication of a Container App.
+
+    It is deleted with the app, because without authentication anyone could call the app.
+    """
     return app.ContainerAppsAuthConfig(
         name,
         app.ContainerAppsAuthConfigArgs(
@@ -69,7 +75,10 @@ def of_container_app(
 
 
 def requirements(context: BackendContext, audience: Audience) -> list[pulumi.Resource]:
-    """The resources that authentication needs. The app is created after them, so nothing else delays it."""
+    """The resources that authentication needs.
+
+    The app is created after them, so that its authentication can be created immediately after the app.
+    """
     return [context.caller.resource, *audience.resources]
 
 

@@ -1,4 +1,4 @@
-"""Any MCP server image: an entry of `containers` in the stack's configuration, or a preset of one."""
+"""Any MCP server image: an entry of `containers` in the stack's configuration, or a preset."""
 
 import re
 from posixpath import dirname
@@ -18,7 +18,7 @@ _SUFFIXES = {"streamable-http": "http", "sse": "sse", "both": "both"}
 
 def describe(settings: Settings, entry: Container) -> ContainerBackend:
     """Describes the server of an entry."""
-    # A route that is not for the first process, or not below the backend's path, has an origin of its own.
+    # A route that is not for the first process, or not below the backend's path, has a separate origin.
     separate = len(entry.processes) > 1
     origin = f"{entry.name}-sse-url" if separate or entry.root_messages else None
     return ContainerBackend(
@@ -91,7 +91,8 @@ def _routes(entry: Container, *, origin: str | None) -> tuple[Route, ...]:
 def _below(path: str, sse: str, messages: str) -> str:
     """The message path below the backend's path, as a client resolves it against the event stream's URL.
 
-    A server announces it relative to the stream, or from the root, below the server's path at the gateway.
+    A server announces a path that is relative to the stream, or an absolute path that begins with the
+    server's path at the gateway.
     """
     own = f"/{path}/"
     if messages.startswith(own):

@@ -156,7 +156,8 @@ class Environments:
 def environment_name(settings: Settings, backend: str) -> str:
     """The name of the environment for a backend's containers.
 
-    By default all share one: containers admit callers by identity, not by network, and further environments
-    cost more and only isolate servers from each other. `isolateEnvironments` selects that isolation.
+    By default all containers share an environment: they admit callers by identity, not by network, and
+    further environments cost more and only isolate servers from each other. The setting
+    `isolateEnvironments` selects that isolation.
     """
     return backend if settings.isolate_environments else "containers"

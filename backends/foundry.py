@@ -56,7 +56,7 @@ class Foundry(pulumi.ComponentResource):
 
 
 def _token(server: Hosted, project: FoundryProject) -> "cognitiveservices.CustomKeysConnectionPropertiesArgs":
-    """All users act with one token."""
+    """A connection with one token, with which all users act."""
     return cognitiveservices.CustomKeysConnectionPropertiesArgs(
         auth_type="CustomKeys",
         category=cognitiveservices.ConnectionCategory.CUSTOM_KEYS,
@@ -69,9 +69,10 @@ def _token(server: Hosted, project: FoundryProject) -> "cognitiveservices.Custom
 
 
 def _user_sign_in(server: Hosted) -> "cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs":
-    """Each user signs in at GitHub, by the OAuth app that Microsoft manages for the tool of its catalog.
+    """A connection with which each user signs in at GitHub.
 
-    The category is not among those that the SDK lists; the shape is that of Microsoft's own tool.
+    It uses the OAuth app that Microsoft manages for GitHub's server in its catalog of tools. The SDK does not
+    list the category; the properties are those that Microsoft's own tool sets.
     https://github.com/microsoft/GitHub-Copilot-for-Azure, foundry-tool-catalog.md
     """
     return cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs(

@@ -13,7 +13,7 @@ from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
 from gateway.account import Role
-from gateway.backend_context import BackendContext, Deployed, LogKind, LogSource, steady_identity
+from gateway.backend_context import BackendContext, Deployed, LogKind, LogSource, identity_options
 from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
@@ -98,7 +98,7 @@ class Functions(pulumi.ComponentResource):
                 location=context.location,
                 tags=context.tags,
             ),
-            opts=steady_identity(self),
+            opts=identity_options(self),
         )
         account = self._storage_account(context)
         packages, snippets = (

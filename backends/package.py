@@ -16,7 +16,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def digest(source: Path) -> str:
-    """SHA-256 over names and contents. It changes if and only if the package changes.
+    """SHA-256 of the names and contents of all files. It changes if and only if the package changes.
 
     Raises:
         pulumi.RunError: the folder lacks a file without which the app would not start.
@@ -29,7 +29,7 @@ def digest(source: Path) -> str:
 
 
 def build(source: Path) -> bytes:
-    """The zip file. The same files give the same bytes on every machine with the same zlib.
+    """The zip file. The same files result in the same bytes on every machine with the same zlib.
 
     Raises:
         pulumi.RunError: the folder lacks a file without which the app would not start.

@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The Function App that gets the package.
+    """The Function App to which the package is published.
 
     Attributes:
         app_id: its resource ID.

@@ -82,7 +82,7 @@ def _nothing(_key: str) -> Any:
 
 
 class PublicationProvider(ResourceProvider):
-    """Publishes when a publication is created or updated. Nothing is deleted with it.
+    """Publishes when a publication is created or updated. When it is deleted, the code remains in the app.
 
     The properties are those of `Publication`, and `functions`. The configuration for the sign-in is passed to
     `configure` in the process that publishes, and is not part of any property.

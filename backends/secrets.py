@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import managedidentity
 
-from gateway.backend_context import BackendContext, steady_identity
+from gateway.backend_context import BackendContext, identity_options
 from gateway.vault import VaultSecret
 
 
@@ -48,7 +48,7 @@ class ServerSecrets(pulumi.ComponentResource):
             managedidentity.UserAssignedIdentityArgs(
                 resource_group_name=context.resource_group_name, location=context.location, tags=context.tags
             ),
-            opts=steady_identity(self),
+            opts=identity_options(self),
         )
         self.identity_id = identity.id
         self.stored = {
@@ -58,7 +58,7 @@ class ServerSecrets(pulumi.ComponentResource):
         self.ready = (
             *context.vault.ready,
             *(
-                context.vault.reader(
+                context.vault.allow_reading(
                     f"{name}-{secret_name(variable)}-access", secret, identity.principal_id, self
                 )
                 for variable, secret in self.stored.items()

@@ -1,7 +1,7 @@
-"""The caller of a tool: the subject that the gateway sends in a header of the request.
+"""Identifies the caller of a tool by the subject that the gateway sends in a header of the request.
 
-The gateway sets the header and removes a header of this name from the client's request. Only the gateway can
-call the app. The MCP extension passes the headers of a request to the function (`ToolInvocationContext`).
+The gateway sets this header, and removes it from requests of clients. Only the gateway can call the app. The
+MCP extension passes the headers of a request to the function (`ToolInvocationContext`).
 """
 
 import hashlib
@@ -15,12 +15,12 @@ _HEADER = "x-mcp-gateway-subject"
 
 
 def caller_of(context: Mapping[str, Any]) -> str:
-    """The part of blob names that belongs to the caller of a tool.
+    """The part of blob names that is specific to the caller of a tool.
 
     It is a hash, because the subject may contain characters that are not allowed in blob names.
 
     Args:
-        context: the call's context, as the extension sends it.
+        context: the context of the call, as the extension sends it.
 
     Raises:
         SnippetError: the request does not name its caller.
@@ -33,7 +33,7 @@ def caller_of(context: Mapping[str, Any]) -> str:
         for name, value in (headers.items() if isinstance(headers, dict) else ())
         if str(name).lower() == _HEADER
     ]
-    # On a developer's machine no gateway is in front of the app.
+    # On the machine of a developer, there is no gateway in front of the app.
     subject = values[0] if values else os.environ.get("SNIPPETS_LOCAL_CALLER", "")
     if len(values) > 1 or not isinstance(subject, str) or not subject:
         raise SnippetError("The request does not name its caller. Call the server through its gateway.")

@@ -17,8 +17,8 @@ from caller import caller_of
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
-# Azure's client libraries log each request with its URL at INFO, the worker's level, and urllib3 those of
-# malformed responses at WARNING. The URL of a blob contains the name of a snippet.
+# Azure's client libraries log the URL of each request at INFO, which is the level of the worker, and urllib3
+# logs the URL of a malformed response at WARNING. The URL of a blob contains the name of a snippet.
 logging.getLogger("azure").setLevel(logging.WARNING)
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -29,15 +29,16 @@ _log = logging.getLogger(__name__)
 
 _SHARED = (
     "Whether the snippet is one that all users of this server share. Without it, the snippet is your own: no "
-    "one else can read, replace or delete it."
+    "other user can read, replace or delete it."
 )
 
 
 def _properties(**descriptions: str) -> str:
-    """The `toolProperties` of a trigger: string properties by name, and `shared`.
+    """The `toolProperties` of a trigger: string properties with their descriptions, and `shared`.
 
-    They are not marked as required. If they were, the extension would answer a call without one with a
-    JSON-RPC error, which clients do not pass to the model. The tool returns an error that a model can act on.
+    No property is marked as required. If one was, the extension would respond to a call without it with a
+    JSON-RPC error, which clients do not pass to the model. Instead, the tool returns an error result for the
+    model.
     """
     return json.dumps(
         [
@@ -50,13 +51,13 @@ def _properties(**descriptions: str) -> str:
     )
 
 
-def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str | None], str]) -> str:
-    """Runs a tool and wraps its text or error in an envelope.
+def _run_tool(tool: str, context: str, work: Callable[[Mapping[str, object], str | None], str]) -> str:
+    """Runs a tool; returns its text or error in the envelope of the extension.
 
     Args:
-        tool: its name.
-        context: the call's context, as the extension sends it.
-        work: called with the arguments and the owner of the snippet, None for a shared one.
+        tool: name of the tool.
+        context: the context of the call, as the extension sends it.
+        work: called with the arguments and the owner of the snippet, which is None for a shared snippet.
     """
     try:
         call = json.loads(context)
@@ -64,11 +65,12 @@ def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str |
         shared = arguments.get("shared") in (True, "true", "True")
         return success(work(arguments, None if shared else caller_of(call)))
     except SnippetError as error:
-        # Names and contents of snippets must not be logged; the storage's error messages contain names.
+        # Names and contents of snippets must not be logged, and the error messages of the storage contain
+        # names.
         cause = error.__cause__ or error
         _log.warning("%s failed: %s %s", tool, type(cause).__name__, getattr(cause, "error_code", ""))
         return failure(str(error))
-    except Exception as error:  # noqa: BLE001 -- the worker would log its message, which may quote the arguments
+    except Exception as error:  # noqa: BLE001 -- the worker would log the message, which may contain arguments
         lines = "".join(traceback.format_tb(error.__traceback__))
         _log.error("%s failed: %s\n%s", tool, type(error).__name__, lines)
         return failure("The tool failed. The server's log has the reason.")
@@ -77,7 +79,7 @@ def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str |
 # The docstring is the tool's description, which `tools.lock.json` contains.
 @app.mcp_tool()
 def hello_mcp() -> str:
-    """Says hello, to show that the server is there."""
+    """Says hello, to show that the server is running."""
     return "Hello I am MCPTool!"
 
 
@@ -90,7 +92,7 @@ def hello_mcp() -> str:
 )
 def get_snippet(context: str) -> str:
     """Returns the text of a saved snippet."""
-    return _answer(
+    return _run_tool(
         "get_snippet",
         context,
         lambda arguments, owner: snippet_store().get(arguments.get("snippetname"), owner),
@@ -121,7 +123,7 @@ def save_snippet(context: str) -> str:
             "; it replaced the one saved before." if replaced else "."
         )
 
-    return _answer("save_snippet", context, save)
+    return _run_tool("save_snippet", context, save)
 
 
 @app.mcp_tool_trigger(
@@ -139,4 +141,4 @@ def delete_snippet(context: str) -> str:
         snippet_store().delete(name, owner)
         return f"Snippet '{name}' deleted."
 
-    return _answer("delete_snippet", context, delete)
+    return _run_tool("delete_snippet", context, delete)

@@ -1,6 +1,6 @@
-"""Named text snippets in blob storage, one blob each.
+"""Stores named text snippets in blob storage, each in one blob.
 
-A user's own snippets are below `users/<hash of the user's subject>/`. Shared snippets are at the root of the
+The snippets of a user are below `users/<hash of the user's subject>/`. Shared snippets are at the root of the
 container. Earlier versions stored every snippet there, so snippets from earlier versions are shared.
 """
 
@@ -21,28 +21,29 @@ from azure.storage.blob import (
 )
 
 MAX_NAME = 128
-"""The longest name of a snippet, in characters."""
+"""The maximum length of the name of a snippet, in characters."""
 MAX_BYTES = 500 * 1024
-"""The largest snippet, in bytes of UTF-8 (500 KiB).
+"""The maximum size of a snippet, in bytes of UTF-8 (500 KiB).
 
 A snippet is sent to the client as one event, in which each quotation mark and line end takes two bytes, and
-clients refuse events above 1 MiB (the default of the official Python SDK).
+clients reject events above 1 MiB (the default of the official Python SDK).
 """
 
-# No slash, no backslash, no control character; no dot at the beginning or end, which excludes `..` and blob
-# names that Azure discourages.
+# Names have no slashes, backslashes and control characters, and no dot at the beginning or end, because Azure
+# advises against such blob names and `..` must be impossible.
 _NAME = re.compile(rf"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{{0,{MAX_NAME - 2}}}[A-Za-z0-9_-])?")
 _NAME_RULE = (
     f"A name has 1 to {MAX_NAME} letters (a-z, A-Z), digits, '-', '_', and inside it also '.' and spaces."
 )
 
-# Two retries, after one and two seconds; with the SDK's defaults a call waits 15 seconds and longer.
+# Two retries, after one and two seconds. With the defaults of the SDK, a call would wait 15 seconds or
+# longer.
 _RETRY = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=0)
 _UNAVAILABLE = "The storage of snippets is not available at the moment. Try again."
 
 
 class SnippetError(Exception):
-    """A request that cannot be served; the message is meant for the client."""
+    """A request cannot be served; the message is sent to the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +51,30 @@ class SnippetStore:
     """The snippets in one blob container.
 
     Args:
-        container: the client of a container that exists.
+        container: a client for an existing container.
     """
 
     container: ContainerClient
 
     def save(self, name: object, content: object, owner: str | None) -> bool:
-        """Stores a snippet under a name, completely or not at all.
+        """Stores a snippet under a name. If it fails, nothing is stored.
 
         Args:
-            name: what the client sent as the name.
-            content: what the client sent as the text; stored as UTF-8, unchanged.
-            owner: the owner's hash; None for a shared snippet.
+            name: the name that the client sent.
+            content: the text that the client sent; it is stored as UTF-8.
+            owner: the hash of the owner; None for a shared snippet.
 
         Returns:
-            Whether the new snippet replaces one with this name.
+            Whether a snippet with this name was replaced.
 
         Raises:
-            SnippetError: name or content is not acceptable, or the storage does not answer.
+            SnippetError: name or content is not valid, or the storage is not available.
         """
         blob = self.container.get_blob_client(_blob_name(check_name(name), owner))
         data = check_content(content)
         text = ContentSettings(content_type="text/plain; charset=utf-8")
         try:
-            # One Put Blob request each: a blob never contains an incomplete snippet.
+            # Each upload is one Put Blob request, so a blob never contains an incomplete snippet.
             try:
                 blob.upload_blob(data, overwrite=False, content_settings=text)
             except ResourceExistsError:
@@ -87,7 +88,7 @@ class SnippetStore:
         """The text of a snippet, exactly as it was saved.
 
         Raises:
-            SnippetError: the name is not acceptable, unknown, or the storage does not answer.
+            SnippetError: the name is not valid, there is no such snippet, or the storage is not available.
         """
         name = check_name(name)
         try:
@@ -105,7 +106,7 @@ class SnippetStore:
         """Deletes a snippet.
 
         Raises:
-            SnippetError: the name is not acceptable, unknown, or the storage does not answer.
+            SnippetError: the name is not valid, there is no such snippet, or the storage is not available.
         """
         name = check_name(name)
         try:
@@ -117,12 +118,12 @@ class SnippetStore:
 
 
 def _blob_name(name: str, owner: str | None) -> str:
-    """The names of snippets contain no slash, so a shared one is never within a user's folder."""
+    """The blob's name. Snippet names contain no slash, so a shared snippet is never in a user's folder."""
     return name if owner is None else f"users/{owner}/{name}"
 
 
 def _not_found(name: str, owner: str | None, error: ResourceNotFoundError) -> SnippetError:
-    """The error if the blob or the container does not exist."""
+    """The error for a blob or a container that does not exist."""
     if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
         return SnippetError(_UNAVAILABLE)
     if owner is None:
@@ -175,7 +176,7 @@ def check_content(content: object) -> bytes:
 
 @cache
 def snippet_store() -> SnippetStore:
-    """The store that the app settings configure; created at the first call, then cached.
+    """The store in the app settings; it is created at the first call and then cached.
 
     Raises:
         ValueError: a setting is missing; the message names it.
@@ -186,12 +187,12 @@ def snippet_store() -> SnippetStore:
 def _container(settings: Mapping[str, str]) -> ContainerClient:
     """The client of the container, from the settings of an identity-based connection or a connection string.
 
-    In Azure `SNIPPETS_STORAGE__blobServiceUri` and `SNIPPETS_STORAGE__clientId` (of a user-assigned
-    identity; without it the system-assigned one), locally the connection string `SNIPPETS_STORAGE`;
-    `SNIPPETS_CONTAINER` names the container (`snippets` if unset).
+    In Azure, `SNIPPETS_STORAGE__blobServiceUri` is the account, and `SNIPPETS_STORAGE__clientId` a
+    user-assigned identity (by default, the system-assigned identity is used). Locally, `SNIPPETS_STORAGE` is
+    a connection string. `SNIPPETS_CONTAINER` is the name of the container, by default `snippets`.
     """
     container = settings.get("SNIPPETS_CONTAINER") or "snippets"
-    # A tool call should fail within seconds when the storage does not answer.
+    # A tool call should fail within seconds if the storage does not respond.
     timeouts: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 15, "retry_policy": _RETRY}
     if connection := settings.get("SNIPPETS_STORAGE"):
         return BlobServiceClient.from_connection_string(connection, **timeouts).get_container_client(

@@ -1,10 +1,10 @@
 """The result of a tool, as the MCP extension of Azure Functions expects it.
 
-A tool whose trigger has ``use_result_schema=True`` returns an envelope, a JSON object
-``{"type": "call_tool_result", "content": "<JSON of an MCP CallToolResult>"}``, whose content the extension
-sends to the client unchanged (``ToolReturnValueBinder`` in Azure/azure-functions-mcp-extension).
-Only in this way does a client receive the reason of an error: for an exception the extension reports only
-"An error occurred invoking 'save_snippet'.", and it treats a plain string as success.
+A tool whose trigger has ``use_result_schema=True`` returns an envelope, a JSON object ``{"type":
+"call_tool_result", "content": "<JSON of an MCP CallToolResult>"}``, whose content the extension sends to the
+client unchanged (``ToolReturnValueBinder`` in Azure/azure-functions-mcp-extension). Without the envelope,
+clients would not receive the reason of an error: for an exception, the extension reports only "An error
+occurred invoking 'save_snippet'.", and it treats a plain string as success.
 """
 
 import json

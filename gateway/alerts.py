@@ -13,15 +13,15 @@ _ERROR, _WARNING = 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogAlert:
-    """An alert about rows of a query.
+    """An alert about the rows that a query returns.
 
     Attributes:
-        name: its name, and that of its query below `kql/alerts`.
+        name: its name, which is also the name of its query below `kql/alerts`.
         title: what happened.
         threshold: the alert fires above this number.
-        column: the column that is summed; None counts rows.
+        column: the column whose values are added up; None to count rows.
         window: the period that is evaluated.
-        severity: of Azure Monitor, 0 to 4.
+        severity: the severity in Azure Monitor, from 0 (critical) to 4.
     """
 
     name: str
@@ -45,7 +45,7 @@ LOG_ALERTS = (
     ),
     LogAlert(
         name="server-down",
-        title="An MCP server answers no request",
+        title="An MCP server does not respond to requests",
         threshold=0,
         window="PT15M",
         severity=_ERROR,
@@ -71,7 +71,7 @@ class AlertsArgs:
         tags: tags of its resources.
         workspace_id: resource id of the workspace.
         cosmos_id: resource id of the Cosmos DB account.
-        emails: the receivers of e-mails; empty shows alerts in the portal only.
+        emails: the receivers of e-mails; if empty, alerts are only shown in the portal.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -83,7 +83,7 @@ class AlertsArgs:
 
 
 class Alerts(pulumi.ComponentResource):
-    """An action group, alerts about logs, and one about throttled calls of Cosmos DB.
+    """An action group, alerts about logs, and an alert about throttled calls of Cosmos DB.
 
     Attributes:
         action_group_id: resource id of the action group; None without receivers.

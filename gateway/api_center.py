@@ -19,7 +19,7 @@ from settings import ApiCenter
 _WORKSPACE = "default"
 """The only workspace that an API Center has."""
 
-_BELOW = f"/workspaces/{_WORKSPACE}"
+_ID_PREFIX = f"/workspaces/{_WORKSPACE}"
 """The beginning of the ids with which API Center refers to its own resources."""
 
 
@@ -72,10 +72,10 @@ class ApiCenterEntries(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _declare(self, name: str, environment: str, server: Mapping[str, Any]) -> None:
-        short = server["name"].rpartition("/")[2]
-        api_name = f"{environment}-{short}"
+        short_name = server["name"].rpartition("/")[2]
+        api_name = f"{environment}-{short_name}"
         api = apicenter.Api(
-            f"{name}-{short}",
+            f"{name}-{short_name}",
             apicenter.ApiArgs(
                 resource_group_name=self._center.resource_group,
                 service_name=self._center.name,
@@ -89,7 +89,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
             opts=self._child,
         )
         version = apicenter.ApiVersion(
-            f"{name}-{short}-version",
+            f"{name}-{short_name}-version",
             apicenter.ApiVersionArgs(
                 resource_group_name=self._center.resource_group,
                 service_name=self._center.name,
@@ -102,7 +102,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
             opts=self._child,
         )
         for remote in server["remotes"]:
-            self._deploy(f"{name}-{short}", api, version, remote)
+            self._deploy(f"{name}-{short_name}", api, version, remote)
 
     def _deploy(
         self, name: str, api: "apicenter.Api", version: "apicenter.ApiVersion", remote: Mapping[str, str]
@@ -132,9 +132,15 @@ class ApiCenterEntries(pulumi.ComponentResource):
                 deployment_name=transport,
                 title=transport,
                 definition_id=pulumi.Output.concat(
-                    _BELOW, "/apis/", api.name, "/versions/", version.name, "/definitions/", definition.name
+                    _ID_PREFIX,
+                    "/apis/",
+                    api.name,
+                    "/versions/",
+                    version.name,
+                    "/definitions/",
+                    definition.name,
                 ),
-                environment_id=pulumi.Output.concat(_BELOW, "/environments/", self._environment.name),
+                environment_id=pulumi.Output.concat(_ID_PREFIX, "/environments/", self._environment.name),
                 server=apicenter.DeploymentServerArgs(
                     runtime_uri=[
                         self._gateway_url.apply(lambda origin: url.replace("{{gateway-url}}", origin))

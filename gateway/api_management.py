@@ -54,14 +54,14 @@ class PolicyRequirements:
     fragments: Mapping[str, pulumi.Resource]
 
     def of(self, text: str) -> list[pulumi.Resource]:
-        """The resources to which a policy refers; API Management refuses the policy while one is missing."""
+        """The resources to which a policy refers. Without them, API Management rejects the policy."""
         return [
             *(self.named_values[name] for name in sorted(mentioned_named_values(text))),
             *(self.fragments[id_] for id_ in sorted(included_fragments(text))),
         ]
 
 
-_HIDDEN = (
+_MASKED_PARAMETERS = (
     "*",
     "access_token",
     "code",
@@ -70,8 +70,8 @@ _HIDDEN = (
     "subscription-key",
     "transaction",
 )
-"""Query parameters that are not logged. No documentation says that `*` means all of them, so those that carry
-credentials or names of users are listed as well.
+"""Query parameters that are not logged. The documentation does not say that `*` means all parameters, so
+parameters with credentials or names of users are listed as well.
 
 https://learn.microsoft.com/rest/api/apimanagement/diagnostic/create-or-update#datamaskingentity
 """
@@ -123,7 +123,7 @@ def _logged_message(body_bytes: int) -> "apimanagement.HttpMessageDiagnosticArgs
         data_masking=apimanagement.DataMaskingArgs(
             query_params=[
                 apimanagement.DataMaskingEntityArgs(value=name, mode=apimanagement.DataMaskingMode.HIDE)
-                for name in _HIDDEN
+                for name in _MASKED_PARAMETERS
             ],
         ),
     )

@@ -25,8 +25,8 @@ class Route:
         method: HTTP method.
         template: URL template below the backend's path ("/", "/sse", "/message").
         upstream: path at the server.
-        streaming: whether the answer may be an event stream.
-        origin: name of the named value with the server's origin, when it is not the backend's main server.
+        streaming: whether the response may be an event stream.
+        origin: name of the named value with the server's origin; None for the backend's main server.
         session_parameter: the query parameter with the session id of a legacy event stream.
     """
 
@@ -56,14 +56,14 @@ class Backend:
         path: the path of its URLs at the gateway, with the stack's path prefix, without slashes at its ends.
         routes: its operations.
         root_messages: routes for messages to a legacy server that announces a path at the root of the host;
-            templates are below the gateway's root, and each names its `origin`.
+            their templates are below the gateway's root, and each route has an `origin`.
         access: the kinds of callers that may call it.
-        acts_as: the account with which its tools act at the service behind it: the signed-in user's, or one
-            that all users share.
-        scopes: the scopes of its tokens, the default one first; its name when none are listed. No
-            other backend of the stack has one of them.
-        tools: what a caller needs to call a tool, by its name, or `OTHER_TOOLS` for all others. Empty when
-            every caller of the backend may call all of its tools.
+        acts_as: the account with which its tools call the service behind it: the account of the signed-in
+            user, or an account that all users share.
+        scopes: the scopes of tokens for it; the first is the default. Without scopes, its name is its only
+            scope. No two backends of a stack have a scope in common.
+        tools: the rules for calling its tools, by the name of the tool; `OTHER_TOOLS` is the rule for all
+            other tools. Empty when every caller of the backend may call all of its tools.
         read_only_tools: names of tools that only read, for agents; used if the server does not declare them.
         pinned: the only tools that the gateway admits, by name, with a digest of their title and
             description; None if it admits all tools.
@@ -119,9 +119,10 @@ class Backend:
 
     @property
     def requirements(self) -> Mapping[str, tuple[str, ...]]:
-        """The requirements of each tool: a scope ("" for none), then app roles of which one is enough.
+        """The requirements of each tool: a scope ("" for none), then app roles, of which a caller needs one.
 
-        `OTHER_TOOLS` has the requirements of tools that are not listed. If tools are pinned, all are listed.
+        `OTHER_TOOLS` has the requirements of tools that are not listed. If the tools are pinned, all of them
+        are listed.
         """
         listed = {name: (rule.scope, *self.permissions(name)) for name, rule in self.tools.items()}
         if self.pinned is None:
@@ -153,7 +154,7 @@ class Backend:
 
     @property
     def has_streamable_http(self) -> bool:
-        """Whether clients can connect at the path itself."""
+        """Whether clients can connect to the path itself, with streamable HTTP."""
         return any(route.template == "/" for route in self.routes)
 
     @property

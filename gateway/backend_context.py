@@ -100,7 +100,7 @@ class Deployed:
         backend: its description.
         url: origin of its main server (`https://host`), without a path.
         named_values: values of the deployment that its policies use, by the name of the named value.
-        authentication: the resources because of which only the gateway can call its servers.
+        authentication: the resources that admit only the gateway to its servers.
         log_sources: its resources whose logs go to the workspace.
         outputs: additional outputs of the stack, by name; never its URL.
     """
@@ -113,7 +113,7 @@ class Deployed:
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 
 
-def steady_identity(parent: pulumi.Resource) -> pulumi.ResourceOptions:
+def identity_options(parent: pulumi.Resource) -> pulumi.ResourceOptions:
     """Options of a user-assigned identity: changes of its tags are ignored.
 
     While a preview updates an identity, its client id and object id are unknown. A changed tag would

@@ -108,8 +108,8 @@ class CostAnomalyAlert(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _timestamp(moment: dt.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT00:00:00Z")
+def _timestamp(time: dt.datetime) -> str:
+    return time.strftime("%Y-%m-%dT00:00:00Z")
 
 
 def _this_month() -> str:

@@ -318,7 +318,7 @@ class Gateway(pulumi.ComponentResource):
         references = {}
         for key, value in keys.values.items():
             secret = vault.secret(f"{name}-{key}-secret", value, keys)
-            access = vault.reader(
+            access = vault.allow_reading(
                 f"{name}-{key}-access",
                 secret,
                 service.own_principal_id if passes_firewall else service.identity.principal_id,

@@ -15,11 +15,11 @@ _CLOSING = re.compile(r"</([\w.:-]+)>")
 
 
 def indented(text: str, lines: Sequence[str]) -> list[str]:
-    """The lines of a policy document, indented; unchanged when the document cannot be read.
+    """The lines of a policy document, indented; unchanged when the document cannot be parsed.
 
     Args:
         text: the document.
-        lines: its lines; they may contain marks that the document does not.
+        lines: its lines, with source marks (`gateway.source_map`), which the document does not contain.
     """
     try:
         root = rawxml.parse(text, "policy")
@@ -54,7 +54,7 @@ class _Plan:
             self.element(child, depth + 1)
 
     def closing_tags(self) -> None:
-        """Plans closing tags on separate lines: each is indented like the last open element of its name."""
+        """Plans closing tags on separate lines: each is indented like the last opened element of its name."""
         opened: list[tuple[str, int]] = []
         for number, line in enumerate(self._lines, 1):
             if number in self._starts:
@@ -70,7 +70,7 @@ class _Plan:
                     break
 
     def _expression(self, value: Value, indent: int) -> None:
-        """Plans the lines of an expression after its first: one step deeper, with relative indentation."""
+        """Plans the lines after the first line of an expression: one step deeper, otherwise unchanged."""
         first, last = value.line + 1, value.line + value.text.count("\n")
         if self._lines[last - 1].strip().startswith("}") and value.text.startswith("@{") and last >= first:
             self.indents[last] = indent
@@ -80,9 +80,9 @@ class _Plan:
             for number in range(first, last + 1)
             if self._lines[number - 1].strip()
         }
-        least = min(inner.values(), default=0)
+        minimum = min(inner.values(), default=0)
         for number, width in inner.items():
-            self.indents[number] = indent + _STEP + width - least
+            self.indents[number] = indent + _STEP + width - minimum
 
 
 def _width(line: str) -> int:

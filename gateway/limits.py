@@ -22,11 +22,11 @@ _REGIONS_OF_V2_TIERS = frozenset(
 )
 _REGION_PAGE = "https://learn.microsoft.com/azure/api-management/api-management-region-availability"
 
-# https://learn.microsoft.com/azure/api-management/service-limits: the smallest numbers of any tier.
-_NAMED_VALUES = 100
-_OPERATIONS = 100
-_FRAGMENTS = 50
-_APIS = 50
+# https://learn.microsoft.com/azure/api-management/service-limits: the smallest limits of any tier.
+_MAX_NAMED_VALUES = 100
+_MAX_OPERATIONS = 100
+_MAX_FRAGMENTS = 50
+_MAX_APIS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def check(settings: Settings, plan: Plan) -> None:
 
 
 def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
-    """Everything that Azure refuses, or may refuse."""
+    """The properties of the stack that Azure refuses, or may refuse."""
     if (
         settings.sku in _V2_TIERS
         and not settings.local
@@ -76,16 +76,16 @@ def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
             "pulumi config set azure-native:location northeurope",
             warning=True,
         )
-    yield from _too_many("named values", len(plan.named_values), _NAMED_VALUES, "MCP servers")
-    yield from _too_many("policy fragments", len(plan.fragments), _FRAGMENTS, "MCP servers")
-    yield from _too_many("APIs", len(plan.apis), _APIS, "MCP servers")
+    yield from _too_many("named values", len(plan.named_values), _MAX_NAMED_VALUES, "MCP servers")
+    yield from _too_many("policy fragments", len(plan.fragments), _MAX_FRAGMENTS, "MCP servers")
+    yield from _too_many("APIs", len(plan.apis), _MAX_APIS, "MCP servers")
     for api in plan.apis:
         kind = f"operations of the API {api.id}"
-        yield from _too_many(kind, len(api.operations), _OPERATIONS, "paths of this server")
+        yield from _too_many(kind, len(api.operations), _MAX_OPERATIONS, "paths of this server")
 
 
-def _too_many(kind: str, count: int, most: int, fewer: str) -> Iterator[Finding]:
-    if count > most:
+def _too_many(kind: str, count: int, maximum: int, reducible: str) -> Iterator[Finding]:
+    if count > maximum:
         yield Finding(
-            message=f"The stack has {count} {kind}; API Management allows {most}. Use fewer {fewer}."
+            message=f"The stack has {count} {kind}; API Management allows {maximum}. Use fewer {reducible}."
         )

@@ -49,7 +49,7 @@ class NetworkArgs:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Admits requests to a subnet.
+    """A rule that admits requests to a subnet.
 
     Attributes:
         source: service tag or address prefix.
@@ -214,7 +214,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.gateway_subnet = self._gateway_subnet()
-        # Other services resolve the names of private endpoints, so their subnet comes first.
+        # The servers, whose subnets are created later, resolve the names of private endpoints.
         self._endpoints_subnet = self._subnet(
             _ENDPOINTS, "endpoints", [_Rule(str(args.settings.addresses), ("443",))]
         )

@@ -3,9 +3,9 @@
 Metadata, registration, authorization, consent, callback, token and revocation endpoints (OAuth 2.1).
 
 The well-known location of metadata precedes the path of an issuer or a resource (RFC 8414, section 3.1; RFC
-9728, section 3.1). With a path prefix, those locations are outside of it, so each of them is an API of its
-own. API Management chooses the API with the longest matching path; other owners may have APIs at shorter
-ones.
+9728, section 3.1). With a path prefix, those locations are outside of it, so there is a separate API
+for each of them. API Management chooses the API with the longest matching path; APIs of other owners may have
+shorter paths.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ _ENDPOINTS = (
     ("revoke", "Revoke a token (RFC 7009)", "POST", "/revoke", "oauth/revoke.xml.j2"),
 )
 # Endpoints that pages of any origin may call; browsers send a preflight first.
-_SHARED = frozenset(
+_CORS_ENDPOINTS = frozenset(
     {
         "authorization-server-metadata",
         "openid-configuration",
@@ -166,7 +166,7 @@ def _preflights(operations: Sequence[Operation]) -> Sequence[Operation]:
             policy=rendered,
         )
         for operation in operations
-        if operation.id in _SHARED
+        if operation.id in _CORS_ENDPOINTS
     )
 
 

@@ -5,7 +5,7 @@
 
 A plan is plain data that is computed from the stack's settings before any resource exists. Values that are
 known only after the deployment (host names, ids, keys) reach the policies through named values; a plan
-contains only the names of these.
+contains only the names of the named values.
 """
 
 import re
@@ -30,8 +30,8 @@ from settings import Settings
 
 _INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
 
-# Placeholders for values that are known only after the deployment: one that is valid as a number and as a
-# string, and one with the length of the keys.
+# Placeholders for values that are known only after the deployment: a value that is valid as a number and as a
+# string, and a value with the length of the keys.
 _PLACEHOLDER = "1"
 _KEY_PLACEHOLDER = f"{'A' * 86}=="
 

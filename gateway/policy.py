@@ -5,7 +5,7 @@ Templates are Jinja with custom delimiters, `[[ value ]]`, `[% statement %]` and
 `policies/csharp/`, pages are in `policies/pages/`; templates include both.
 
 Every template has the variables `organisation`, `issuer`, and `issuer_path`, which is empty or begins with a
-slash. `{{gateway-url}}` is the gateway's origin: what browsers send as `Origin`, and what precedes a path.
+slash. `{{gateway-url}}` is the gateway's origin: browsers send it as `Origin`, and every URL begins with it.
 """
 
 import base64
@@ -152,7 +152,7 @@ def style_hash(html: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
+def _without_marks(change: Callable[[str], str]) -> Callable[[str], str]:
     """A filter that removes the source marks and then applies `change`; its result has no marks."""
 
     def filtered(text: str) -> str:
@@ -205,9 +205,9 @@ def _environment(organisation: Organisation | None = None, prefix: str = "") -> 
     )
     environment.filters.update(
         characters=characters.pattern,
-        csharp=_of_unmarked(csharp_literal),
-        base64url=_of_unmarked(base64url),
-        page=_of_unmarked(page_expression),
-        style_hash=_of_unmarked(style_hash),
+        csharp=_without_marks(csharp_literal),
+        base64url=_without_marks(base64url),
+        page=_without_marks(page_expression),
+        style_hash=_without_marks(style_hash),
     )
     return environment

@@ -37,7 +37,7 @@ class PublishedApi(pulumi.ComponentResource):
     The resources are created one after the other: authentication of the server, API, policy of the API, then
     each operation with its policy. So an operation never exists without the policy of its API, even if a
     deployment fails halfway or while the API is removed, which happens in the reverse order. The policy of
-    the API checks the token or refuses the request, so an operation whose own policy does not exist yet
+    the API checks the token or rejects the request, so an operation whose own policy does not exist yet
     forwards nothing.
 
     The order also avoids 409 (PessimisticConcurrencyConflict), with which API Management refuses a write

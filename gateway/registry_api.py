@@ -21,7 +21,7 @@ NAMESPACE = "registry-namespace"
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 """The schema of the entries."""
 
-_LONGEST = 100
+_MAX_LENGTH = 100
 _METADATA = "io.modelcontextprotocol.registry/official"
 
 
@@ -101,8 +101,8 @@ def _server(
     return {
         "$schema": SCHEMA,
         "name": f"{{{{{NAMESPACE}}}}}/{name}",
-        "title": title[:_LONGEST],
-        "description": (description or f"The MCP server {title}.")[:_LONGEST],
+        "title": title[:_MAX_LENGTH],
+        "description": (description or f"The MCP server {title}.")[:_MAX_LENGTH],
         "version": version,
         "remotes": list(remotes),
     }

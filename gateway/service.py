@@ -12,7 +12,7 @@ from configuration.address import Address
 from configuration.resource_id import ResourceId
 from configuration.scale import Scale
 from gateway.api_management import logging, logging_to_monitor
-from gateway.backend_context import steady_identity
+from gateway.backend_context import identity_options
 from gateway.propagation import retries
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
@@ -209,7 +209,7 @@ class Service(pulumi.ComponentResource):
             managedidentity.UserAssignedIdentityArgs(
                 resource_group_name=args.resource_group_name, location=args.location, tags=args.tags
             ),
-            opts=steady_identity(self),
+            opts=identity_options(self),
         )
         # Names are global, and a deleted service keeps its name for 48 hours (soft delete).
         suffix = random.RandomString(

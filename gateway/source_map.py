@@ -3,8 +3,8 @@
 When a template is compiled, a mark is inserted before the first character of each of its lines; marks pass
 through macros, includes and indentation like any other text, and are removed from the rendered text.
 
-A guard is a call of a macro of `guards.xml.j2`. Its rendered text has the line of the call: the macros get no
-marks of their own, and each call passes its mark as the first argument.
+A guard is a call of a macro of `guards.xml.j2`. Its rendered text is mapped to the line of the call: no marks
+are inserted into the macros, and each call passes a mark as the first argument.
 """
 
 import re

@@ -1,7 +1,8 @@
 """The Key Vault of a stack, and references to the secrets in it.
 
 Pulumi writes secrets through Azure Resource Manager, so the deployer needs no right to read a secret and
-no network path to the vault. Resource Manager cannot delete a secret; Azure Native does that at the vault.
+no network path to the vault. Resource Manager cannot delete a secret; the provider Azure Native deletes it
+through the API of the vault.
 https://github.com/pulumi/pulumi-azure-native/issues/2374
 """
 
@@ -31,7 +32,8 @@ class VaultArgs:
         network: the only network from which it can be reached, except by trusted services of Azure; None for
             the internet.
         existing: a vault to use; None to create one.
-        must_be_open: whether an existing vault must have no firewall, because its readers could not pass it.
+        must_be_open: whether an existing vault must have no firewall, because a firewall would block its
+            readers.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -72,9 +74,9 @@ class Vault(pulumi.ComponentResource):
         super().__init__("mcp:gateway:Vault", name, None, opts)
         self._name = name
         self._account = args.account
-        # Secrets in the stack's own vault are deleted with it. They remain if a server is disabled, because
-        # only the vault's own API can delete a secret, and the deployer may have neither the right nor
-        # network access.
+        # Secrets in the stack's own vault are deleted with the vault. They remain if only a server is removed
+        # from the stack: only the vault's own API can delete a secret, and the deployer may have neither the
+        # right nor network access.
         self._retained = args.existing is None
         if args.existing:
             self._resource_group_name: pulumi.Input[str] = args.existing.group
@@ -97,7 +99,7 @@ class Vault(pulumi.ComponentResource):
     def _create(self, args: VaultArgs) -> "keyvault.Vault":
         return keyvault.Vault(
             # Pulumi adds eight random characters; a vault's name has at most 24. The name of a deleted vault
-            # stays taken for ninety days, and purge protection prevents an earlier removal.
+            # cannot be used again for ninety days, because purge protection prevents an earlier removal.
             "mcp-vault",
             keyvault.VaultArgs(
                 resource_group_name=args.resource_group_name,
@@ -149,7 +151,7 @@ class Vault(pulumi.ComponentResource):
         uri = secret.properties.apply(lambda properties: properties.secret_uri_with_version)
         return VaultSecret(id=secret.id, uri=pulumi.Output.unsecret(uri))
 
-    def reader(
+    def allow_reading(
         self, name: str, secret: VaultSecret, principal_id: pulumi.Input[str], parent: pulumi.Resource
     ) -> pulumi.Resource:
         """Lets an identity read one secret and nothing else in the vault."""

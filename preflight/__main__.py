@@ -14,7 +14,7 @@ from configuration import stack_file
 from configuration.unpinned import unpinned
 from gateway import limits
 from gateway.plan import plan_gateway
-from preflight.deployer import needs
+from preflight.deployer import prerequisites
 from preflight.stack import NOT_READ
 from settings import SettingsError, load
 
@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the checks; the exit status is 1 when the deployment would fail."""
+    """Runs the checks; returns the exit status, which is 1 if the deployment would fail."""
     parser = argparse.ArgumentParser(
         prog="python -m preflight", description="Checks a stack before it is deployed."
     )
@@ -64,14 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
         f"Stack {stack}: {settings.sku} in {settings.location}, {len(plan.apis)} APIs, "
         f"{len(plan.named_values)} named values, {len(plan.fragments)} fragments."
     )
-    for need in needs(settings, backends):
-        _print(f"\n{need.description}")
-        for command in need.commands:
+    for prerequisite in prerequisites(settings, backends):
+        _print(f"\n{prerequisite.description}")
+        for command in prerequisite.commands:
             _print(f"  > {command}")
     _print(
-        "\nThe deployment would fail. Fix the errors above."
-        if failed
-        else "\nThe checks found nothing that would make the deployment fail."
+        "\nThe deployment would fail. Fix the errors above." if failed else "\nThe checks found no errors."
     )
     return int(failed)
 

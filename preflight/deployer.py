@@ -1,4 +1,4 @@
-"""Lists what the deployer of a stack, a person or a pipeline, needs, with commands."""
+"""Lists the prerequisites of a deployment for its deployer, a person or a pipeline."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Prerequisite:
     """A prerequisite of a deployment.
 
     Attributes:
-        description: for people.
-        commands: commands that provide it, or show whether it exists.
+        description: description for people.
+        commands: the commands that fulfil the prerequisite, or show whether it is fulfilled.
     """
 
     description: str
     commands: tuple[str, ...]
 
 
-def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
+def prerequisites(settings: Settings, backends: Sequence[Backend]) -> Iterator[Prerequisite]:
     """The prerequisites of a deployment of the stack, in the order in which they are needed."""
-    yield Need(
+    yield Prerequisite(
         description="A sign-in to Azure, and the subscription to deploy to.",
         commands=("az login", "az account set --subscription <name or id>"),
     )
-    yield Need(
+    yield Prerequisite(
         description="Resource providers that are registered in the subscription.",
         commands=tuple(
             f"az provider register --wait --namespace Microsoft.{name}"
@@ -39,7 +39,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     roles = ["Contributor", "Role Based Access Control Administrator"]
     if settings.monitoring.cost_anomalies:
         roles.append("Cost Management Contributor")
-    yield Need(
+    yield Prerequisite(
         description="Roles of the deployer. Contributor alone cannot assign roles to the managed identities.",
         commands=tuple(
             f'az role assignment create --assignee <deployer> --role "{role}" '
@@ -48,7 +48,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
         ),
     )
     if vault := settings.existing.key_vault:
-        yield Need(
+        yield Prerequisite(
             description="Roles of the deployer on the existing Key Vault: to write and delete secrets, and "
             "to allow the stack's identities to read them. To delete secrets, the deployer also needs "
             "network access to the vault.",
@@ -62,7 +62,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
             ),
         )
     if not settings.existing.application:
-        yield Need(
+        yield Prerequisite(
             description="The right to register applications in Entra: the role Application Developer for a "
             "person, or the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a "
             "pipeline.",
@@ -71,7 +71,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
             ),
         )
     if settings.assignment_required:
-        yield Need(
+        yield Prerequisite(
             description="After the deployment: users and groups that are assigned to the gateway's "
             "application.",
             commands=(

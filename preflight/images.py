@@ -1,6 +1,6 @@
 """Pins the images of a stack by digest: `python -m preflight.images --stack dev`.
 
-A tag can be moved to another image; a digest cannot. The digest of a tag comes from its registry.
+A tag can be moved to another image; a digest cannot. The registry of an image returns the digest of a tag.
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 """
 
@@ -25,7 +25,7 @@ from settings import load
 
 _ROOT = Path(__file__).resolve().parent.parent
 _REFERENCE = re.compile(r"(?P<registry>[^/]+)/(?P<repository>[^:@]+):(?P<tag>[^@]+)")
-# An index lists an image for each platform; its digest pins them all.
+# An index lists an image for each platform; the digest of the index pins all of them.
 _ACCEPTED = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -42,7 +42,7 @@ _BY_HAND = (
 
 
 class RegistryError(Exception):
-    """A digest could not be read from a registry; the message has the reason and the remedy."""
+    """A digest cannot be read from a registry; the message has the reason and the remedy."""
 
 
 def resolve(image: str, client: httpx2.Client) -> str:
@@ -53,8 +53,8 @@ def resolve(image: str, client: httpx2.Client) -> str:
         client: sends the requests.
 
     Raises:
-        RegistryError: the registry does not answer or requires a sign-in, or its manifest does not match
-            its digest.
+        RegistryError: the registry does not respond or requires a sign-in, or the manifest does not match its
+            digest.
     """
     match = _REFERENCE.fullmatch(image)
     if match is None:
@@ -70,25 +70,29 @@ def resolve(image: str, client: httpx2.Client) -> str:
             response = client.get(url, headers={**headers, "authorization": f"Bearer {token}"})
     except httpx2.HTTPError as error:
         raise RegistryError(
-            f"{match['registry']} does not answer ({type(error).__name__}). Check the image's name and the "
+            f"{match['registry']} does not respond ({type(error).__name__}). Check the image's name and the "
             "network, and try again."
         ) from None
     if response.status_code != httpx2.codes.OK:
         raise RegistryError(
-            f"{match['registry']} answered HTTP {response.status_code} for {image}. Check that the tag "
+            f"{match['registry']} returned HTTP {response.status_code} for {image}. Check that the tag "
             "exists."
         )
     digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
     if response.headers.get("docker-content-digest", digest) != digest:
         raise RegistryError(
             f"The manifest of {image} does not have the digest that {match['registry']} announced: it was "
-            "changed on the way. Try again from another network."
+            "changed in transit. Try again from another network."
         )
     return digest
 
 
 def _token(challenge: str, client: httpx2.Client) -> str:
-    """An anonymous token, from the service that the registry's challenge names."""
+    """An anonymous token from the service in the challenge of the registry.
+
+    Raises:
+        RegistryError: the registry requires a sign-in.
+    """
     scheme, _, rest = challenge.partition(" ")
     parameters = dict(_CHALLENGE.findall(rest))
     realm = parameters.get("realm", "")
@@ -104,7 +108,7 @@ def _token(challenge: str, client: httpx2.Client) -> str:
 
 
 def main(arguments: list[str] | None = None, transport: httpx2.BaseTransport | None = None) -> int:
-    """Resolves the tags and pins the images; the exit status is 1 if a digest could not be read."""
+    """Resolves the tags and pins the images; returns the exit status (1 if a digest could not be read)."""
     parser = argparse.ArgumentParser(
         prog="python -m preflight.images", description="Pins the images of a stack by digest."
     )

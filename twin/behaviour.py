@@ -43,7 +43,7 @@ class Deployer(Protocol):
         """Applies the part of the change that has not taken effect yet."""
         ...
 
-    def undo(self) -> None:
+    def restore(self) -> None:
         """Restores the initial settings."""
         ...
 
@@ -75,7 +75,7 @@ class Behaviour:
 
     def reset(self) -> None:
         """Restores the initial readings and settings."""
-        self.rollout.undo()
+        self.rollout.restore()
         if self.readings.current != self.initial:
             self.use(self.initial)
 

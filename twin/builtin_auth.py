@@ -71,14 +71,14 @@ class BuiltInAuth:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedCaller:
     """An admitted caller, as its token describes it."""
 
     claims: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedCaller:
     """A rejected caller.
 
     Attributes:
@@ -111,7 +111,7 @@ class TokenCheck:
         self._fetched_at = float("-inf")
         self._fetching = anyio.Lock()
 
-    async def authenticate(self, authorization: str | None) -> Admitted | Refused:
+    async def authenticate(self, authorization: str | None) -> AdmittedCaller | RejectedCaller:
         """Authenticates a request.
 
         Args:
@@ -119,45 +119,45 @@ class TokenCheck:
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            return Refused(401, "no bearer token")
+            return RejectedCaller(401, "no bearer token")
         key_id = _key_id(token)
         if key_id is None:
-            return Refused(401, "not a signed JWT with a key id")
+            return RejectedCaller(401, "not a signed JWT with a key id")
         try:
             keys = await self._keys_with(key_id)
         except (OSError, ValueError, JoseError) as error:
-            return Refused(
+            return RejectedCaller(
                 503, f"the keys at {self.settings.jwks_url} cannot be fetched: {type(error).__name__}"
             )
         try:
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError) as error:
-            return Refused(401, f"invalid signature or format: {type(error).__name__}")
+            return RejectedCaller(401, f"invalid signature or format: {type(error).__name__}")
         return self._check_claims(claims)
 
-    def _check_claims(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+    def _check_claims(self, claims: Mapping[str, Any]) -> AdmittedCaller | RejectedCaller:
         """Checks the claims of a token with a valid signature."""
         now = self._clock.now()
         expires, starts = claims.get("exp"), claims.get("nbf", 0)
         if not isinstance(expires, int | float) or now >= expires:
-            return Refused(401, "expired")
+            return RejectedCaller(401, "expired")
         if not isinstance(starts, int | float) or now < starts - _SKEW:
-            return Refused(401, "not valid yet")
+            return RejectedCaller(401, "not valid yet")
         if claims.get("iss") != self.settings.issuer:
-            return Refused(401, "another issuer")
+            return RejectedCaller(401, "another issuer")
         audience = claims.get("aud")
         if not isinstance(audience, str) or audience not in self.settings.audiences:
-            return Refused(401, "another audience")
+            return RejectedCaller(401, "another audience")
         identity = claims.get("oid")
         if not isinstance(identity, str) or identity not in self.settings.identities:
-            return Refused(403, "not an allowed identity")
+            return RejectedCaller(403, "not an allowed identity")
         return self._check_application(claims)
 
-    def _check_application(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+    def _check_application(self, claims: Mapping[str, Any]) -> AdmittedCaller | RejectedCaller:
         application = claims.get("azp") or claims.get("appid")
         if self.settings.applications and application not in self.settings.applications:
-            return Refused(403, "not an allowed application")
-        return Admitted(claims)
+            return RejectedCaller(403, "not an allowed application")
+        return AdmittedCaller(claims)
 
     async def _keys_with(self, key_id: str) -> KeySet:
         """The issuer's keys, fetched again if none has the key id."""
@@ -194,9 +194,9 @@ class BuiltInAuthMiddleware:
             await self._app(scope, receive, send)
             return
         result = await self._check.authenticate(Headers(scope=scope).get("authorization"))
-        if isinstance(result, Refused):
+        if isinstance(result, RejectedCaller):
             _log.info("%s %s: %s, %s", scope.get("method"), scope["path"], result.status, result.reason)
-            headers = refusal_headers(result, self._check.settings)
+            headers = rejection_headers(result, self._check.settings)
             refusal = PlainTextResponse(DENIED, status_code=result.status, headers=headers)
             await refusal(scope, receive, send)
             return
@@ -208,7 +208,7 @@ class BuiltInAuthMiddleware:
         await self._app({**scope, "headers": identified}, receive, send)
 
 
-def with_principal(headers: Iterable[tuple[str, str]], caller: Admitted) -> list[tuple[str, str]]:
+def with_principal(headers: Iterable[tuple[str, str]], caller: AdmittedCaller) -> list[tuple[str, str]]:
     """The headers of a request with those about the caller, which replace those that the client sent."""
     sent = [(name, value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS)]
     return [*sent, *principal_headers(caller.claims).items()]
@@ -238,7 +238,7 @@ def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
     )
 
 
-def refusal_headers(result: Refused, settings: BuiltInAuth) -> dict[str, str]:
+def rejection_headers(result: RejectedCaller, settings: BuiltInAuth) -> dict[str, str]:
     """The headers of an error response; its body is `DENIED`."""
     challenge = f'Bearer realm="twin" authorization_uri="{settings.issuer}"'
     return {"WWW-Authenticate": challenge} if result.status == 401 else {}  # noqa: PLR2004 - an HTTP status

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-_LARGEST_BODY = 64 * 1024
+_MAX_BODY = 64 * 1024
 
 
 class InvalidCallError(Exception):
@@ -26,8 +26,8 @@ async def read_fields(
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise InvalidCallError(f"The body is larger than {_LARGEST_BODY} bytes.")
+        if len(body) > _MAX_BODY:
+            raise InvalidCallError(f"The body is larger than {_MAX_BODY} bytes.")
     try:
         fields = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from apim.failure import SendError
 from apim.http.server import HttpServer
 from apim.messages import InboundRequest, OutboundResponse
 from apim.network import Reply
-from twin.builtin_auth import DENIED, Refused, TokenCheck, refusal_headers, with_principal
+from twin.builtin_auth import DENIED, RejectedCaller, TokenCheck, rejection_headers, with_principal
 from twin.notices import Notice, Notify
 from twin.ports import Address
 from twin.reverse_proxy import ReverseProxy
@@ -89,8 +89,8 @@ class Ingress:
         if self._check is not None:
             token = next((value for name, value in request.headers if name.lower() == "authorization"), None)
             result = await self._check.authenticate(token)
-            if isinstance(result, Refused):
-                headers = [*refusal_headers(result, self._check.settings).items(), _PLAIN_TEXT]
+            if isinstance(result, RejectedCaller):
+                headers = [*rejection_headers(result, self._check.settings).items(), _PLAIN_TEXT]
                 return OutboundResponse(status=result.status, headers=headers, body=DENIED.encode())
             headers = with_principal(request.headers, result)
             if not self._passes_token():

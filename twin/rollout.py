@@ -57,7 +57,7 @@ class Rollout:
         if not self.is_finished:
             self._load(self._deployed)
 
-    def undo(self) -> None:
+    def restore(self) -> None:
         """Restores the initial service."""
         self._deployed = self._initial
         self.finish()

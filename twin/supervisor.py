@@ -144,7 +144,7 @@ class _Notices:
         elif notice.warning:
             self._collected.append(notice)
 
-    def start_passing_on(self) -> None:
+    def print_notices(self) -> None:
         """Prints the collected warnings, and from now on every notice."""
         collected, self._collected = self._collected or [], None
         for notice in collected:
@@ -212,8 +212,8 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
         await control.start()
         await containers_started
         announce(Running(options=options, plan=planned, containers=builder.containers))
-        notices.start_passing_on()
-        name, reason = await _first_end(services)
+        notices.print_notices()
+        name, reason = await _wait_for_failure(services)
         raise TwinError(f"{name} {reason}, so the twin stops.")
 
 
@@ -269,7 +269,7 @@ async def _stop(services: Sequence[Service]) -> None:
             _log.warning("%s did not stop: %s", service.name, result)
 
 
-async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
+async def _wait_for_failure(services: Sequence[Service]) -> tuple[str, str]:
     """Waits until one of the services fails; returns its name and the reason."""
     waiting = {asyncio.create_task(service.wait()): service for service in services}
     try:

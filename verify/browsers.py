@@ -1,4 +1,4 @@
-"""Checks of CORS: which web pages may call MCP servers, and that no page may read the sign-in pages."""
+"""Checks that only allowed web pages may call MCP servers (CORS), and that no page may read sign-in pages."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def checks() -> Iterable[Check]:
     yield Check(
         id="foreign-origin",
         section=SECTION,
-        title="A foreign origin is refused at MCP paths",
+        title="A foreign origin is rejected at MCP paths",
         run=_foreign_origin,
         remedy=f"Remove origins that must not call from allowedOrigins. {deploy}",
         needs=("gateway",),
@@ -90,7 +90,7 @@ async def _cors(session: Session) -> str:
         )
         problems += [
             f"preflight for {method} {path}: {problem}"
-            for problem in _refusals(answer, method, origin, headers)
+            for problem in _preflight_problems(answer, method, origin, headers)
         ]
     for path in documents:
         answer = await session.request("GET", path, headers={"Origin": _ANY})
@@ -100,8 +100,8 @@ async def _cors(session: Session) -> str:
     return require(problems, f"{len(preflights)} preflights, {len(documents)} documents")
 
 
-def _refusals(answer: httpx2.Response, method: str, origin: str, headers: str) -> list[str]:
-    """Why a browser would not continue after a preflight (Fetch standard, CORS-preflight fetch)."""
+def _preflight_problems(answer: httpx2.Response, method: str, origin: str, headers: str) -> list[str]:
+    """Why a browser would not continue after this preflight (Fetch standard, CORS-preflight fetch)."""
     if answer.status_code not in {200, 204}:
         return [f"HTTP {answer.status_code}"]
     problems = []

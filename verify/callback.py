@@ -1,4 +1,4 @@
-"""The redirect URI of a sign-in: a server on loopback that accepts one answer (RFC 8252, section 7.3)."""
+"""A server on loopback for the redirect URI of a sign-in (RFC 8252, section 7.3)."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ _PAGE = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
     "<p>{title}. You can close this tab and go back to the terminal."
 )
-_LONGEST_LINE = 8 * 1024
+_MAX_LINE = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A server that waits for the answer of a sign-in.
+    """A server that waits for the authorization response of a sign-in.
 
     Attributes:
-        redirect_uri: its address.
-        answer: the parameters that the browser brings.
+        redirect_uri: address of the server.
+        answer: the parameters of the authorization response.
     """
 
     redirect_uri: str
@@ -32,7 +32,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(state: str) -> AsyncGenerator[Listener]:
-    """Listens on a free port of 127.0.0.1 for an answer with this `state`; any other request is refused."""
+    """Listens on a free port of 127.0.0.1 for a response with this `state`; other requests are rejected."""
     answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,11 +41,11 @@ async def listening(state: str) -> AsyncGenerator[Listener]:
             # The headers are not needed, but must be read before the server answers a browser.
             while (await reader.readuntil(b"\n")).strip():
                 pass
-            status, title = _take(line.decode("ascii"), state, answer)
+            status, title = _handle(line.decode("ascii"), state, answer)
             await _reply(writer, status, title)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_LONGEST_LINE)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_MAX_LINE)
     try:
         port = server.sockets[0].getsockname()[1]
         yield Listener(f"http://127.0.0.1:{port}{REDIRECT_PATH}", answer)
@@ -53,8 +53,8 @@ async def listening(state: str) -> AsyncGenerator[Listener]:
         server.close()
 
 
-def _take(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> tuple[HTTPStatus, str]:
-    """The status and title of the page for a request line; sets `answer` if the request is the answer."""
+def _handle(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> tuple[HTTPStatus, str]:
+    """The status and title of the page for a request; sets `answer` if the request has the result."""
     method, _, rest = line.partition(" ")
     target = urlsplit(rest.rpartition(" ")[0])
     parameters = dict(parse_qsl(target.query, keep_blank_values=True))
@@ -64,7 +64,7 @@ def _take(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> t
         return HTTPStatus.BAD_REQUEST, "This response does not belong to the current sign-in"
     if not answer.done():
         answer.set_result(parameters)
-    return HTTPStatus.OK, "The sign-in was refused" if "error" in parameters else "You are signed in"
+    return HTTPStatus.OK, "The sign-in was rejected" if "error" in parameters else "You are signed in"
 
 
 async def _reply(writer: asyncio.StreamWriter, status: HTTPStatus, title: str) -> None:

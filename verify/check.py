@@ -1,4 +1,4 @@
-"""A check and its possible outcomes."""
+"""A check, and its outcome."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from verify.session import Session
 
-_LISTED = 4
+_MAX_PROBLEMS = 4
 
 Result = Literal["ok", "failed", "skipped"]
 
@@ -16,9 +16,9 @@ class Outcome:
     """The outcome of a check.
 
     Attributes:
-        result: skipped means that it could not run.
-        details: what was observed; never a secret.
-        remedy: the fix, as a sentence or a command; empty when none is needed.
+        result: `skipped` means that the check could not run.
+        details: the observation; never a secret.
+        remedy: the fix, as a sentence or a command; empty if none is needed.
     """
 
     result: Result
@@ -30,8 +30,8 @@ class FailedError(Exception):
     """The check failed.
 
     Args:
-        details: what was observed; never a secret.
-        remedy: the command or edit that fixes it; the check's own remedy if it is empty.
+        details: the observation; never a secret.
+        remedy: the command or edit that fixes it; if empty, `Check.remedy` is shown.
     """
 
     def __init__(self, details: str, remedy: str = "") -> None:
@@ -44,8 +44,8 @@ class SkippedError(Exception):
     """The check cannot run.
 
     Args:
-        details: what is missing.
-        remedy: how to make it run.
+        details: the reason.
+        remedy: the action that makes the check possible.
     """
 
     def __init__(self, details: str, remedy: str = "") -> None:
@@ -59,13 +59,13 @@ class Check:
     """One row of the report.
 
     Attributes:
-        id: its name in the JSON report, such as `cors` or `sign-in:slack`.
-        section: the heading under which it is listed.
-        title: what is checked, as a statement that is true or false.
-        run: runs it; returns the details of a success.
-        remedy: the fix when it failed, unless `FailedError` has a more precise one.
-        needs: ids of the checks that must succeed before this one can run.
-        after: ids of further checks that must end before this one, with any result.
+        id: id in the JSON report, such as `cors` or `sign-in:slack`.
+        section: the heading in the report.
+        title: the checked property, as a statement that is true or false.
+        run: runs the check; returns the details of a success.
+        remedy: the fix if the check fails, unless `FailedError` has a more precise remedy.
+        needs: ids of the checks that must succeed before this check can run.
+        after: ids of additional checks that must end before this check, with any result.
     """
 
     id: str
@@ -86,12 +86,12 @@ class Row:
 
 
 def require(problems: list[str], details: str, remedy: str = "") -> str:
-    """The details of a success, if there are no problems.
+    """Returns `details` if there are no problems.
 
     Raises:
-        FailedError: there are problems; it lists the first of them.
+        FailedError: there are problems; the error lists the first four.
     """
     if problems:
-        more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
-        raise FailedError("; ".join([*problems[:_LISTED], *more]), remedy)
+        more = [f"and {len(problems) - _MAX_PROBLEMS} more"] if len(problems) > _MAX_PROBLEMS else []
+        raise FailedError("; ".join([*problems[:_MAX_PROBLEMS], *more]), remedy)
     return details

@@ -14,7 +14,8 @@ OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 
 _METADATA_LINK = re.compile(r'resource_metadata="([^"]*)"')
-# Clients also probe with methods for which the server has no operation, and must get the challenge.
+# Clients also use methods for which the server has no operation, and must receive the challenge for them,
+# too.
 _PROBES = ("HEAD", "POST", "GET")
 
 
@@ -24,7 +25,7 @@ def checks() -> Iterable[Check]:
     yield Check(
         id="gateway",
         section=SECTION,
-        title="The gateway answers",
+        title="The gateway responds",
         run=_answers,
         remedy="Check the URL. A local stack runs after `make up`, a deployed one after `pulumi up`.",
     )
@@ -72,7 +73,7 @@ async def _answers(session: Session) -> str:
     try:
         answer = await session.request("GET", authorization_server_documents(session)[0])
     except httpx2.HTTPError as error:
-        raise FailedError(f"{session.url} does not answer: {type(error).__name__}") from error
+        raise FailedError(f"{session.url} does not respond: {type(error).__name__}") from error
     return f"{session.url}, HTTP {answer.status_code}"
 
 
@@ -123,7 +124,8 @@ async def _protected_resources(session: Session) -> str:
 
 
 async def _challenges(session: Session) -> str:
-    # Several servers may accept messages at the same path of the root; a challenge there names one of them.
+    # Several servers may accept messages at the same path below the root. The challenge there is for one of
+    # them.
     expected: dict[tuple[str, str], set[str]] = {}
     for server in session.target.expected.servers:
         documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.endpoints}
@@ -144,7 +146,7 @@ async def _challenges(session: Session) -> str:
 
 
 def challenge_problems(answer: httpx2.Response, documents: set[str]) -> list[str]:
-    """The problems of the challenge of a 401 answer (RFC 9728, section 5.1)."""
+    """The problems of the challenge in a response with status 401 (RFC 9728, section 5.1)."""
     challenge = answer.headers.get("www-authenticate", "")
     if not challenge.lower().startswith("bearer "):
         return [
@@ -162,7 +164,7 @@ async def document_at(session: Session, path: str) -> Mapping[str, object]:
     """The JSON object at a path of the gateway.
 
     Raises:
-        FailedError: the answer is not a JSON object.
+        FailedError: the response is not a JSON object with status 200.
     """
     answer = await session.request("GET", path)
     if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK

@@ -1,4 +1,4 @@
-"""Compares deployed policy documents with the rendered ones."""
+"""Compares deployed policy documents with the rendered documents."""
 
 import hashlib
 import html
@@ -13,11 +13,11 @@ _TOKEN = re.compile(r"/>|[<>]|(?:(?!/>)[^<>\s])+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A deployed document that differs from the rendered one.
+    """A difference between a deployed document and the rendered document.
 
     Attributes:
-        document: its id, such as `apis/oauth/policies/policy`.
-        problem: how it differs, as the end of a sentence.
+        document: id of the document, such as `apis/oauth/policies/policy`.
+        problem: description of the difference, as the end of a sentence.
     """
 
     document: str
@@ -34,7 +34,7 @@ def differences(
     Args:
         rendered: texts by document id, from the plan.
         deployed: texts by document id, from Azure Resource Manager.
-        locate: the source location of a line of a rendered text, as words.
+        locate: returns the source location of a line of a rendered text, in words.
     """
     differences = [
         Difference(document=document, problem="is missing")
@@ -58,15 +58,15 @@ def digest(text: str) -> str:
     """SHA-256 of a document, equal for documents that API Management treats as equal.
 
     API Management indents elements with tabs, ends lines with CR LF, and may write characters as entities
-    (Azure/azure-rest-api-specs#21835 and #25306). So entities are replaced by their characters, and white
-    space counts only as the separator of words; next to `<` and `>` it is ignored. A change only to the
-    amount of white space is not detected.
+    (Azure/azure-rest-api-specs#21835 and #25306). Therefore entities are replaced by their characters, white
+    space between words counts as one space, and white space next to `<` and `>` is ignored. A change that
+    affects only the amount of white space is not detected.
     """
     return hashlib.sha256(" ".join(_tokens(text)).encode()).hexdigest()
 
 
 def first_difference(rendered: str, deployed: str) -> int:
-    """The line of the rendered text, counted from 1, at which the deployed one begins to differ."""
+    """The line of the rendered text, counted from 1, at which the deployed text begins to differ."""
     unescaped = _unescaped(rendered)
     starts = [0, *(match.end() for match in re.finditer("\n", unescaped))]
     others = _tokens(deployed)

@@ -1,4 +1,4 @@
-"""Checks of long requests: an event stream that stays open, and a call whose answer takes long."""
+"""Checks of long requests: event streams that stay open, and calls whose response takes a long time."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -33,8 +33,8 @@ class LongRequest:
 
     Attributes:
         server: the MCP server to which it was sent.
-        seconds: from its beginning to its end.
-        problem: why it ended early; empty if it did not.
+        seconds: the duration.
+        problem: the reason why the request ended early; empty if it did not.
     """
 
     server: Server
@@ -55,7 +55,7 @@ def checks(expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="slow-call",
         section=SECTION,
-        title="A slow call is answered",
+        title="A slow call receives a response",
         run=_slow_calls,
         remedy="See reading R4 in docs/readings.md. A proxy between client and server closes requests.",
         after=_tool_checks(expected, "http"),
@@ -89,16 +89,16 @@ async def _slow_calls(session: Session) -> str:
 
 
 def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server, ...]:
-    """The servers that answered a tool call over a transport.
+    """The servers on which a tool call over a transport succeeded.
 
     Raises:
-        SkippedError: no server did.
+        SkippedError: there is no such server.
     """
     usable = tuple(
         server for server in session.target.expected.servers if (server.name, transport) in session.called
     )
     if not usable:
-        raise SkippedError("No server answered a tool call over the transport.")
+        raise SkippedError("No tool call over this transport succeeded.")
     return usable
 
 
@@ -142,7 +142,7 @@ async def _keep_stream_open(session: Session, server: Server, seconds: float) ->
 
 
 async def _send_slowly(session: Session, server: Server, seconds: float) -> LongRequest:
-    """Sends a request so slowly that its answer begins only after some seconds."""
+    """Sends a request so slowly that its response begins only after some seconds."""
     url = f"{session.url}{server.at('/')}"
     steps = max(1, round(seconds / _PAUSE))
     headers = {
@@ -174,7 +174,7 @@ async def _send_slowly(session: Session, server: Server, seconds: float) -> Long
 async def _end_session(
     client: httpx2.AsyncClient, url: str, answer: httpx2.Response, headers: Mapping[str, str]
 ) -> None:
-    """Ends the MCP session that a stateful server began."""
+    """Ends the MCP session that a stateful server has started."""
     if session_id := answer.headers.get("mcp-session-id"):
         await client.delete(
             url, headers={"Authorization": headers["Authorization"], "Mcp-Session-Id": session_id}
@@ -187,7 +187,7 @@ def observe(session: Session, requests: Iterable[LongRequest], kind: str) -> Non
     Args:
         session: stores the observation.
         requests: the requests.
-        kind: their kind, as a noun.
+        kind: the kind of requests, as a noun.
     """
     longest = max((request.seconds for request in requests if not request.problem), default=0.0)
     cut = [request for request in requests if request.problem and abs(request.seconds - _LIMIT) <= _TOLERANCE]

@@ -1,4 +1,4 @@
-"""The expected state of a stack, from the same plan that the deployment declares."""
+"""Derives the expected state of a stack from the plan that the deployment declares."""
 
 from gateway.backend import Backend
 from gateway.plan import Plan

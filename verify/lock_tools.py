@@ -53,10 +53,11 @@ def lock_tools(
     ] = True,
     file: Annotated[Path, typer.Option(help="The file to write.")] = tool_lock.PATH,
 ) -> None:
-    """Reads the tools of each MCP server of a running stack, and writes the file that pull requests show.
+    """Reads the tools of each MCP server of a running stack, and writes tools.lock.json for review.
 
-    Tools of other servers stay in the file, and so do tools that the caller may not see. Exit status 0 if the
-    file is up to date or was written, 1 if a server's tools could not be read: then nothing is written.
+    The file keeps the tools of other servers, and tools that the caller may not see. The exit status is 0 if
+    the file is up to date or was written, and 1 if the tools of a server could not be read; then nothing is
+    written.
     """
     logging.disable(logging.CRITICAL)
     try:
@@ -69,7 +70,7 @@ def lock_tools(
     after = dict(before)
     for expected_server in target.expected.servers:
         _print_differences(expected_server, before.get(expected_server.name), listed[expected_server.name])
-        after[expected_server.name] = tool_lists.merged(
+        after[expected_server.name] = tool_lists.merge(
             expected_server, before.get(expected_server.name, {}), listed[expected_server.name]
         )
     text = tool_lock.dump(after)
@@ -88,8 +89,8 @@ def _require_complete_lists(target: Target) -> None:
     """
     if target.expected.tool_lock == "refuse":
         raise LockError(
-            "The stack's setting toolLock is `refuse`: its gateway hides what differs from the file. Read "
-            "the tools of a stack with `report`, such as a twin: make up ARGS='--config toolLock=report'"
+            "The stack's setting toolLock is `refuse`: its gateway hides tools that differ from the file. "
+            "Read the tools of a stack with `report`, such as a twin: make up ARGS='--config toolLock=report'"
         )
 
 
@@ -131,7 +132,7 @@ async def _lists(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
 
 
 async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
-    """Signs the user in as the verification does, reads the tools, and ends the sign-ins."""
+    """Signs the user in, as the verification does, reads the tools, and ends the sign-ins."""
     listed: dict[str, Mapping[str, LockedTool]] = {}
 
     async def read(current: Session) -> str:
@@ -157,14 +158,14 @@ async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
 
 
 def _agent_token(target: Target, *, agent: bool) -> str | None:
-    """A token of an agent; None when a user has to sign in.
+    """A token of an agent; None if a user has to sign in.
 
     Raises:
-        LockError: a server admits no agents, there is no agent, or Entra gives it no token.
+        LockError: a server does not admit agents, there is no agent, or Entra issues no token for it.
     """
     if target.expected.local:
         agent_settings = _twin_agent(control_url(target.url))
-        # azure-identity reads the process's environment, nothing else.
+        # azure-identity reads only the environment of the process.
         os.environ.update(agent_settings.get("environment") or {})
         settings = agent_settings.get("settings") or {}
     elif agent:
@@ -202,7 +203,7 @@ def _twin_agent(control: str) -> Mapping[str, Any]:
         return answer.json() if answer.is_success else {}
     except (httpx2.HTTPError, ValueError):
         raise LockError(
-            f"No twin answers at {control}. Start it in another terminal with `make up`, or name a stack on "
+            f"No twin responds at {control}. Start it in another terminal with `make up`, or name a stack on "
             "Azure: make lock-tools STACK=dev"
         ) from None
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from verify.check import Check, Outcome
 
-_MOST_SHOWN = 8
+_MAX_SHOWN = 8
 
 
 class Progress:
@@ -23,7 +23,7 @@ class Progress:
     If the console is not a terminal, it prints only what the user has to do.
 
     Args:
-        console: the console; the report uses another one.
+        console: the console, which is not that of the report.
         checks: all checks.
     """
 
@@ -48,7 +48,7 @@ class Progress:
         self._live.stop()
 
     def listen(self, check: Check, outcome: Outcome | None) -> None:
-        """Records that a check began (None) or ended."""
+        """Records that a check has started (`outcome` is None) or ended."""
         if outcome is None:
             self._running[check.id] = (check, time.monotonic())
             return
@@ -61,17 +61,17 @@ class Progress:
         """Prints the URL of the page at which the user has to sign in."""
         how = "A browser opens; if not, open" if opened else "Open"
         self._console.print(Text.assemble((f"Sign in for {purpose}. ", "bold"), f"{how} this page:"))
-        # On a line of its own and never wrapped, so that it can be copied.
+        # The URL is on a separate line, which is never wrapped, so that it can be copied.
         self._console.print(Text(url, style="cyan"), soft_wrap=True)
 
     def _render(self) -> RenderableType:
         now = time.monotonic()
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
         running = sorted(self._running.values(), key=lambda entry: entry[1])
-        for check, since in running[:_MOST_SHOWN]:
+        for check, since in running[:_MAX_SHOWN]:
             table.add_row(self._spinner, check.title, Text(f"{now - since:.0f} s", style="dim"))
-        if len(running) > _MOST_SHOWN:
-            table.add_row("", Text(f"and {len(running) - _MOST_SHOWN} more", style="dim"), "")
+        if len(running) > _MAX_SHOWN:
+            table.add_row("", Text(f"and {len(running) - _MAX_SHOWN} more", style="dim"), "")
         bar = Table.grid(padding=(0, 2, 0, 0))
         bar.add_row(
             ProgressBar(total=self._total, completed=self._ended, width=40),

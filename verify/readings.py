@@ -10,12 +10,12 @@ from verify.session import Observation, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A question with the observed answer.
+    """An open question about Azure, with the observed answer.
 
     Attributes:
-        question: a question of the table.
+        question: the question.
         meaning: the meaning of the observed option; empty without an observation.
-        observation: None if the run did not observe an answer.
+        observation: the observation; None if there was none.
     """
 
     question: Question
@@ -25,7 +25,7 @@ class Reading:
 
 def readings(session: Session, rows: Sequence[Row]) -> tuple[Reading, ...]:
     """All questions of the table, in its order."""
-    observed = {**session.observations, **_of_functions(rows)}
+    observed = {**session.observations, **_streamable_http_reading(rows)}
     return tuple(_reading(question, observed.get(question.id)) for question in TABLE)
 
 
@@ -34,8 +34,8 @@ def _reading(question: Question, observation: Observation | None) -> Reading:
     return Reading(question=question, meaning=meaning, observation=observation)
 
 
-def _of_functions(rows: Sequence[Row]) -> dict[str, Observation]:
-    """R15: whether the functions answer over streamable HTTP, if they answer over HTTP+SSE."""
+def _streamable_http_reading(rows: Sequence[Row]) -> dict[str, Observation]:
+    """R15: whether the functions support streamable HTTP, if they support HTTP+SSE."""
     results = {row.check.id: row.outcome for row in rows}
     http, sse = results.get("tool:functions:http"), results.get("tool:functions:sse")
     if http is None or sse is None or sse.result != "ok":
@@ -43,5 +43,5 @@ def _of_functions(rows: Sequence[Row]) -> dict[str, Observation]:
     if http.result == "ok":
         return {"R15": Observation("works", "a tool call over streamable HTTP was answered")}
     if http.result == "failed":
-        return {"R15": Observation("fails", f"HTTP+SSE works; streamable HTTP gives {http.details}")}
+        return {"R15": Observation("fails", f"HTTP+SSE works; streamable HTTP returns {http.details}")}
     return {}

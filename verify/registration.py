@@ -59,4 +59,4 @@ async def _register(session: Session) -> str:
             f"a redirect URI without TLS is answered with HTTP {foreign.status_code} instead of 400"
         )
     session.client_id = registered["client_id"]
-    return require(problems, "RFC 7591; it expires by itself")
+    return require(problems, "RFC 7591; the registration expires")

@@ -1,4 +1,4 @@
-"""The report of a run: tables for a terminal, or JSON."""
+"""The report of a run, as tables or as JSON."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def succeeded(rows: Sequence[Row]) -> bool:
 
 
 def as_json(target: Target, rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, Any]:
-    """The report for machines."""
+    """The report as JSON."""
     return {
         "url": target.url,
         "stack": target.stack,
@@ -106,7 +106,7 @@ def _show_remedies(console: Console, rows: Sequence[Row]) -> None:
     if not with_remedy:
         return
     console.print()
-    console.print(Text("What to do", style="bold"))
+    console.print(Text("Remedies", style="bold"))
     for row in with_remedy:
         mark, style = _MARKS[row.outcome.result]
         text = Text.assemble((f"{row.check.title} ({mark}): ", style), row.outcome.remedy)

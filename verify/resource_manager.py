@@ -1,4 +1,4 @@
-"""Reads from Azure Resource Manager, or from the twin's control port with the same API; never writes."""
+"""Reads from Azure Resource Manager, or from the twin's control port, which has the same API."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import httpx2
 from verify.check import FailedError, SkippedError
 
 _SCOPE = "https://management.azure.com/.default"
-# https://learn.microsoft.com/azure/templates/: versions that have all properties that are read here.
+# https://learn.microsoft.com/azure/templates/. These versions have all properties that the checks read.
 _VERSIONS = {
     "microsoft.apimanagement": "2024-05-01",
     "microsoft.app": "2025-07-01",
@@ -18,7 +18,7 @@ _VERSIONS = {
 }
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
 _ATTEMPTS = 4
-_AT_A_TIME = 8
+_MAX_PARALLEL = 8
 _SIGN_IN = "Run `az login`, and `az account set --subscription <id>` if you have several subscriptions."
 
 
@@ -35,7 +35,7 @@ class Credential(Protocol):
 
 
 class AzureCredential:
-    """The sign-in of the Azure CLI, of environment variables or of a managed identity."""
+    """The credential of the Azure CLI, of environment variables or of a managed identity."""
 
     @cached_property
     def _credential(self) -> Any:
@@ -44,7 +44,11 @@ class AzureCredential:
         return DefaultAzureCredential()
 
     async def token(self) -> str:
-        """An access token of the user or workload that runs this."""
+        """An access token of the user or workload that runs the verification.
+
+        Raises:
+            SkippedError: the user is not signed in to Azure.
+        """
         from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- see above
 
         try:
@@ -54,10 +58,10 @@ class AzureCredential:
 
 
 class LocalCredential:
-    """A credential for a local twin, which requires a token and accepts any."""
+    """A credential for a local twin, which accepts any token."""
 
     async def token(self) -> str:
-        """A string in place of a token."""
+        """A string that replaces a token."""
         return "local"
 
 
@@ -65,7 +69,7 @@ class ResourceManager:
     """Azure Resource Manager for one credential.
 
     Args:
-        url: its origin.
+        url: origin of Azure Resource Manager or of the twin's control port.
         credential: provides the access tokens.
         http: sends the requests.
     """
@@ -75,14 +79,14 @@ class ResourceManager:
         self._credential = credential
         self._http = http
         self._token: asyncio.Task[str] | None = None
-        self._turn = asyncio.Semaphore(_AT_A_TIME)
+        self._semaphore = asyncio.Semaphore(_MAX_PARALLEL)
 
     async def get(self, path: str, **query: str) -> Mapping[str, Any] | None:
-        """A resource by its id; None when it does not exist.
+        """A resource by its id; None if it does not exist.
 
         Raises:
             SkippedError: the user is not signed in to Azure, or may not read the resource.
-            FailedError: Azure Resource Manager does not answer.
+            FailedError: Azure Resource Manager does not respond, or returns an error.
         """
         return await self._read(f"{self._url}{path}", {"api-version": _version(path), **query})
 
@@ -108,20 +112,20 @@ class ResourceManager:
         headers = {"Authorization": f"Bearer {await self._token}", "Accept": "application/json"}
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._turn:
+                async with self._semaphore:
                     answer = await self._http.get(url, params=query or None, headers=headers)
             except httpx2.HTTPError as error:
-                raise FailedError(f"{self._url} does not answer: {type(error).__name__}") from error
+                raise FailedError(f"{self._url} does not respond: {type(error).__name__}") from error
             if answer.status_code != 429 or attempt == _ATTEMPTS:  # noqa: PLR2004 -- HTTP: Too Many Requests
                 break
             await asyncio.sleep(_seconds(answer.headers.get("retry-after"), attempt))
         return _content(answer)
 
     def _same_origin(self, link: str) -> str:
-        """A link of an answer, if the token may be sent to it.
+        """Returns a link of a response, if the token may be sent to it.
 
         Raises:
-            FailedError: it leads to another host.
+            FailedError: the link is to another host.
         """
         if not link.startswith(f"{self._url}/"):
             raise FailedError("The next page of a list is at another host.")
@@ -142,7 +146,7 @@ def _content(answer: httpx2.Response) -> Mapping[str, Any] | None:
                 f"It needs the role Reader on the resource group. {_SIGN_IN}",
             )
         case status:
-            raise FailedError(f"Azure Resource Manager answers HTTP {status} for {path}")
+            raise FailedError(f"Azure Resource Manager returned HTTP {status} for {path}")
 
 
 def _version(path: str) -> str:

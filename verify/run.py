@@ -1,4 +1,4 @@
-"""Runs the checks in parallel; a check waits for those that it needs."""
+"""Runs the checks in parallel; a check waits for the checks that it needs."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from verify.target import Expectation
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Check, Outcome | None], object]
-"""A function that is called when a check begins (with None) and when it ends (with its outcome)."""
+"""A function that is called when a check starts (with None), and when it ends (with its outcome)."""
 
 
 def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, ...]:
@@ -53,9 +53,9 @@ async def run(checks: Sequence[Check], session: Session, listen: Listener) -> tu
     """Runs checks and returns their rows in the same order.
 
     Args:
-        checks: the checks; each comes after those that it needs.
-        session: the state that they share.
-        listen: is called when a check begins and when it ends.
+        checks: the checks; each one is after the checks that it needs.
+        session: the state that the checks share.
+        listen: called when a check starts and when it ends.
     """
     running: dict[str, asyncio.Task[Outcome]] = {}
     titles = {check.id: check.title for check in checks}
@@ -76,7 +76,7 @@ async def _run(
 ) -> Outcome:
     # All tasks exist before the first of them runs, so the order of their creation does not matter.
     await asyncio.sleep(0)
-    await _ended(running[name] for name in (*check.needs, *check.after) if name in running)
+    await _wait_for(running[name] for name in (*check.needs, *check.after) if name in running)
     unmet = [name for name in check.needs if name not in running or running[name].result().result != "ok"]
     if unmet:
         outcome = Outcome(result="skipped", details=f"Needs: {titles.get(unmet[0], unmet[0])}.")
@@ -87,7 +87,7 @@ async def _run(
     return outcome
 
 
-async def _ended(tasks: Iterable[asyncio.Task[Outcome]]) -> None:
+async def _wait_for(tasks: Iterable[asyncio.Task[Outcome]]) -> None:
     for task in list(tasks):
         await asyncio.wait([task])
 
@@ -103,11 +103,11 @@ async def _try(check: Check, session: Session) -> Outcome:
         return Outcome(
             result="failed",
             details=f"{type(error).__name__} at {error.request.method} {error.request.url.path}",
-            remedy=f"The request got no answer: run the verification again. {check.remedy}",
+            remedy=f"There was no response: run the verification again. {check.remedy}",
         )
-    except Exception as error:  # noqa: BLE001 -- one unexpected answer must not hide the other rows
+    except Exception as error:  # noqa: BLE001 -- an unexpected response must not hide the other rows
         return Outcome(
             result="failed",
-            details=f"unexpected answer: {type(error).__name__} {error}",
+            details=f"unexpected response: {type(error).__name__} {error}",
             remedy=f"Run the verification again. {check.remedy}",
         )

@@ -1,4 +1,4 @@
-"""Checks of the servers behind the gateway: each admits only the gateway and refuses direct calls."""
+"""Checks that each server behind the gateway admits only the gateway and rejects direct calls."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ from verify.session import App, Session
 from verify.sign_in import sign_in_id
 from verify.target import Expectation
 
-_REFUSED = (401, 403)
+_REJECTED = (401, 403)
 # Paths of the platform and of health probes, in addition to the MCP paths of a server.
 _PATHS = ("/", "/healthz", "/admin/host/status", "/runtime/webhooks/mcp")
 _FUNCTIONS = "functions"
@@ -35,7 +35,7 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="direct-calls",
         section=SECTION,
-        title="Direct calls to servers are refused",
+        title="Direct calls to servers are rejected",
         run=partial(_direct_calls, manager),
         remedy="The server is open to the internet: stop the app in the portal. Then run "
         "`pulumi refresh` and `pulumi up`.",
@@ -47,8 +47,8 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
 async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
     """The Function Apps and Container Apps of the stack, with their public host names.
 
-    They are in the service's resource group. If the stack uses an existing service or environment, its apps
-    are in another group, and are found by their tags among all apps of the subscription.
+    The apps are in the resource group of the service. If the stack uses an existing service or environment,
+    they are in another group, and are found by their tags among all apps of the subscription.
     """
     service_id(session)
     tags = session.target.expected.tags
@@ -92,7 +92,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
 
 
 async def _routes(manager: ResourceManager, scope: str) -> Mapping[str, list[str]]:
-    """The host names of public routes, by the Container App that they target."""
+    """The host names of public routes, by the Container App that is their target."""
     environments = await manager.list(f"{scope}/providers/Microsoft.App/managedEnvironments")
     listed = await asyncio.gather(
         *(manager.list(f"{environment['id']}/httpRouteConfigs") for environment in environments)
@@ -126,7 +126,7 @@ async def _authentication(manager: ResourceManager, session: Session) -> str:
 
 
 def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
-    """Audiences that several servers accept: a token that one of them receives is valid at the others.
+    """A problem for each audience that several servers accept: a token for one server is valid at the others.
 
     Args:
         servers: the servers that accept an audience, by the audience.
@@ -139,11 +139,12 @@ def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
 
 
 def authentication_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
-    """How built-in authentication of an app differs from what the program declares for every server.
+    """The differences between the built-in authentication of an app and that which the program declares.
 
     Args:
-        settings: the properties of `authsettingsV2` or of the auth configuration `current`; empty for none.
-        session: has the gateway's identities.
+        settings: the properties of `authsettingsV2` or of the auth configuration `current`; empty if there
+            are none.
+        session: the session, with the gateway's identities.
     """
     if not (settings.get("platform") or {}).get("enabled"):
         return ["built-in authentication is off"]
@@ -166,7 +167,7 @@ def authentication_problems(settings: Mapping[str, Any], session: Session) -> li
 
 
 def _is_on(name: str, provider: object) -> bool:
-    """Whether a provider other than Entra ID is configured. Azure also lists unconfigured ones."""
+    """Whether the provider is not Entra ID and is configured. Azure also lists providers without settings."""
     if name == "azureActiveDirectory" or not isinstance(provider, dict):
         return False
     if name == "customOpenIdConnectProviders":
@@ -246,7 +247,7 @@ async def _answers(
     problems = []
     for headers in credentials:
         answer = await session.probe(method, url, headers=headers)
-        if answer.status_code not in _REFUSED:
+        if answer.status_code not in _REJECTED:
             caller = "the user's token" if headers else "no token"
             problems.append(
                 f"{app.name}: {method} {httpx2.URL(url).path} with {caller} gets HTTP {answer.status_code}"
@@ -255,10 +256,10 @@ async def _answers(
 
 
 async def _local_origins(session: Session) -> Mapping[str, str]:
-    """The local origins at which the twin serves the host names of Azure.
+    """The local origins at which the twin serves host names of Azure; empty for a deployed stack.
 
     Raises:
-        SkippedError: the twin does not list them.
+        SkippedError: the twin does not list the origins.
     """
     if not session.target.azure.local:
         return {}

@@ -49,7 +49,7 @@ def checks(manager: ResourceManager) -> Iterable[Check]:
         section=SECTION,
         title="Deployed fragments are the rendered ones",
         run=partial(_fragments, manager),
-        remedy="API Management can take minutes to register a fragment, and keeps the old one if it refuses "
+        remedy="API Management can take minutes to register a fragment, and keeps the old one if it rejects "
         "the new one. Wait and try again; then run `pulumi refresh` and `pulumi up`.",
         needs=("service",),
     )
@@ -92,7 +92,7 @@ async def _find(manager: ResourceManager, session: Session) -> str:
 
 
 async def _service(manager: ResourceManager, url: str, azure: Azure) -> Mapping[str, Any] | None:
-    """The service with the given name, or the one with the gateway's URL."""
+    """The service with the name in the options, or otherwise the service with the gateway's URL."""
     if azure.subscription and azure.resource_group and azure.service:
         return await manager.get(
             f"/subscriptions/{azure.subscription}/resourceGroups/{azure.resource_group}"
@@ -115,7 +115,7 @@ async def _subscriptions(manager: ResourceManager) -> list[str]:
 
 
 def _has_url(service: Mapping[str, Any], url: str) -> bool:
-    """Whether a URL is that of the service, by its default host name or a custom one."""
+    """Whether a URL has the default host name or a custom host name of the service."""
     properties = service.get("properties") or {}
     own = str(properties.get("gatewayUrl") or "").rstrip("/")
     custom = {
@@ -125,7 +125,7 @@ def _has_url(service: Mapping[str, Any], url: str) -> bool:
 
 
 def service_id(session: Session) -> str:
-    """Resource id of the service.
+    """The resource id of the service.
 
     Raises:
         FailedError: the service was not found.
@@ -221,7 +221,7 @@ async def _global_policy(manager: ResourceManager, service: str) -> list[str]:
 
 
 async def _apis(manager: ResourceManager, session: Session) -> list[Mapping[str, Any]]:
-    """The current revision of each API; in a service of another owner, of those that the plan has."""
+    """The current revision of each API; in a service of another owner, only the APIs of the plan."""
     expected = session.target.expected
     return [
         api
@@ -246,7 +246,7 @@ async def _fragments(manager: ResourceManager, session: Session) -> str:
 
 
 async def _deployed_texts(manager: ResourceManager, service: str, documents: list[str]) -> dict[str, str]:
-    """The texts of the documents that are deployed, by id; ids that are not deployed are left out."""
+    """The texts of the deployed documents, by id. Documents that are not deployed are omitted."""
 
     async def text(document: str) -> str | None:
         resource = await manager.get(f"{service}/{document}", format="rawxml")
@@ -257,7 +257,7 @@ async def _deployed_texts(manager: ResourceManager, service: str, documents: lis
 
 
 def _source_location(text: str, line: int) -> str:
-    """The source location of a line of a rendered document, as words."""
+    """The source location of a line of a rendered document, in words."""
     written = text.source_map.find(line) if isinstance(text, policy.RenderedPolicy) else None
     if written is None:
         return f"line {line} of the rendered text"

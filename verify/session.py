@@ -1,4 +1,4 @@
-"""The state that the checks of one run share: the target, the HTTP client, and what they have found."""
+"""The state that the checks of one run share: the target, the HTTP client, and the results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ class Durations:
     """Durations in seconds.
 
     Attributes:
-        stream: how long an event stream must stay open.
-        call: how long a slow call takes.
-        start: how long a server may answer 503 because it is starting.
-        sign_in: how long a user may take to sign in.
-        revocation: how long a token may be accepted after its sign-in has ended: API Management caches the
-            status of a grant for 30 seconds, see docs/authorization.md.
+        stream: the time for which an event stream must stay open.
+        call: the duration of a slow call.
+        start: the time for which a server may return status 503 because it is starting.
+        sign_in: the time that a user has for a sign-in.
+        revocation: the time for which a token may be accepted after its sign-in has ended. API Management
+            caches the status of a grant for 30 seconds; see docs/authorization.md.
     """
 
     stream: float = 60.0
@@ -58,9 +58,9 @@ class Service:
     """The API Management service, as Azure Resource Manager describes it.
 
     Attributes:
-        id: its resource id.
+        id: resource id.
         identities: client id and object id of each user-assigned identity.
-        tenant: the Entra tenant of its identities.
+        tenant: the Entra tenant of these identities.
     """
 
     id: str
@@ -69,20 +69,20 @@ class Service:
 
     @property
     def resource_group(self) -> str:
-        """Resource id of its resource group."""
+        """The resource id of its resource group."""
         return self.id.partition("/providers/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A Function App or Container App of the resource group.
+    """A Function App or Container App of the stack.
 
     Attributes:
-        id: its resource id.
-        name: its name.
-        hosts: its public host names.
-        server: name of the MCP server that it is a part of; None when it is not known.
-        is_site: whether it is a Function App.
+        id: resource id.
+        name: name of the app.
+        hosts: public host names.
+        server: name of the MCP server to which the app belongs; None if it is not known.
+        is_site: True for a Function App, False for a Container App.
     """
 
     id: str
@@ -112,12 +112,13 @@ class Session:
     Attributes:
         target: the verified stack.
         durations: durations of requests and waits.
-        open_browser: shows the user the page at a URL; the first argument is its purpose. None: no sign-in.
+        open_browser: shows the user the page at a URL; the first argument is its purpose. None to sign in to
+            no server.
         transport: creates the transport of a client; None for the network.
         client_id: client id of the registration of this run.
         sign_ins: completed sign-ins by the name of the server.
-        service: the API Management service; None until it is found.
-        called: pairs of a server's name and the transport over which a tool was called: `http` or `sse`.
+        service: the API Management service; None before it is found.
+        called: the servers on which a tool was called, each with the transport: `http` or `sse`.
         observations: observations by the id of the question.
         tool_lock_file: the file with the reviewed tools.
     """
@@ -155,7 +156,7 @@ class Session:
             timeout=timeout or _TIMEOUT,
             auth=auth,
             transport=self.transport() if self.transport else None,
-            # A proxy from the environment variables is for Azure, not for this machine.
+            # A proxy in the environment variables must not be used for addresses on this machine.
             trust_env=not is_loopback(self.url),
         )
 
@@ -181,7 +182,7 @@ class Session:
     async def probe(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
-        """Sends one request and reads only the head of the answer, whose body may be a stream."""
+        """Sends one request and reads only the head of the response, whose body may be a stream."""
         address = f"{self.url}{url}" if url.startswith("/") else url
         async with self.http.stream(method, address, headers=headers) as answer:
             return answer

@@ -1,7 +1,6 @@
-"""Checks of sign-ins: the browser, the redemption of the code, and the end of the sign-in.
+"""Checks of sign-ins: the sign-in in the browser, the redemption of the code, and the end of the sign-in.
 
-The checks implement OAuth themselves instead of using a client library, so that each failure names the step
-and its problem.
+The checks implement OAuth without a client library, so that the message of a failure names the step.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ _MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-V
 
 
 def signed_in_servers(expected: Expectation) -> tuple[Server, ...]:
-    """The servers for which the user has to sign in: only one, if its token is valid at all servers."""
+    """The servers for which the user has to sign in: only the first if tokens are valid at all servers."""
     return expected.servers[:1] if expected.audience == "gateway" else expected.servers
 
 
@@ -38,7 +37,7 @@ def token_for(session: Session, server: Server) -> SignIn:
     """The sign-in whose token is valid at a server.
 
     Raises:
-        SkippedError: the user has not signed in for it.
+        SkippedError: the user has not signed in for this server.
     """
     expected = session.target.expected
     name = server.name if expected.audience == "backend" else expected.servers[0].name
@@ -52,7 +51,8 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
 
     Args:
         expected: the expected state of the stack.
-        users_of_tokens: ids of all checks that need a sign-in; the check that ends sign-ins runs last.
+        users_of_tokens: ids of all checks that need a sign-in. The check that ends the sign-ins runs after
+            them.
     """
     servers = signed_in_servers(expected)
     previous: tuple[str, ...] = ()
@@ -64,8 +64,8 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
             title=f"{server.title}: a sign-in in the browser",
             run=partial(_sign_in, server, count),
             remedy="Sign in with a user of the stack's tenant and select Allow. If a page shows an error, "
-            "its text says what to do.",
-            # One after the other, so that the user sees one page at a time.
+            "its text has the remedy.",
+            # The sign-ins are made one after the other, so that the user sees one page at a time.
             needs=("registration", *previous),
         )
         yield check
@@ -73,7 +73,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
     yield Check(
         id="redirect-uri",
         section=SECTION,
-        title="Unregistered redirect URIs are refused",
+        title="Unregistered redirect URIs are rejected",
         run=_redirect_uris,
         remedy="The policy of the operation authorize must compare redirect URIs exactly. Run `pulumi up`.",
         needs=("registration",),
@@ -138,8 +138,9 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
             answer = await asyncio.wait_for(listener.answer, session.durations.sign_in)
         except TimeoutError:
             raise FailedError(
-                f"no answer from the browser within {session.durations.sign_in:.0f} seconds",
-                "Run it again and sign in when the page opens; --sign-in-seconds sets the time.",
+                f"no response from the browser within {session.durations.sign_in:.0f} seconds",
+                "Run the verification again, and sign in when the page opens. --sign-in-seconds sets the "
+                "time.",
             ) from None
     redemption = {
         "grant_type": "authorization_code",
@@ -156,7 +157,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
 
 
 async def _require_page(session: Session, request: Mapping[str, str]) -> None:
-    """Requests the first page, so that an error is reported here and not in the browser.
+    """Requests the first page, so that an error is reported here instead of in the browser.
 
     Raises:
         FailedError: the browser would not reach the consent page.
@@ -175,18 +176,18 @@ def _code(answer: Mapping[str, str], issuer: str) -> str:
     """The authorization code that the browser sent to the redirect URI.
 
     Raises:
-        FailedError: the answer is an error, has no code, or is from another authorization server.
+        FailedError: the response is an error, has no code, or is from another authorization server.
     """
     if "error" in answer:
         description = answer.get("error_description", "")
-        raise FailedError(f"the gateway answered {answer['error']}: {description}".rstrip(": "))
+        raise FailedError(f"the gateway returned {answer['error']}: {description}".rstrip(": "))
     if answer.get("iss") != issuer:
         raise FailedError(
-            f"iss in the answer is {answer.get('iss')!r}, not {issuer!r} (RFC 9207)",
+            f"iss in the response is {answer.get('iss')!r}, not {issuer!r} (RFC 9207)",
             "The named value gateway-url must be the gateway's URL without a trailing slash: `pulumi up`.",
         )
     if not answer.get("code"):
-        raise FailedError("the answer has no code")
+        raise FailedError("the response has no code")
     return answer["code"]
 
 
@@ -194,7 +195,7 @@ async def _require_verifier(session: Session, redemption: Mapping[str, str]) -> 
     """Sends the code with another PKCE verifier, which does not invalidate the code.
 
     Raises:
-        FailedError: the gateway does not refuse it.
+        FailedError: the gateway accepts it.
     """
     stolen = {**redemption, "code_verifier": secrets.token_urlsafe(48)}
     answer = await session.request("POST", f"{session.issuer}/token", form=stolen)
@@ -206,7 +207,7 @@ async def _require_verifier(session: Session, redemption: Mapping[str, str]) -> 
 
 
 async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str, object]:
-    """The access token for a code, and its lifetime in seconds.
+    """Redeems a code; returns the access token and its lifetime in seconds.
 
     Raises:
         FailedError: the gateway returned no token.
@@ -266,5 +267,5 @@ def _error(answer: httpx2.Response) -> str:
 
 
 def _challenge(verifier: str) -> str:
-    """PKCE S256 (RFC 7636, section 4.2)."""
+    """The S256 challenge of PKCE for a verifier (RFC 7636, section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

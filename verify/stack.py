@@ -24,7 +24,8 @@ from verify.target import Azure, Expectation, Target, control_url, is_loopback
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder of `Pulumi.yaml`."""
 
-# Policies contain no secret of the configuration, so any string in the right format can replace them.
+# Policies contain no secrets of the configuration, so any string in the right format can replace these
+# secrets.
 _NO_SECRET = "xoxb-not-needed-for-verification"  # noqa: S105 -- a placeholder
 _SECRETS = tuple(
     setting.key for preset in PRESETS.values() for setting in preset.settings if isinstance(setting, Secret)
@@ -45,7 +46,7 @@ class Options:
         config: values that override those of the stack's file.
         servers: names of the MCP servers to which the verification is restricted; empty for all.
         azure: the stack's resources in Azure; missing values are looked up.
-        resource_manager: URL that replaces that of Azure Resource Manager.
+        resource_manager: URL to use instead of that of Azure Resource Manager.
     """
 
     url: str | None
@@ -57,10 +58,10 @@ class Options:
 
 
 def find_target(options: Options) -> Target:
-    """The target that the options describe.
+    """Determines the target from the options.
 
     Raises:
-        TargetError: the options are not sufficient, or the stack's configuration is wrong.
+        TargetError: the options are not sufficient, or the configuration of the stack is not valid.
     """
     outputs = deployed_outputs(options.stack) if options.url is None else {}
     url = _origin(options.url or str(outputs.get("gatewayUrl") or ""))
@@ -76,7 +77,7 @@ def find_target(options: Options) -> Target:
 
 
 def _twin_settings(control: str) -> dict[str, str]:
-    """The settings that a twin changed, such as the URL of the Foundry project; empty if no twin answers."""
+    """The settings that a twin changed, such as the URL of the Foundry project; empty if no twin responds."""
     try:
         answer = httpx2.get(f"{control}/settings", timeout=10)
         return answer.raise_for_status().json()["settings"]
@@ -85,7 +86,7 @@ def _twin_settings(control: str) -> dict[str, str]:
 
 
 def deployed_outputs(stack: str) -> Mapping[str, Any]:
-    """The outputs of a deployed stack, from the Pulumi CLI; secret ones are not decrypted.
+    """The outputs of a deployed stack, from the Pulumi CLI; secret outputs are not decrypted.
 
     Raises:
         TargetError: the CLI is not installed, or the stack does not exist or has no outputs.
@@ -109,12 +110,12 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
     """The expected state of a stack, from its configuration.
 
     Args:
-        stack: its name.
-        config: values that override those of its file.
-        local: whether it runs in the twin, which overrides a few settings.
+        stack: name of the stack.
+        config: values that override those in the stack's file.
+        local: whether the stack runs in the twin, which overrides some settings.
 
     Raises:
-        TargetError: the configuration is wrong; the message has the reason.
+        TargetError: the configuration is not valid; the message has the reason.
     """
     overrides = (
         {"local": "true", "localUrl": "http://localhost", "entraAuthority": "http://localhost"}
@@ -147,7 +148,7 @@ def _load(values: stack_file.Configuration) -> Settings:
 
 
 def _restricted(expected: Expectation, names: Sequence[str]) -> Expectation:
-    """The expectation, restricted to some servers.
+    """The expected state, restricted to some servers.
 
     Raises:
         TargetError: a server does not exist.
@@ -163,7 +164,7 @@ def _origin(url: str) -> str:
     """The URL without a trailing slash.
 
     Raises:
-        TargetError: it is not the origin of a gateway.
+        TargetError: it is not the origin of a gateway with TLS or on loopback.
     """
     try:
         parts = urlsplit(url)

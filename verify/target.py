@@ -15,18 +15,18 @@ class Server:
     """An MCP server behind the gateway.
 
     Attributes:
-        name: its name in the configuration, such as `slack`.
-        title: its name for users.
-        path: the path of its URLs at the gateway, without slashes at its ends.
+        name: name in the configuration, such as `slack`.
+        title: name for users.
+        path: path of its URLs at the gateway, without a slash at either end.
         streamable_http: whether clients can connect at the path itself.
         event_streams: URL templates below the path at which legacy clients connect, such as `/sse`.
         operations: methods and URL templates below the path.
         root_messages: paths below the gateway's root to which legacy clients may send messages.
-        upstream_paths: the paths at the server behind the gateway.
-        scopes: the scopes of its tokens.
-        admits_users: whether signed-in users may call it.
-        permissions: the app roles of which a caller needs one, by the name of the tool; `*` is for all tools
-            that the stack's rules do not name.
+        upstream_paths: the paths at the server itself.
+        scopes: the scopes of tokens for the server.
+        admits_users: whether signed-in users may call the server.
+        permissions: the app roles for each tool, of which a caller needs one, by the name of the tool; `*` is
+            for all tools without a rule of their own.
     """
 
     name: str
@@ -80,13 +80,13 @@ class Expectation:
 
     Attributes:
         servers: the MCP servers behind the gateway.
-        audience: whether a token is valid at one server or at all of them.
-        require_resource: whether clients must name an MCP server.
+        audience: whether a token is valid at one server or at all servers.
+        require_resource: whether clients must request tokens for a specific MCP server.
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
         local: whether the stack is local; a local stack also allows pages on loopback.
         apis: the APIs by id.
-        issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
-        shared: whether the service has another owner, whose APIs, policies and fragments are not compared.
+        issuer_path: path in the URL of the issuer: empty, or a slash and the path prefix.
+        shared: True if the service has another owner, whose APIs, policies and fragments are not compared.
         tags: the tags of the stack's apps, if these are not in the resource group of the service.
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
@@ -114,7 +114,7 @@ class Azure:
 
     Attributes:
         url: origin of Azure Resource Manager, or of the twin's control port, which has the same API.
-        local: whether it is the twin's.
+        local: whether `url` is that of a twin.
         subscription: id of the subscription.
         resource_group: name of the resource group.
         service: name of the API Management service.
@@ -135,7 +135,7 @@ class Target:
         url: origin of the gateway, without a trailing slash.
         stack: name of the stack.
         expected: the expected state.
-        azure: its resources in Azure.
+        azure: the resources of the stack in Azure.
     """
 
     url: str
@@ -161,6 +161,6 @@ def is_loopback(url: str) -> bool:
 
 
 def control_url(url: str) -> str:
-    """The URL of a twin's control port, which is the one after the gateway's, see docs/twin.md."""
+    """The URL of a twin's control port, which is the port after the gateway's; see docs/twin.md."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{(parts.port or 80) + 1}"

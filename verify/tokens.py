@@ -1,4 +1,4 @@
-"""Checks of tokens that must be refused: damaged ones, misplaced ones, and those for another server."""
+"""Checks that invalid tokens, tokens in the wrong place, and tokens for another server are rejected."""
 
 from collections.abc import Iterable, Mapping
 
@@ -18,11 +18,11 @@ _HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Versi
 def checks(expected: Expectation) -> Iterable[Check]:
     """The checks of this section, in the order of the report."""
     signed_in = tuple(dict.fromkeys(sign_in_id(expected, server) for server in expected.servers))
-    deploy = "The fragment mcp-token must be the rendered one. Run `pulumi up`."
+    deploy = "The deployed fragment mcp-token must equal the rendered fragment. Run `pulumi up`."
     yield Check(
         id="bad-tokens",
         section=SECTION,
-        title="Bad tokens are refused at each server",
+        title="Bad tokens are rejected at each server",
         run=_bad_tokens,
         remedy=deploy,
         needs=signed_in[:1],
@@ -62,13 +62,13 @@ async def _bad_tokens(session: Session) -> str:
                 ]
         flipped = {answers[name].content for name in answers if name.endswith("changed")}
         if len(flipped) > 1:
-            problems.append(f"{server.title}: the answers reveal what is wrong with a token")
+            problems.append(f"{server.title}: the responses reveal which part of a token is wrong")
         tried.append(server.title)
     return require(problems, f"changed, empty, without a scheme, in the query: {', '.join(tried)}")
 
 
 def _bad_credentials(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
-    """Credentials that no server may accept: a name, headers and query parameters."""
+    """Credentials that no server may accept, each as a name, headers and query parameters."""
     parts = token.split(".")
     for position, part in enumerate(parts):
         if part:
@@ -81,7 +81,7 @@ def _bad_credentials(token: str) -> Iterable[tuple[str, Mapping[str, str], Mappi
 
 
 def _flipped(part: str) -> str:
-    """The part with one bit of its first character changed, so that it is still base64url."""
+    """A part of a token whose first character was changed to another character of base64url."""
     return ("B" if part[0] == "A" else "A") + part[1:]
 
 

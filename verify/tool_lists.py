@@ -1,4 +1,4 @@
-"""Compares the tools that servers list with the reviewed ones in tools.lock.json."""
+"""Compares the tools that servers list with the reviewed tools in tools.lock.json."""
 
 import difflib
 import hashlib
@@ -19,14 +19,14 @@ from verify.target import Expectation, Server
 from verify.tools import SECTION, connected, tool_check_id, transports
 
 _HIDING = (
-    "With `toolLock` `refuse` the gateway leaves out tools that are new, or whose title or description "
+    "With `toolLock` `refuse`, the gateway omits tools that are new, or whose title or description "
     "changed. Read the tools of a stack with `report`, such as a twin: make up ARGS='--config "
     f"toolLock=report', then `make lock-tools`; review {FILE_NAME}, commit it and deploy."
 )
 
 
 def checks(expected: Expectation) -> Iterable[Check]:
-    """One check for each server; none if the stack disables them."""
+    """One check for each server; no check if the setting toolLock is `off`."""
     if expected.tool_lock == "off":
         return
     for server in expected.servers:
@@ -36,8 +36,9 @@ def checks(expected: Expectation) -> Iterable[Check]:
             section=SECTION,
             title=f"{server.title}: the tools are the reviewed ones",
             run=partial(_compare, server),
-            remedy=f"Read the difference as a model would, then accept it: `make lock-tools`, and commit "
-            f"{FILE_NAME}. If it is unexpected, take the server out of service and find out who changed it.",
+            remedy="Review the difference, because models follow descriptions. To accept it, run "
+            f"`make lock-tools`, and commit {FILE_NAME}. If it is unexpected, take the server out of service "
+            "and find out who changed it.",
             needs=(sign_in_id(expected, server), tool_check_id(server, transport)),
         )
 
@@ -52,8 +53,8 @@ async def read_tools(session: Session, server: Server) -> dict[str, LockedTool]:
         tools: dict[str, LockedTool] = {}
         async for tool in _all(client):
             if tool.name in tools:
-                raise FailedError(f"the tool {_shown(tool.name)} is listed twice")
-            tools[tool.name] = locked(tool)
+                raise FailedError(f"the tool {_escaped(tool.name)} is listed twice")
+            tools[tool.name] = to_locked_tool(tool)
     return tools
 
 
@@ -68,8 +69,8 @@ async def _all(client: Client) -> AsyncIterator[Tool]:
             return
 
 
-def locked(tool: Tool) -> LockedTool:
-    """The record of a tool that a server lists."""
+def to_locked_tool(tool: Tool) -> LockedTool:
+    """Converts a tool that a server lists to its record in the file."""
     annotations = (
         tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True)
         if tool.annotations
@@ -80,7 +81,7 @@ def locked(tool: Tool) -> LockedTool:
         "outputSchema": tool.output_schema,
         "annotations": annotations,
     }
-    # Canonical JSON has only numbers of double precision, so larger integers are converted.
+    # Numbers in canonical JSON are doubles, so larger integers are converted.
     canonical = json.loads(json.dumps(described), parse_int=_number, object_hook=_with_sorted_default)
     return LockedTool(
         title=tool.title or "",
@@ -95,35 +96,35 @@ def _number(digits: str) -> int | float:
 
 
 def _with_sorted_default(part: dict[str, object]) -> dict[str, object]:
-    """A part of a schema, with a sorted default.
+    """Sorts the words of a default in a part of a schema.
 
-    Jira's server builds a default from a set, whose order differs after each start.
+    The MCP server for Jira creates a default from a set, whose order is different after each start.
     """
     default = part.get("default")
     return part | {"default": ",".join(sorted(default.split(",")))} if isinstance(default, str) else part
 
 
 def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:
-    """The tools that need an app role or a group, so that this user's list may not contain them."""
+    """The tools that need an app role or a group, which the list of this user may lack."""
     return tuple(sorted(name for name in names if server.roles_for(name)))
 
 
 def differences(server: Server, reviewed: Tools, listed: Tools) -> Iterator[str]:
-    """The differences, one line for each tool, by name; tools that the user may not see are left out."""
+    """The differences, one line for each tool, sorted by name, without tools that the user may not see."""
     hidden = hidden_from_user(server, reviewed.keys() - listed.keys())
     for name in sorted(reviewed.keys() | listed.keys()):
         if name not in reviewed:
-            yield f"added: {_shown(name)}"
+            yield f"added: {_escaped(name)}"
         elif name not in listed:
             if name not in hidden:
-                yield f"removed: {_shown(name)}"
+                yield f"removed: {_escaped(name)}"
         elif reviewed[name] != listed[name]:
-            yield f"changed: {_shown(name)} ({'; '.join(_changes(reviewed[name], listed[name]))})"
+            yield f"changed: {_escaped(name)} ({'; '.join(_changes(reviewed[name], listed[name]))})"
 
 
 def _changes(before: LockedTool, after: LockedTool) -> Iterator[str]:
     if before.title != after.title:
-        yield f"title: {_shown(before.title)} -> {_shown(after.title)}"
+        yield f"title: {_escaped(before.title)} -> {_escaped(after.title)}"
     if before.description != after.description:
         yield f"description: {_difference(before.description, after.description)}"
     if before.digest != after.digest:
@@ -131,13 +132,13 @@ def _changes(before: LockedTool, after: LockedTool) -> Iterator[str]:
 
 
 def _difference(before: str, after: str) -> str:
-    """The lines that differ, with `-` and `+`."""
+    """The different lines of two texts, marked with `-` and `+`."""
     lines = difflib.ndiff(before.split("\n"), after.split("\n"))
-    return ", ".join(f"{line[0]} {_shown(line[2:])}" for line in lines if line[0] in "+-")
+    return ", ".join(f"{line[0]} {_escaped(line[2:])}" for line in lines if line[0] in "+-")
 
 
-def _shown(text: str) -> str:
-    """In ASCII: characters that are invisible or change the direction of text are escaped."""
+def _escaped(text: str) -> str:
+    """A text in ASCII, so that characters that are invisible or change the direction of text are escaped."""
     return json.dumps(text)
 
 
@@ -158,7 +159,7 @@ async def _compare(server: Server, session: Session) -> str:
     return require(lines, f"{len(listed)} tools{note}", _HIDING if expected.tool_lock == "refuse" else "")
 
 
-def merged(server: Server, reviewed: Tools, listed: Tools) -> Mapping[str, LockedTool]:
-    """The tools to write: those that were found, and reviewed ones that the caller may not see."""
+def merge(server: Server, reviewed: Tools, listed: Tools) -> Mapping[str, LockedTool]:
+    """The tools to write: the listed tools, and reviewed tools that the caller may not see."""
     kept = hidden_from_user(server, reviewed.keys() - listed.keys())
     return {**listed, **{name: reviewed[name] for name in kept}}

@@ -34,14 +34,14 @@ _MODERN_META = {
 }
 _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
 # Tools of the project's own server have no annotations; this tool has no side effect.
-_HARMLESS = "hello_mcp"
+_TOOL_WITHOUT_EFFECT = "hello_mcp"
 _PAUSE = 2.0
-# Other client errors are part of the protocol: a server may not support GET or a newer version.
+# Other client errors are part of the protocol. For example, a server may not support GET or a newer version.
 _FATAL_STATUSES = (401, 403, 429)
 
 
 def tool_check_id(server: Server, transport: Transport) -> str:
-    """The id of the check of a transport of a server."""
+    """The id of the check of a server with a transport."""
     return f"tool:{server.name}:{transport}"
 
 
@@ -90,13 +90,13 @@ def _remedy(server: Server, transport: Transport) -> str:
 
 @asynccontextmanager
 async def connected(session: Session, server: Server, transport: Transport) -> AsyncGenerator[Client]:
-    """A connection of the SDK to a server.
+    """Connects to a server with the MCP SDK.
 
     Raises:
-        FailedError: the server does not answer as the protocol requires.
+        FailedError: the server does not respond as the protocol requires.
     """
     headers = token_for(session, server).headers
-    refusals: list[str] = []
+    errors: list[str] = []
 
     def make_client(
         headers: dict[str, str] | None = None,
@@ -104,7 +104,7 @@ async def connected(session: Session, server: Server, transport: Transport) -> A
         auth: httpx2.Auth | None = None,
     ) -> httpx2.AsyncClient:
         client = session.client(headers, timeout, auth)
-        client.event_hooks = {"response": [partial(_note_refusal, refusals)]}
+        client.event_hooks = {"response": [partial(_record_error, errors)]}
         return client
 
     try:
@@ -121,13 +121,13 @@ async def connected(session: Session, server: Server, transport: Transport) -> A
             async with Client(stream) as client:
                 yield client
     except (BaseExceptionGroup, httpx2.HTTPError, MCPError, ValueError, OSError) as error:
-        raise FailedError(refusals[-1] if refusals else _reason(error)) from error
+        raise FailedError(errors[-1] if errors else _reason(error)) from error
 
 
-async def _note_refusal(refusals: list[str], answer: httpx2.Response) -> None:
-    """Records an answer that ends a connection; the SDK's own errors do not contain its status."""
+async def _record_error(errors: list[str], answer: httpx2.Response) -> None:
+    """Records the status of an error response, because the errors of the SDK do not contain it."""
     if answer.status_code in _FATAL_STATUSES or answer.status_code >= 500:  # noqa: PLR2004 -- HTTP: Server Error
-        refusals.append(f"HTTP {answer.status_code} for {answer.request.method} {answer.request.url.path}")
+        errors.append(f"HTTP {answer.status_code} for {answer.request.method} {answer.request.url.path}")
 
 
 async def _call(server: Server, transport: Transport, session: Session) -> str:
@@ -139,31 +139,33 @@ async def _call(server: Server, transport: Transport, session: Session) -> str:
         except FailedError as error:
             if transport == "sse" and error.details.startswith("HTTP 403") and _hides_tools(session, server):
                 raise SkippedError(
-                    "Over HTTP+SSE the gateway lists tools only to those who may call all of them "
+                    "Over HTTP+SSE, the gateway lists tools only for callers who may call all of them "
                     "(docs/access.md)."
                 ) from error
-            # The gateway answers with 503 while a server starts, which may have been scaled to zero.
+            # The gateway returns status 503 while a server starts that was scaled to zero.
             if not error.details.startswith("HTTP 503") or now() >= deadline:
                 raise
         await asyncio.sleep(_PAUSE)
 
 
 def _hides_tools(session: Session, server: Server) -> bool:
-    """Whether the gateway may have to leave tools out of a user's list."""
+    """Whether the gateway may have to omit tools from the list of a user."""
     return session.target.expected.tool_lock == "refuse" or any(server.permissions.values())
 
 
 def may_not_call(server: Server, listed: Iterable[str]) -> str:
-    """The tools that the user may not call, as the end of a sentence; empty if none is known."""
+    """The tools that the user may not call, as the end of a sentence; empty if there are none."""
     hidden = sorted(name for name in server.permissions.keys() - set(listed) if server.permissions[name])
-    named = [f"{name} ({_needed(server, name)})" for name in hidden if name != OTHER_TOOLS]
-    others = [f"tools without a rule of their own ({_needed(server, OTHER_TOOLS)})"] * (OTHER_TOOLS in hidden)
+    named = [f"{name} ({_required_roles(server, name)})" for name in hidden if name != OTHER_TOOLS]
+    others = [f"tools without a rule of their own ({_required_roles(server, OTHER_TOOLS)})"] * (
+        OTHER_TOOLS in hidden
+    )
     if not named and not others:
         return ""
     return f"; this user may not call, or the server does not have: {', '.join([*named, *others])}"
 
 
-def _needed(server: Server, tool: str) -> str:
+def _required_roles(server: Server, tool: str) -> str:
     return f"needs {' or '.join(server.roles_for(tool))}"
 
 
@@ -171,7 +173,7 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
     async with connected(session, server, transport) as client:
         version = client.protocol_version
         tools = (await client.list_tools()).tools
-        tool = _without_effect(tools)
+        tool = _read_only_tool(tools)
         result = await client.call_tool(tool.name, {}) if tool else None
     session.called.add((server.name, transport))
     if transport == "http" and "R3" not in session.observations:
@@ -189,7 +191,7 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
 async def _observe_connection_header(session: Session, server: Server) -> None:
     """R3: records whether policies can read the header Connection.
 
-    If they can, they refuse a request in which it names a header of MCP.
+    If they can, they reject a request in which this header lists a header of MCP.
     """
     answer = await session.request(
         "POST",
@@ -208,7 +210,7 @@ async def _observe_connection_header(session: Session, server: Server) -> None:
 
 
 async def _observe_modern_protocol(session: Session, server: Server) -> None:
-    """R14: records how the server answers a request that exists only in MCP 2026-07-28."""
+    """R14: records the response of the server to a request that exists only in MCP 2026-07-28."""
     answer = await session.request(
         "POST",
         server.message_path,
@@ -226,15 +228,15 @@ async def _observe_modern_protocol(session: Session, server: Server) -> None:
         return
     else:
         option = "supported" if "supportedVersions" in answer.text else "ignored"
-    evidence = f"{_DISCOVER} of {_MODERN} was answered HTTP {answer.status_code}"
+    evidence = f"the response to {_DISCOVER} of {_MODERN} was HTTP {answer.status_code}"
     session.observations["R14"] = Observation(option, evidence)
 
 
-def _without_effect(tools: list[Tool]) -> Tool | None:
-    """A tool that needs no arguments and that its server declares as read-only, if there is one."""
+def _read_only_tool(tools: list[Tool]) -> Tool | None:
+    """A tool without required arguments that its server declares as read-only; None if there is none."""
     for tool in tools:
         read_only = tool.annotations is not None and tool.annotations.read_only_hint is True
-        if tool.name == _HARMLESS or (read_only and not tool.input_schema.get("required")):
+        if tool.name == _TOOL_WITHOUT_EFFECT or (read_only and not tool.input_schema.get("required")):
             return tool
     return None
 
@@ -250,7 +252,7 @@ async def _snippet(server: Server, transport: Transport, session: Session) -> st
         tools = {tool.name for tool in (await client.list_tools()).tools}
         missing = _SNIPPET_TOOLS - tools
         if refused := sorted(name for name in missing if server.roles_for(name)):
-            listed = ", ".join(f"{name} ({_needed(server, name)})" for name in refused)
+            listed = ", ".join(f"{name} ({_required_roles(server, name)})" for name in refused)
             raise SkippedError(
                 f"This user may not call {listed}, so nothing was saved.",
                 "Sign in as a user who has the role (`roleMembers`) or is a member of the group.",
@@ -283,20 +285,20 @@ def _text(result: CallToolResult) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The messages of the innermost exceptions: the SDK raises nested exception groups."""
-    reasons = dict.fromkeys(_one_line(leaf) for leaf in _leaves(error))
+    """The messages of the innermost exceptions, because the SDK raises nested exception groups."""
+    reasons = dict.fromkeys(_one_line(leaf) for leaf in _leaf_exceptions(error))
     return "; ".join(reasons)
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def _leaf_exceptions(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for exception in error.exceptions:
-            yield from _leaves(exception)
+            yield from _leaf_exceptions(exception)
     else:
         yield error
 
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, MCPError):
-        return f"the server answered {json.dumps(str(error))}"
+        return f"the server returned {json.dumps(str(error))}"
     return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()

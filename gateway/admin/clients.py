@@ -26,8 +26,8 @@ class Client:
         document: id of its document.
         name: the name that the client chose.
         redirect_uris: its redirect URIs.
-        registration: how it was registered, such as `dynamic`; empty for one that was blocked before it was
-            registered.
+        registration: how it was registered, such as `dynamic`; empty for a client that was blocked before
+            it was registered.
         blocked: when it was blocked, in POSIX seconds; None when it is not blocked.
     """
 
@@ -52,7 +52,7 @@ class Clients:
         """The clients, sorted by name.
 
         Args:
-            blocked: whether to return only blocked ones.
+            blocked: whether to return only blocked clients.
         """
         items = self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
@@ -68,6 +68,9 @@ class Clients:
 
         Args:
             client: client id, or id of the client's document.
+
+        Raises:
+            AdminError: other requests changed the client's document at the same time, in every attempt.
         """
         name = document_id(client)
         for _ in range(_ATTEMPTS):
@@ -95,7 +98,7 @@ class Clients:
         if "blocked" not in document:
             return None
         if "redirectUris" not in document:
-            # It was blocked without being registered here.
+            # The client was blocked, but never registered here.
             self._container.delete_item(name, name)
             return _client(document)
         return self._replace(document, _unblocked(document))

@@ -18,7 +18,7 @@ from gateway.admin.clients import Client, Clients
 from gateway.admin.consents import Consents
 from gateway.admin.grants import Grant, Grants, Selection
 from gateway.admin.problem import AdminError
-from gateway.admin.store import opened
+from gateway.admin.store import open_database
 
 app = typer.Typer(
     add_completion=False,
@@ -33,7 +33,9 @@ _WIDTH = 240
 _ANY_ID = {"ignore_unknown_options": True}
 """Accepts a client id that begins with `-`, which would otherwise be parsed as an option."""
 
-_AFTER_A_LEAK = 4
+_VERSIONS_AFTER_LEAK = 4
+"""The number of versions to skip after a leak, so that policies accept no existing key (`gateway.keys`)."""
+
 _IDS = ("Grant", "Client document", "Document")
 
 _User = Annotated[
@@ -52,7 +54,9 @@ _Store = Annotated[
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_Named = Annotated[str, typer.Argument(metavar="CLIENT", help="Client id, or id of the client's document.")]
+_ClientArgument = Annotated[
+    str, typer.Argument(metavar="CLIENT", help="Client id, or id of the client's document.")
+]
 
 
 @app.command()
@@ -113,23 +117,25 @@ def clients(
 
 
 @app.command(context_settings=_ANY_ID)
-def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
+def block(client: _ClientArgument, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Blocks a client and revokes its grants.
 
-    It gets no new tokens, its tokens stop working within 30 seconds, and after at most 5 minutes users can no
-    longer start a sign-in with it.
+    It gets no new tokens. After at most 30 seconds its tokens are rejected, and users can no longer start a
+    sign-in with it.
     """
     with _database(stack, store) as database:
-        # The client is blocked first, so that a code that is issued in the meantime is refused.
+        # The client is blocked first, so that a code that is issued in the meantime is rejected.
         blocked = Clients(database).block(client)
         selection = Selection(client=client)
         revoked = list(Grants(database).revoke(selection))
         Consents(database).forget(selection, revoked)
-    typer.echo(f"Blocked {blocked.document}{_named(blocked)}; {len(revoked)} of its grants were revoked.")
+    typer.echo(
+        f"Blocked {blocked.document}{_display_name(blocked)}; {len(revoked)} of its grants were revoked."
+    )
 
 
 @app.command(context_settings=_ANY_ID)
-def unblock(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
+def unblock(client: _ClientArgument, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Unblocks a client; its users have to sign in again."""
     with _database(stack, store) as database:
         unblocked = Clients(database).unblock(client)
@@ -138,7 +144,7 @@ def unblock(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> N
             "This client is not blocked. `python -m gateway.admin clients --blocked` lists blocked clients.",
             1,
         )
-    typer.echo(f"Unblocked {unblocked.document}{_named(unblocked)}.")
+    typer.echo(f"Unblocked {unblocked.document}{_display_name(unblocked)}.")
 
 
 @app.command("rotate-keys")
@@ -152,7 +158,7 @@ def rotate_keys(
 ) -> None:
     """Sets the next key version in the stack's configuration; `pulumi up` deploys it."""
     try:
-        before, after = stacks.rotate_keys(stack, by=_AFTER_A_LEAK if after_leak else 1)
+        before, after = stacks.rotate_keys(stack, by=_VERSIONS_AFTER_LEAK if after_leak else 1)
     except AdminError as error:
         _fail(str(error), 1)
     typer.echo(f"keyVersion of the stack {stack}: {before} -> {after}. Deploy it: pulumi up --stack {stack}")
@@ -164,7 +170,7 @@ def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with opened(store or stacks.store_url(stack)) as database:
+        with open_database(store or stacks.store_url(stack)) as database:
             yield database
     except AdminError as error:
         _fail(str(error), 1)
@@ -230,7 +236,7 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _named(client: Client) -> str:
+def _display_name(client: Client) -> str:
     return f" ({_printable(client.name)})" if client.name else ""
 
 

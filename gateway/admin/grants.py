@@ -30,7 +30,7 @@ class Grant:
         resource: the MCP server, or the gateway.
         scope: scopes, separated by spaces.
         issued: when the user signed in, in POSIX seconds.
-        expires: when it ends.
+        expires: when it expires, in POSIX seconds.
         refreshes: the number of refreshes so far.
     """
 
@@ -86,7 +86,7 @@ class Grants:
 
         Args:
             selection: the conditions.
-            revoked: whether to include revoked ones.
+            revoked: whether to include revoked grants.
         """
         # The container has no index, because the gateway reads documents by id only: this query is a scan.
         items = self._container.query_items(
@@ -99,9 +99,12 @@ class Grants:
         return sorted(chosen, key=lambda grant: grant.issued, reverse=True)
 
     def revoke(self, selection: Selection) -> Iterator[Grant]:
-        """Revokes the selected grants and yields each that was revoked.
+        """Revokes the selected grants, and yields each grant that was not yet revoked.
 
-        The tokens of a grant are refused within 30 seconds: the gateway caches the status for that time.
+        Its tokens are rejected after at most 30 seconds, the time for which the gateway caches its status.
+
+        Raises:
+            AdminError: other requests changed a grant at the same time, in every attempt.
         """
         for grant in self.select(selection):
             if self._revoke(grant.id):

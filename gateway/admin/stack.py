@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 _ACCOUNT = "azure-native:cosmosdb:DatabaseAccount"
 _KEY_VERSION = "keyVersion"
-_LARGEST_VERSION = 99
+_MAX_VERSION = 99
 
 
 def store_url(stack: str) -> str:
@@ -49,8 +49,8 @@ def rotate_keys(stack: str, *, by: int) -> tuple[int, int]:
     # The default of a setting is in `Pulumi.yaml`, which `pulumi config` reads too.
     before = int(_pulumi("config", "get", _KEY_VERSION, "--stack", stack).strip() or 1)
     after = before + by
-    if after > _LARGEST_VERSION:
-        raise AdminError(f"keyVersion cannot be {after}: the largest version is {_LARGEST_VERSION}.")
+    if after > _MAX_VERSION:
+        raise AdminError(f"keyVersion cannot be {after}: the largest version is {_MAX_VERSION}.")
     _pulumi("config", "set", _KEY_VERSION, str(after), "--stack", stack)
     return before, after
 

@@ -25,8 +25,8 @@ _FORBIDDEN, _UNAUTHORIZED = 403, 401
 
 
 @contextmanager
-def opened(url: str) -> Generator[DatabaseProxy]:
-    """The database of the authorization server.
+def open_database(url: str) -> Generator[DatabaseProxy]:
+    """Opens the database of the authorization server.
 
     Args:
         url: endpoint of the Cosmos DB account, or the URL of a local twin's gateway.
@@ -45,7 +45,7 @@ def opened(url: str) -> Generator[DatabaseProxy]:
                 "The signed-in account has no access to the store. Assign it the role as docs/runbook.md "
                 f"describes. {_first_line(error)}"
             ) from error
-        raise AdminError(f"The store answered {error.status_code}: {_first_line(error)}") from error
+        raise AdminError(f"The store responded with {error.status_code}: {_first_line(error)}") from error
     except ServiceRequestError as error:
         raise AdminError(f"{url} cannot be reached: {_first_line(error)}") from error
 
@@ -59,7 +59,7 @@ def _client(url: str) -> CosmosClient:
             endpoint,
             _TwinCredential(control),
             transport=_WithoutTls(),
-            # A twin announces http URLs, which the client would refuse.
+            # The stand-in announces http URLs, which the client would reject.
             enable_endpoint_discovery=False,
         )
     if parts.scheme != "https" or not parts.hostname:
@@ -88,7 +88,7 @@ def _request(control: str, path: str, **body: str) -> Any:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- see above
             return json.load(answer)
     except (urllib.error.URLError, ValueError) as error:
-        raise AdminError(f"No twin answers at {control}: {error}. Start one with `make up`.") from error
+        raise AdminError(f"No twin responds at {control}: {error}. Start one with `make up`.") from error
 
 
 class _TwinCredential:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.admin.command import app
 from gateway.admin.grants import document_id
-from gateway.admin.store import DATABASE, opened
+from gateway.admin.store import DATABASE, open_database
 from gateway.store import DATABASE as DECLARED_DATABASE
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
@@ -79,7 +79,7 @@ def test_the_commands_use_the_database_that_the_program_declares() -> None:
 def test_consents_are_deleted_with_the_grants_that_are_revoked(
     twin: RunningTwin, admin: Admin, arguments: tuple[str, ...], kept: list[str]
 ) -> None:
-    with opened(twin.gateway) as database:
+    with open_database(twin.gateway) as database:
         consents = database.get_container_client("consents")
         for user, client in (("ada", "app"), ("ada", "other"), ("grace", "app")):
             consents.create_item(
@@ -95,7 +95,7 @@ def test_consents_are_deleted_when_grants_are_revoked_by_the_name_of_the_user(
 ) -> None:
     sign_in(twin)
     (grant,) = admin.json("grants")
-    with opened(twin.gateway) as database:
+    with open_database(twin.gateway) as database:
         consents = database.get_container_client("consents")
         consents.create_item(
             {

@@ -56,7 +56,7 @@ def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target
 
     _, rows = verify(target, open_page=deny)
     (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
-    assert row.outcome.details.startswith("the gateway answered access_denied")
+    assert row.outcome.details.startswith("the gateway returned access_denied")
 
 
 def test_an_answer_of_another_authorization_server_is_refused(twin: RunningTwin, target: Target) -> None:

@@ -65,7 +65,7 @@ def test_an_anonymous_token_is_requested_if_a_registry_requires_one() -> None:
         (registry(challenge=CHALLENGE, token=""), "only signed-in users"),
         (registry(challenge='Basic realm="x"'), "is not supported"),
         (registry(challenge=CHALLENGE.replace("https:", "http:")), "is not supported"),
-        (registry(status=404), "answered HTTP 404"),
+        (registry(status=404), "returned HTTP 404"),
         (registry(digest=f"sha256:{'0' * 64}"), "does not have the digest"),
     ],
 )
@@ -76,11 +76,11 @@ def test_a_digest_that_cannot_be_read_or_verified_is_an_error(
         digest_of(handler)
 
 
-def test_a_registry_that_does_not_answer_is_an_error() -> None:
+def test_a_registry_that_does_not_respond_is_an_error() -> None:
     def refuse(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused", request=request)
 
-    with pytest.raises(RegistryError, match="does not answer"):
+    with pytest.raises(RegistryError, match="does not respond"):
         digest_of(refuse)
 
 

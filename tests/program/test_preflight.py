@@ -9,7 +9,7 @@ import pytest
 from backends import registry
 from gateway import limits
 from preflight import __main__ as preflight
-from preflight.deployer import needs
+from preflight.deployer import prerequisites
 from tests.program.variants import Case
 from tests.stacks import FUNCTIONS_ONLY
 from twin.gateway_plan import load_settings, plan_stack
@@ -40,7 +40,7 @@ def test_a_stack_that_can_be_deployed_passes(
     stack_file(tmp_path, **{"remote-mcp-gateway:publisherEmail": "you@example.com"})
     assert run(tmp_path, monkeypatch) == 0
     output = capsys.readouterr().out
-    assert "The checks found nothing that would make the deployment fail." in output
+    assert "The checks found no errors." in output
     assert "az provider register --wait --namespace Microsoft.ApiManagement" in output
 
 
@@ -89,17 +89,21 @@ def test_exceeding_a_limit_of_api_management_is_an_error() -> None:
 
 def test_the_rights_that_the_deployer_needs_are_listed() -> None:
     settings = load_settings({**FUNCTIONS_ONLY, "assignmentRequired": "true"})
-    listed = list(needs(settings, registry.describe(settings)))
-    commands = "\n".join(command for need in listed for command in need.commands)
+    listed = list(prerequisites(settings, registry.describe(settings)))
+    commands = "\n".join(command for entry in listed for command in entry.commands)
     assert '--role "Contributor"' in commands
     assert '--role "Role Based Access Control Administrator"' in commands
     assert "Cost Management" not in commands
-    assert any("Application Developer" in need.description for need in listed)
-    assert any("assigned to the gateway's application" in need.description for need in listed)
+    assert any("Application Developer" in entry.description for entry in listed)
+    assert any("assigned to the gateway's application" in entry.description for entry in listed)
     with_alert = replace(settings, monitoring=replace(settings.monitoring, cost_anomalies=True))
-    assert any("Cost Management" in command for need in needs(with_alert, ()) for command in need.commands)
+    assert any(
+        "Cost Management" in command for entry in prerequisites(with_alert, ()) for command in entry.commands
+    )
     assert not any(
-        "Microsoft.Storage" in command for need in needs(with_alert, ()) for command in need.commands
+        "Microsoft.Storage" in command
+        for entry in prerequisites(with_alert, ())
+        for command in entry.commands
     )
 
 

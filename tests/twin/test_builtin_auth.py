@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tests.tokens import ISSUER, TestIssuer
-from twin.builtin_auth import BuiltInAuth, BuiltInAuthMiddleware, Refused, TokenCheck
+from twin.builtin_auth import BuiltInAuth, BuiltInAuthMiddleware, RejectedCaller, TokenCheck
 from twin.clock import Clock
 
 GATEWAY = "11111111-1111-1111-1111-111111111111"
@@ -184,7 +184,7 @@ def test_unknown_key_ids_do_not_cause_repeated_requests_to_the_issuer(serve, iss
         )
         for number in range(5):
             result = await check.authenticate(f"Bearer {issuer.sign(claims, kid=f'made-up-{number}')}")
-            assert isinstance(result, Refused)
+            assert isinstance(result, RejectedCaller)
             assert result.status == 401
 
     before = issuer.fetched
@@ -201,7 +201,7 @@ def test_requests_get_503_if_the_issuer_is_unreachable(serve, issuer, clock, cla
         clock=clock,
     )
     result = anyio.run(check.authenticate, f"Bearer {issuer.sign(claims)}")
-    assert isinstance(result, Refused)
+    assert isinstance(result, RejectedCaller)
     assert result.status == 503
 
 

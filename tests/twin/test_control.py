@@ -58,7 +58,7 @@ class RolloutDouble:
     def finish(self) -> None:
         self.is_finished = True
 
-    def undo(self) -> None:
+    def restore(self) -> None:
         self.config, self.is_finished = {}, True
 
 

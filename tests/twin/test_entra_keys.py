@@ -20,10 +20,10 @@ DIRECTORY = Directory(tenant_id="t", base_url="http://localhost:8002")
 def test_keys_survive_a_restart_in_a_file_that_only_its_owner_can_read(tmp_path: Path):
     path = tmp_path / ".twin" / "entra.json"
     keys = SigningKeys(path)
-    token, sealed = keys.sign({"a": 1}), keys.seal({"b": 2}, purpose="refresh")
+    token, encrypted = keys.sign({"a": 1}), keys.encrypt({"b": 2}, purpose="refresh")
     restarted = SigningKeys(path)
     assert restarted.verify(token) == {"a": 1}
-    assert restarted.unseal(sealed, purpose="refresh") == {"b": 2}
+    assert restarted.decrypt(encrypted, purpose="refresh") == {"b": 2}
     assert restarted.jwks == keys.jwks
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -45,11 +45,11 @@ def test_a_rotation_of_keys_survives_a_restart(tmp_path: Path):
 
 def test_state_encrypted_for_one_purpose_is_not_accepted_for_another():
     keys = SigningKeys()
-    sealed = keys.seal({"user": "ada"}, purpose="session")
+    encrypted = keys.encrypt({"user": "ada"}, purpose="session")
     with pytest.raises(InvalidTokenError):
-        keys.unseal(sealed, purpose="refresh")
+        keys.decrypt(encrypted, purpose="refresh")
     with pytest.raises(InvalidTokenError):
-        SigningKeys().unseal(sealed, purpose="session")
+        SigningKeys().decrypt(encrypted, purpose="session")
 
 
 @given(
@@ -72,7 +72,7 @@ def test_no_token_header_bypasses_or_breaks_the_check(header: object):
         with pytest.raises(InvalidTokenError):
             KEYS.verify(text)
         with pytest.raises(InvalidTokenError):
-            KEYS.unseal(f"{encoded}....", purpose="refresh")
+            KEYS.decrypt(f"{encoded}....", purpose="refresh")
 
 
 def test_the_error_for_an_unknown_user_names_the_known_users():

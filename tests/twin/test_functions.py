@@ -209,7 +209,7 @@ def test_the_response_to_initialize_is_that_of_the_extension(host):
     assert response.headers["Content-Encoding"] == "identity"
     assert len(response.headers["Mcp-Session-Id"]) == 124
     result = _event(response)["result"]
-    assert result.pop("instructions").startswith("Keeps named text snippets,")
+    assert result.pop("instructions").startswith("Stores named text snippets,")
     assert result == {
         "protocolVersion": "2025-06-18",
         "capabilities": {"logging": {}, "prompts": {}, "resources": {}, "tools": {}},
@@ -428,7 +428,7 @@ def test_messages_without_a_valid_session_are_rejected(host):
 
 
 def test_a_message_for_another_instance_is_accepted_and_discarded(host):
-    elsewhere = ClientState(host.session_key).seal("0123456789abcdef")
+    elsewhere = ClientState(host.session_key).encrypt("0123456789abcdef")
     answer = host.post(INITIALIZE, f"/message?azmcpcs={elsewhere}")
     assert (answer.status_code, answer.text) == (202, "Accepted")
 

@@ -41,7 +41,7 @@ def test_the_response_with_the_expected_state_is_accepted() -> None:
 
 def test_an_error_response_with_the_expected_state_is_accepted() -> None:
     (answer,), accepted = ask(("GET", callback(error="access_denied", state=STATE)))
-    assert "refused" in answer.text
+    assert "rejected" in answer.text
     assert accepted is not None
     assert accepted["error"] == "access_denied"
 

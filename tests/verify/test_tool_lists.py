@@ -46,7 +46,7 @@ def tool(name: str = "get_snippet", **changed: Any) -> Tool:
 
 
 def tools(*listed: Tool) -> dict[str, LockedTool]:
-    return {listed_tool.name: tool_lists.locked(listed_tool) for listed_tool in listed}
+    return {listed_tool.name: tool_lists.to_locked_tool(listed_tool) for listed_tool in listed}
 
 
 @dataclass
@@ -84,7 +84,7 @@ def test_the_order_of_names_in_a_default_is_no_difference() -> None:
     def digest(default: str) -> str:
         fields = {"type": "string", "default": default}
         schema = {"type": "object", "properties": {"fields": fields}}
-        return tool_lists.locked(tool(input_schema=schema)).digest
+        return tool_lists.to_locked_tool(tool(input_schema=schema)).digest
 
     assert digest("summary,status") == digest("status,summary")
     assert digest("summary,status") != digest("summary,state")
@@ -108,7 +108,7 @@ def test_the_file_does_not_depend_on_the_order_of_servers_tools_and_members() ->
     ids=str,
 )
 def test_schemas_and_annotations_change_only_the_digest(changed: dict[str, Any]) -> None:
-    before, after = tool_lists.locked(tool()), tool_lists.locked(tool(**changed))
+    before, after = tool_lists.to_locked_tool(tool()), tool_lists.to_locked_tool(tool(**changed))
     assert before.digest != after.digest
     assert replace(after, digest=before.digest) == before
 
@@ -181,8 +181,8 @@ def test_tools_that_the_user_may_not_see_are_neither_missing_nor_removed_from_th
     file.write_text(dump({"functions": reviewed}))
     tool_server.pages = [[tool("get_snippet")]]
     assert compared(target, file) == "1 tools; not visible to this user: delete_snippet"
-    assert tool_lists.merged(server, reviewed, tools(tool("get_snippet"))) == reviewed
-    assert tool_lists.merged(server, reviewed, tools(tool("delete_snippet"))) == tools(tool("delete_snippet"))
+    assert tool_lists.merge(server, reviewed, tools(tool("get_snippet"))) == reviewed
+    assert tool_lists.merge(server, reviewed, tools(tool("delete_snippet"))) == tools(tool("delete_snippet"))
 
 
 def test_a_server_without_an_entry_is_not_a_failure(target: Target, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def page_start(http: Request) -> int:
 
 def respond(http: Request, answer: Answer, *, last_write: int) -> Response:
     """The HTTP response, with the common headers."""
-    activity = _activity(http.headers.get("x-ms-activity-id"))
+    activity = _activity_id(http.headers.get("x-ms-activity-id"))
     headers = {
         "server": "Cosmos DB stand-in (twin)",
         "x-ms-activity-id": activity,
@@ -160,7 +160,7 @@ def respond(http: Request, answer: Answer, *, last_write: int) -> Response:
     )
 
 
-def _activity(header: str | None) -> str:
+def _activity_id(header: str | None) -> str:
     try:
         return str(uuid.UUID(header or ""))
     except ValueError:

@@ -55,7 +55,7 @@ class BrowserEndpoints:
             return _redirect_to_client(request.redirect_uri, _error_parameters(error, request.state))
         browser = http.cookies.get(_FORM_COOKIE) or secrets.token_urlsafe(32)
         return self._page(
-            request, self._keys.seal({"query": query, "browser": browser}, purpose="form"), browser
+            request, self._keys.encrypt({"query": query, "browser": browser}, purpose="form"), browser
         )
 
     async def login(self, http: Request) -> Response:
@@ -133,7 +133,7 @@ class BrowserEndpoints:
         if origin is not None and origin != self._directory.base_url:
             raise _rejected_form("The form was sent from another site.")
         try:
-            content = self._keys.unseal(flow, purpose="form")
+            content = self._keys.decrypt(flow, purpose="form")
         except InvalidTokenError as error:
             raise _rejected_form("The form is not from this sign-in page.") from error
         if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), content["browser"].encode()):

@@ -71,7 +71,7 @@ class Grants:
         """Starts a browser session; returns the sign-in and the value of the session cookie."""
         sign_in = SignIn(user=user, session=str(uuid.uuid4()), at=self._clock.now())
         cookie = {"user": user.object_id, "session": sign_in.session, "at": sign_in.at}
-        return sign_in, self._keys.seal(cookie, purpose="session")
+        return sign_in, self._keys.encrypt(cookie, purpose="session")
 
     def session(self, cookie: str | None) -> SignIn | None:
         """The sign-in of a session cookie, or None.
@@ -81,7 +81,7 @@ class Grants:
         if not cookie:
             return None
         try:
-            content = self._keys.unseal(cookie, purpose="session")
+            content = self._keys.decrypt(cookie, purpose="session")
         except InvalidTokenError:
             return None
         user = self._directory.user(content["user"])
@@ -160,7 +160,7 @@ class Grants:
             "resource": grant.resource,
             "at": self._clock.now(),
         }
-        return f"1.{self._keys.seal(content, purpose='refresh')}"
+        return f"1.{self._keys.encrypt(content, purpose='refresh')}"
 
     def redeem_refresh_token(self, app: Application, token: str) -> Grant:
         """Redeems a refresh token and returns its grant.
@@ -171,7 +171,7 @@ class Grants:
                 not exist (AADSTS50034).
         """
         try:
-            content = self._keys.unseal(token.removeprefix("1."), purpose="refresh")
+            content = self._keys.decrypt(token.removeprefix("1."), purpose="refresh")
         except InvalidTokenError as error:
             raise EntraError(
                 9002313, "invalid_grant", "Invalid request. Request is malformed or invalid."

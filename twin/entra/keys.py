@@ -13,9 +13,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
 _ALGORITHM = "RS256"
-_SEAL = {"alg": "dir", "enc": "A256GCM"}
+_JWE_HEADER = {"alg": "dir", "enc": "A256GCM"}
 _REGISTRY = jws.JWSRegistry(algorithms=[_ALGORITHM])
-_SEAL_REGISTRY = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
+_JWE_REGISTRY = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
 
 
 class InvalidTokenError(Exception):
@@ -34,10 +34,10 @@ class SigningKeys:
         if path is not None and path.exists():
             stored = json.loads(path.read_text(encoding="utf-8"))
             self._signing = [RSAKey.import_key(key) for key in stored["signing"]]
-            self._seal = OctKey.import_key(stored["sealing"])
+            self._state_key = OctKey.import_key(stored["sealing"])
         else:
             self._signing = [_new_key()]
-            self._seal = OctKey.generate_key(256)
+            self._state_key = OctKey.generate_key(256)
             self._save()
 
     @property
@@ -76,25 +76,28 @@ class SigningKeys:
             raise InvalidTokenError("the token's payload is not a JSON object")
         return claims
 
-    def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
+    def encrypt(self, content: Mapping[str, Any], *, purpose: str) -> str:
         """Encrypts state that clients keep, such as a refresh token. `purpose` names the kind of state."""
         return jwe.encrypt_compact(
-            {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
+            {**_JWE_HEADER, "typ": purpose},
+            json.dumps(content).encode(),
+            self._state_key,
+            registry=_JWE_REGISTRY,
         )
 
-    def unseal(self, text: str, *, purpose: str) -> dict[str, Any]:
-        """Decrypts state that `seal` encrypted for the same purpose.
+    def decrypt(self, text: str, *, purpose: str) -> dict[str, Any]:
+        """Decrypts state that `encrypt` encrypted for the same purpose.
 
         Raises:
             InvalidTokenError: it was changed, or encrypted for another purpose or by another stand-in.
         """
         try:
-            sealed = jwe.decrypt_compact(text, self._seal, registry=_SEAL_REGISTRY)
-            content = json.loads(sealed.plaintext or b"")
+            decrypted = jwe.decrypt_compact(text, self._state_key, registry=_JWE_REGISTRY)
+            content = json.loads(decrypted.plaintext or b"")
         except (JoseError, ValueError, TypeError) as error:
-            raise InvalidTokenError("not sealed by this stand-in") from error
-        if sealed.headers().get("typ") != purpose:
-            raise InvalidTokenError(f"not sealed as {purpose}")
+            raise InvalidTokenError("not encrypted by this stand-in") from error
+        if decrypted.headers().get("typ") != purpose:
+            raise InvalidTokenError(f"not encrypted as {purpose}")
         return content
 
     def _save(self) -> None:
@@ -102,7 +105,7 @@ class SigningKeys:
             return
         stored = {
             "signing": [key.as_dict(private=True) for key in self._signing],
-            "sealing": self._seal.as_dict(private=True),
+            "sealing": self._state_key.as_dict(private=True),
         }
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new_file = self._path.with_name(f"{self._path.name}.new")

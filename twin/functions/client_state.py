@@ -49,11 +49,11 @@ class ClientState:
         """A new session id."""
         return _new_id()
 
-    def seal(self, session: str) -> str:
+    def encrypt(self, session: str) -> str:
         """The state that the client of a session receives."""
         vector = os.urandom(_IV_LENGTH)
-        sealed = vector + AESGCM(self.key).encrypt(vector, f"{session}|{self.instance}".encode(), None)
-        return urlsafe_b64encode(sealed + self._signature(sealed)).rstrip(b"=").decode()
+        encrypted = vector + AESGCM(self.key).encrypt(vector, f"{session}|{self.instance}".encode(), None)
+        return urlsafe_b64encode(encrypted + self._signature(encrypted)).rstrip(b"=").decode()
 
     def open(self, state: str) -> tuple[str, str] | None:
         """The session and instance in a state; None if the decrypted state does not consist of these two.
@@ -65,14 +65,14 @@ class ClientState:
             token = b64decode(state + "=" * (-len(state) % 4), altchars="-_", validate=True)
             if len(token) < _MIN_LENGTH:
                 raise UnreadableStateError("too short")
-            sealed, signature = token[:-_SIGNATURE_LENGTH], token[-_SIGNATURE_LENGTH:]
-            if not hmac.compare_digest(signature, self._signature(sealed)):
+            encrypted, signature = token[:-_SIGNATURE_LENGTH], token[-_SIGNATURE_LENGTH:]
+            if not hmac.compare_digest(signature, self._signature(encrypted)):
                 raise UnreadableStateError("another signature")
-            text = AESGCM(self.key).decrypt(sealed[:_IV_LENGTH], sealed[_IV_LENGTH:], None).decode()
+            text = AESGCM(self.key).decrypt(encrypted[:_IV_LENGTH], encrypted[_IV_LENGTH:], None).decode()
         except (ValueError, InvalidTag):
             raise UnreadableStateError("not base64url, or cannot be decrypted") from None
         parts = [part for part in text.split("|") if part]
         return (parts[0], parts[1]) if len(parts) == 2 else None  # noqa: PLR2004 - session and instance
 
-    def _signature(self, sealed: bytes) -> bytes:
-        return hmac.digest(self.key, sealed, hashlib.sha256)
+    def _signature(self, encrypted: bytes) -> bytes:
+        return hmac.digest(self.key, encrypted, hashlib.sha256)

@@ -56,7 +56,7 @@ class ModernStreamableHttp:
 
         async def send_with_session_id(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:  # noqa: PLR2004 - an HTTP status
-                MutableHeaders(scope=message)[SESSION_HEADER] = self._state.seal(secrets.token_hex(8))
+                MutableHeaders(scope=message)[SESSION_HEADER] = self._state.encrypt(secrets.token_hex(8))
             await send(message)
 
         return send_with_session_id

@@ -61,7 +61,7 @@ class SseTransport:
     async def _serve_stream(self, request: Request, send: Send) -> None:
         """Serves the stream of one client, and ends the client's session at the end of the stream."""
         identifier = self._state.new_session()
-        endpoint = f"message?azmcpcs={self._state.seal(identifier)}"
+        endpoint = f"message?azmcpcs={self._state.encrypt(identifier)}"
         if (key := _function_key(request)) is not None:
             endpoint += f"&code={key}"
         events, unsent = anyio.create_memory_object_stream[bytes](math.inf)

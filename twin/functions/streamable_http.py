@@ -80,7 +80,7 @@ class StreamableHttp:
         if message.method == "initialize":
             _require_readable_parameters(message)
             if not request.headers.get(SESSION_HEADER):
-                headers[SESSION_HEADER] = self._state.seal(self._state.new_session())
+                headers[SESSION_HEADER] = self._state.encrypt(self._state.new_session())
         session = Session(transport="http-streamable", headers=dict(request.headers))
 
         async def respond() -> None:

@@ -57,13 +57,13 @@ def user(call: Call) -> Any:
 @_route("GET", "/user/search")
 def user_search(call: Call) -> list[Any]:
     """Users whose name, email address or display name contains a string; `.` finds all users."""
-    return _people(call, call.query.get("username", call.query.get("query", "")))
+    return _matching_users(call, call.query.get("username", call.query.get("query", "")))
 
 
 @_route("GET", "/user/assignable/search")
 def assignable_search(call: Call) -> list[Any]:
     """Users to whom issues can be assigned: all active users of the site."""
-    return _people(call, call.query.get("username", call.query.get("query", "")))
+    return _matching_users(call, call.query.get("username", call.query.get("query", "")))
 
 
 @_route("GET", "/field")
@@ -179,7 +179,7 @@ def _project(call: Call) -> Project:
     return call.site.project(call.path["project"])
 
 
-def _people(call: Call, text: str) -> list[Any]:
+def _matching_users(call: Call, text: str) -> list[Any]:
     wanted = "" if text in {".", "%", "_"} else text.lower()
 
     def matches(user: User) -> bool:

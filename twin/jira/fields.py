@@ -244,7 +244,7 @@ def _sprints(site: Site, _issue: Issue, value: Any) -> list[int]:
         raise bad_request(f"The Sprint id must be a number, not {value!r}") from None
 
 
-def _points(_site: Site, _issue: Issue, value: Any) -> float | None:
+def _story_points(_site: Site, _issue: Issue, value: Any) -> float | None:
     if value is not None and not isinstance(value, int | float):
         raise bad_request("Operation value must be a number")
     return value
@@ -267,7 +267,7 @@ _READERS: Mapping[str, Callable[[Site, Issue, Any], Any]] = {
     EPIC_LINK: _issue_key,
     EPIC_NAME: _text,
     SPRINT: _sprints,
-    POINTS: _points,
+    POINTS: _story_points,
 }
 _ATTRIBUTES = {
     "issuetype": "type",
