@@ -280,6 +280,7 @@ def _timed_out() -> Reply:
         lambda: reply(200, b"\xff\xfe", Content_Type="application/json"),
         lambda: reply(200, "{", Content_Type="application/json"),
         lambda: reply(500, "boom"),
+        Host(document(client_id=URL + "x")).answer,
         _timed_out,
     ],
 )
@@ -290,7 +291,14 @@ def test_b5_a_url_without_a_valid_document_is_not_a_client(flow: Flow, answer: C
     assert "This app cannot be identified" in page
     assert "internal" not in page
     assert len(host.fetched) == 1
+    # Within a minute the page is shown again without a request: one URL cannot use up the limit of the stack.
     host.answer = Host(document()).answer
+    flow.harness.clock.advance(59)
+    assert outcome(flow, host) == page
+    other = "https://app.example.com/other.json"
+    assert outcome(flow, Host(document(client_id=other)), client_id=other) == "consent"
+    assert len(host.fetched) == 1
+    flow.harness.clock.advance(1)
     assert outcome(flow, host) == "consent"
 
 

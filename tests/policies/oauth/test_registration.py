@@ -247,3 +247,15 @@ def test_b4_all_addresses_together_have_a_higher_limit(flow: Flow) -> None:
     assert (set(statuses[:600]), statuses[600]) == ({201}, 429)
     flow.harness.clock.advance(61)
     assert _register(flow, "192.0.2.1").status == 201
+
+
+def test_b4_refused_registrations_do_not_use_up_the_limit_of_all_addresses(flow: Flow) -> None:
+    counters = flow.harness.gateway.services.counters
+    counters.clear()
+    for number in range(3):
+        ip = f"192.0.2.{number}"
+        assert flow.post("/register", "{", content_type="application/json", ip=ip).status == 400
+        assert flow.post("/register", "{}", content_type="text/plain", ip=ip).status == 415
+    counters.add("register", 599)
+    assert _register(flow, "192.0.2.1").status == 201
+    assert _register(flow, "192.0.2.2").status == 429
