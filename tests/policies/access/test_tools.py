@@ -433,7 +433,7 @@ def test_f4_only_a_list_of_tools_must_not_be_compressed(flow: Flow) -> None:
 
 def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_id(flow: Flow) -> None:
     authorization = f"Bearer {token_of(flow)}"
-    # The content type is checked only for requests with a body.
+    # The content type of GET and DELETE is not checked.
     resumed = flow.harness.send(
         "GET", "/mcp", Authorization=authorization, Last_Event_ID="7", Content_Type="text/event-stream"
     )
