@@ -336,10 +336,12 @@ def test_the_cookies_of_a_sign_in_are_deleted_at_its_end(client: Client, ada: Pe
     assert not [name for name in ada.cookies["localhost"] if name.startswith(("consent-", "callback-"))]
 
 
-def test_the_gateway_authenticates_with_its_identity_and_not_with_a_secret(
-    twin: RunningTwin, client: Client, ada: Person
+def test_the_gateway_requests_a_token_of_its_identity_for_entra_and_sends_no_authorization_header(
+    twin: RunningTwin, ada: Person, entra_page: Page
 ) -> None:
-    ada.sign_in(client.authorize_url())
-    sent = json.dumps(twin.received("entra"))
-    assert "client_secret" not in sent
-    assert base64.b64encode(b"client_secret").decode() not in sent
+    """Recorded requests have no bodies; tests/policies/oauth/test_bindings.py checks the form."""
+    before = len(twin.received("identity"))
+    assert ada.press(entra_page, ada.name).url.startswith(CALLBACK)
+    assert len(twin.received("identity")) == before + 1
+    (redemption,) = (request for request in twin.received("entra") if request["method"] == "POST")
+    assert "authorization" not in {name.lower() for name, _ in redemption["headers"]}

@@ -137,7 +137,7 @@ def test_digests_are_required_unless_a_stack_disables_that() -> None:
     assert len(list(unpinned(tagged.presets, tagged.containers))) == 2
 
 
-def test_the_twin_runs_no_image_and_needs_no_digest() -> None:
+def test_a_local_stack_needs_no_digest() -> None:
     local = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
     assert load(values(**{f"{NAME}:{key}": value for key, value in local.items()}), ["slackBotToken"]).local
 

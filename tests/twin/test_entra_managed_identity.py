@@ -112,17 +112,25 @@ def test_the_verifier_checks_issuer_tenant_audience_and_times(entra: Entra):
     verifier = TokenVerifier(entra.directory, entra.clock, entra.keys)
     token = entra.identity_token("https://cosmos.azure.com/").json()["access_token"]
     assert verifier.verify(token, audience="https://cosmos.azure.com")["oid"] == IDENTITY.principal_id
-    for wrong in (
-        {"audience": "https://storage.azure.com", "token": token},
-        {"audience": "https://cosmos.azure.com", "token": f"{token[:-4]}AAAA"},
-        {"audience": "https://cosmos.azure.com", "token": "x"},
-        {
-            "audience": "https://cosmos.azure.com",
-            "token": entra.keys.sign({"aud": "https://cosmos.azure.com"}),
-        },
-    ):
+    claims = entra.claims(token)
+    wrong_tokens = [
+        "x",
+        f"{token[:-4]}AAAA",
+        *(
+            entra.keys.sign({**claims, **change})
+            for change in (
+                {"iss": "https://login.example/"},
+                {"tid": "another-tenant"},
+                {"aud": "https://storage.azure.com"},
+                {"nbf": claims["exp"]},
+                {"exp": None},
+            )
+        ),
+    ]
+    assert verifier.verify(entra.keys.sign(claims), audience="https://cosmos.azure.com") == claims
+    for wrong in wrong_tokens:
         with pytest.raises(InvalidTokenError):
-            verifier.verify(wrong["token"], audience=wrong["audience"])
+            verifier.verify(wrong, audience="https://cosmos.azure.com")
     entra.clock.advance(86400)
     with pytest.raises(InvalidTokenError, match="expired"):
         verifier.verify(token, audience="https://cosmos.azure.com")

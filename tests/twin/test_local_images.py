@@ -185,6 +185,7 @@ def test_an_environment_whose_python_was_removed_is_installed_again(tmp_path, mo
 def test_the_lock_pins_every_package_with_hashes_and_names_no_registry():
     text = (mcp_atlassian.ROOT / mcp_atlassian.LOCK).read_text()
     pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert pinned
     assert all("==" in line and line.endswith("\\") for line in pinned)
     assert "://" not in text
     wanted = (mcp_atlassian.ROOT / "requirements-mcp-atlassian.in").read_text().splitlines()

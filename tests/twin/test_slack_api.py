@@ -107,6 +107,7 @@ def test_bounds_are_exclusive_by_default(slack):
 
 def test_the_bot_reads_and_writes_only_where_it_was_invited(slack):
     assert slack("conversations.history", channel="C04ARCHIVE6")["error"] == "not_in_channel"
+    assert slack("chat.postMessage", channel="C04ARCHIVE6", text="x")["error"] == "not_in_channel"
     assert slack("chat.postMessage", channel="C04NOWHERE0", text="x")["error"] == "channel_not_found"
     assert slack("chat.postMessage", channel="C04BUOYS001")["error"] == "no_text"
     assert slack("chat.postMessage", channel="C04BUOYS001", text="x")["ok"]

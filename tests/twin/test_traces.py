@@ -62,7 +62,7 @@ def test_a_trace_that_is_not_kept_results_in_404(reader: TestClient) -> None:
     assert reader.get("/traces/none/view").status_code == 404
 
 
-def test_a_trace_shows_nesting_values_changes_and_calls(harness: Harness, reader: TestClient) -> None:
+def test_a_trace_shows_nesting_values_and_changes(harness: Harness, reader: TestClient) -> None:
     harness.send(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()
