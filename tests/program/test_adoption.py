@@ -57,6 +57,7 @@ def test_no_resource_is_declared_as_deleted_with_an_existing_resource() -> None:
     """Pulumi does not delete a resource with `deletedWith` itself, so such a resource would remain."""
     declared = stack()
     adopted_urns = {resource.urn for resource in declared.resources if resource.external}
+    assert adopted_urns
     assert [resource for resource in declared.resources if resource.deleted_with in adopted_urns] == []
 
 

@@ -13,7 +13,7 @@ DEV = Case("dev", preview=False)
 LARGE = Case("large", preview=False)
 CLASSIC = Case("classic", preview=False)
 # Log categories whose rows contain bodies or tokens.
-CONTENT = {"GatewayLlmLogs", "allLogs", "audit"}
+WITH_BODIES_OR_TOKENS = {"GatewayLlmLogs", "allLogs", "audit"}
 
 
 def logged(stack: Stack) -> dict[str, tuple[set[str], str]]:
@@ -50,9 +50,9 @@ def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
 
 
 @pytest.mark.parametrize("case", UP, ids=str)
-def test_no_log_category_has_content(case: Case) -> None:
+def test_log_categories_with_bodies_or_tokens_are_not_declared(case: Case) -> None:
     for setting in case.stack.of_type("monitor:DiagnosticSetting"):
-        assert not {log.get("category") for log in setting.inputs["logs"]} & CONTENT
+        assert not {log.get("category") for log in setting.inputs["logs"]} & WITH_BODIES_OR_TOKENS
         assert not any(log.get("categoryGroup") for log in setting.inputs["logs"])
 
 

@@ -269,7 +269,7 @@ def test_every_container_app_admits_only_the_gateways_identity(case: Case) -> No
 
 
 @WITH_CONTAINERS
-def test_containers_are_reachable_only_through_a_route_with_tls_at_one_port(case: Case) -> None:
+def test_containers_are_not_public_and_allow_neither_http_nor_additional_ports(case: Case) -> None:
     for name, inputs in container_apps(case.stack).items():
         ingress = inputs["configuration"]["ingress"]
         assert ingress["external"] is False, name

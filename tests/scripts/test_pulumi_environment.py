@@ -50,7 +50,7 @@ def test_pulumi_installs_with_pip_into_the_environment_of_make() -> None:
     assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 
 
-def test_what_pulumi_installs_is_pinned_with_hashes_to_the_versions_of_make() -> None:
+def test_pulumi_installs_the_same_versions_as_make() -> None:
     tested = pinned("requirements-dev.txt")
     for name, requirement in pinned("requirements.txt").items():
         assert requirement.specifier == tested[name].specifier, name
