@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from configuration import declared
 from configuration.reader import Reader
 
-# The receivers of Cost Management's scheduled actions.
+# The receivers that Cost Management's scheduled actions accept.
 # https://learn.microsoft.com/rest/api/cost-management/scheduled-actions/create-or-update-by-scope#notificationproperties
-_MOST_RECEIVERS_OF_ANOMALIES = 20
-_RECEIVER_OF_ANOMALIES = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", re.ASCII)
+_MAX_ANOMALY_RECEIVERS = 20
+_ANOMALY_RECEIVER = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def read(reader: Reader) -> Monitoring:
         declared.MONTHLY_BUDGET.reject(reader, "Requires alertEmails, which is empty.", setting.command)
     cost_anomalies = declared.COST_ANOMALY_ALERT.read(reader)
     if cost_anomalies:
-        _check_receivers_of_anomalies(reader, emails)
+        _check_anomaly_receivers(reader, emails)
     return Monitoring(
         retention_days=declared.LOG_RETENTION_DAYS.read(reader),
         daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),
@@ -73,19 +73,19 @@ def read(reader: Reader) -> Monitoring:
     )
 
 
-def _check_receivers_of_anomalies(reader: Reader, emails: Sequence[str]) -> None:
+def _check_anomaly_receivers(reader: Reader, emails: Sequence[str]) -> None:
     """Reports receivers that Cost Management does not accept."""
     setting, anomalies = declared.ALERT_EMAILS, declared.COST_ANOMALY_ALERT
     if not emails:
         anomalies.reject(reader, "Requires alertEmails, which is empty.", setting.command)
-    if len(emails) > _MOST_RECEIVERS_OF_ANOMALIES:
+    if len(emails) > _MAX_ANOMALY_RECEIVERS:
         anomalies.reject(
             reader,
-            f"alertEmails has {len(emails)} addresses; at most {_MOST_RECEIVERS_OF_ANOMALIES} are allowed "
+            f"alertEmails has {len(emails)} addresses; at most {_MAX_ANOMALY_RECEIVERS} are allowed "
             "for this alert.",
-            setting.command_without_entry(_MOST_RECEIVERS_OF_ANOMALIES),
+            setting.command_without_entry(_MAX_ANOMALY_RECEIVERS),
         )
     for index, email in enumerate(emails):
-        if declared.email_problem(email) is None and not _RECEIVER_OF_ANOMALIES.fullmatch(email):
+        if declared.email_problem(email) is None and not _ANOMALY_RECEIVER.fullmatch(email):
             wrong = f"Cost Management sends no e-mails to '{email}' in alertEmails."
             anomalies.reject(reader, wrong, setting.command_without_entry(index))

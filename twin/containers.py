@@ -28,7 +28,7 @@ from twin.stand_in import LocalCommand, LocalImageError
 from twin.translation.container_app import ContainerApp
 
 _NO_ADDRESS = Address(LOOPBACK, 0)
-"""For a command that is not started."""
+"""The address in a command that is created but not started."""
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 

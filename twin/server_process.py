@@ -53,9 +53,9 @@ class ServerProcess:
     """The process of a server. Its address is chosen at random at each start.
 
     The process accepts every request, because the ingress authenticates callers. A web page in a browser on
-    this machine could send requests to a port of 127.0.0.1: under a name of its own that resolves to this
-    address (DNS rebinding), or because the server allows every origin. On Linux, 127.0.0.0/8 has 16 million
-    addresses, which a page cannot try. Other systems have only 127.0.0.1.
+    this machine could send requests to a port of 127.0.0.1: through a host name that resolves to this address
+    (DNS rebinding), or because the server allows every origin. On Linux, 127.0.0.0/8 has 16 million
+    addresses, and a page cannot try all of them. Other systems have only 127.0.0.1.
 
     A process that was ready and has ended is restarted, after increasing pauses. A process that was never
     ready is restarted only by `restart`.
@@ -150,7 +150,7 @@ class ServerProcess:
             try:
                 with _reserved_address() as address:
                     self._running = await RunningProcess.start(self._command(address), timeout=_START_TIMEOUT)
-                self._address = await self._found(address)
+                self._address = await self._listening_address(address)
             except (ProcessError, CannotRunError) as error:
                 self._running = None
                 summary, self._last_lines = (
@@ -179,22 +179,26 @@ class ServerProcess:
             pause = min(2 * pause, _MAX_PAUSE)
             self._set_starting()
 
-    async def _found(self, address: Address) -> Address:
-        """The address at which the process listens; notifies if it is not the one that it was given."""
+    async def _listening_address(self, address: Address) -> Address:
+        """The address at which the process listens. Prints a notice if it does not listen at `address` only.
+
+        Args:
+            address: the address that the process was given in the variable HOST.
+        """
         if address.host == LOOPBACK:
             return address
-        usual = Address(LOOPBACK, address.port)
-        own, other = [
+        loopback = Address(LOOPBACK, address.port)
+        at_address, at_loopback = [
             result is True
             for result in await asyncio.gather(
-                is_listening(address), is_listening(usual), return_exceptions=True
+                is_listening(address), is_listening(loopback), return_exceptions=True
             )
         ]
-        if not other:
+        if not at_loopback:
             return address
         problem = (
             "listens on every network interface, so other machines can send requests to it"
-            if own
+            if at_address
             else "listens on 127.0.0.1, so a web page in a browser on this machine can send requests to it"
         )
         self._notify(
@@ -204,7 +208,7 @@ class ServerProcess:
                 warning=True,
             )
         )
-        return address if own else usual
+        return address if at_address else loopback
 
     def _set_starting(self) -> None:
         self.state, self.problem = State.STARTING, ""

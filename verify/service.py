@@ -195,15 +195,15 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         ]
     documents = [f"{prefix}policies/policy" for prefix in prefixes]
     deployed = await _deployed_texts(manager, service, documents)
-    problems = [] if session.target.expected.shared else await _global_policy(manager, service)
+    problems = [] if session.target.expected.shared else await _all_apis_problems(manager, service)
     return _compare(rendered, deployed, "policies", problems)
 
 
-async def _global_policy(manager: ResourceManager, service: str) -> list[str]:
+async def _all_apis_problems(manager: ResourceManager, service: str) -> list[str]:
     """The problems of the policy of all APIs, which Azure creates with the service.
 
-    The stack does not declare it. Azure's text of it differs between services, but its only policy is
-    `forward-request`.
+    The stack does not declare this policy. Its text can differ between services, but `forward-request` is its
+    only element.
     """
     texts = await _deployed_texts(manager, service, ["policies/policy"])
     try:
@@ -217,7 +217,7 @@ async def _global_policy(manager: ResourceManager, service: str) -> list[str]:
         if (section.name, policy.name) != ("backend", "forward-request")
     ]
     remove = "remove them in the portal (API Management, APIs, All APIs)"
-    return [f"the policy of all APIs has policies of others, {', '.join(added)}: {remove}"] if added else []
+    return [f"the policy of all APIs also contains {', '.join(added)}: {remove}"] if added else []
 
 
 async def _apis(manager: ResourceManager, session: Session) -> list[Mapping[str, Any]]:
