@@ -63,6 +63,7 @@ def test_c8_other_clients_receive_a_redirect_and_no_page(flow: Flow, redirect_ur
     answer = signed_in(flow, redirect_uri)
     assert (answer.status, answer.body) == (302, b"")
     assert (answer.header("Location") or "").startswith(f"{redirect_uri}?code=")
+    assert not [name for name in flow.cookies if "callback" in name]
 
 
 @pytest.mark.parametrize(
