@@ -182,6 +182,15 @@ def test_e3_browsers_show_no_response_of_a_server_as_a_page_of_the_gateway(statu
     assert answer.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
+@pytest.mark.parametrize(("status", "reason"), [(200, "OK"), (404, "Refused")])
+def test_e3_the_reason_phrase_of_a_server_is_not_forwarded(status: int, reason: str) -> None:
+    flow = Flow.new()
+    token = flow.token()
+    flow.served = lambda: Reply(status=status, reason="func-notes.internal", headers=[], content=b"")
+    answer = flow.call(token)
+    assert (answer.status, answer.reason) == (status, reason)
+
+
 def test_e3_the_allow_header_of_a_server_is_forwarded() -> None:
     assert answer_with(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
 

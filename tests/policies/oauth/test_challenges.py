@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Response
-from tests.policies.oauth.flow import GATEWAY, Flow
+from tests.policies.oauth.flow import GATEWAY, Flow, status
 from tests.policies.oauth.test_consent import local_harness
 from tests.policies.oauth.test_settings import harness_with
 
@@ -176,6 +176,12 @@ def test_d3_a_token_of_a_deleted_grant_is_answered_like_any_bad_token(flow: Flow
     flow.harness.gateway.services.cache.clear()
     answer = flow.call(token)
     assert (answer.status, answer.body) == (401, flow.call("x").body)
+
+
+def test_d3_a_grant_that_has_not_reached_this_region_is_read_again(flow: Flow) -> None:
+    token = flow.token()
+    flow.store.failing = {len(flow.store.calls): status(404)}
+    assert [flow.call(token).status for _ in range(2)] == [401, 200]
 
 
 def test_a3_forwarding_headers_change_no_challenge_and_no_metadata(flow: Flow) -> None:
