@@ -210,3 +210,13 @@ def test_d5_codes_and_refresh_tokens_of_unaccepted_keys_are_refused(version: str
     flow.move_to(harness_with(version, version))
     for answer in (flow.refresh(token), flow.redeem(code)):
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("version", ["3", "5"])
+def test_d6_a_refresh_token_of_an_unaccepted_key_revokes_nothing(version: str) -> None:
+    """Its MAC cannot be checked; otherwise a leaked key could be used to revoke grants."""
+    flow = Flow.at(harness_with("1", "1"))
+    token = flow.refresh_token()
+    flow.move_to(harness_with(version, version))
+    assert flow.revoke(token).status == 200
+    assert flow.store.one("grants")["status"] == "redeemed"
