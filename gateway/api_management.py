@@ -1,6 +1,6 @@
 """A reference to the API Management service, for the resources in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +71,13 @@ _MASKED_PARAMETERS = (
     "transaction",
 )
 """Query parameters that are not logged. The documentation does not say that `*` means all parameters, so
-parameters with credentials or names of users are listed as well.
+parameters with credentials or names of users are listed as well; those with ids of sessions are added.
 
 https://learn.microsoft.com/rest/api/apimanagement/diagnostic/create-or-update#datamaskingentity
 """
 
 
-def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
+def logging(body_bytes: int, sampling_percent: int, session_parameters: Iterable[str]) -> dict[str, Any]:
     """Arguments of a diagnostic that sends telemetry of requests to Application Insights.
 
     The audit records are traces of the severity `information`, so the verbosity must not be lower.
@@ -85,8 +85,9 @@ def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
     Args:
         body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
+        session_parameters: the query parameters with the ids of sessions, which are not logged.
     """
-    message = _logged_message(body_bytes)
+    message = _logged_message(body_bytes, session_parameters)
     pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
     return {
         "always_log": apimanagement.AlwaysLog.ALL_ERRORS,
@@ -102,20 +103,26 @@ def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
     }
 
 
-def logging_to_monitor(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
+def logging_to_monitor(
+    body_bytes: int, sampling_percent: int, session_parameters: Iterable[str]
+) -> dict[str, Any]:
     """Arguments of a diagnostic that sends telemetry to Log Analytics, without the audit records.
 
     Args:
         body_bytes: as in `logging`.
         sampling_percent: as in `logging`.
+        session_parameters: as in `logging`.
     """
-    arguments = logging(body_bytes, sampling_percent) | {"verbosity": apimanagement.Verbosity.ERROR}
+    arguments = logging(body_bytes, sampling_percent, session_parameters)
+    arguments["verbosity"] = apimanagement.Verbosity.ERROR
     for only_application_insights in ("http_correlation_protocol", "operation_name_format"):
         del arguments[only_application_insights]
     return arguments
 
 
-def _logged_message(body_bytes: int) -> "apimanagement.HttpMessageDiagnosticArgs":
+def _logged_message(
+    body_bytes: int, session_parameters: Iterable[str]
+) -> "apimanagement.HttpMessageDiagnosticArgs":
     """The logged parts of a message: no headers and no query, because they contain codes and tokens."""
     return apimanagement.HttpMessageDiagnosticArgs(
         body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
@@ -123,7 +130,7 @@ def _logged_message(body_bytes: int) -> "apimanagement.HttpMessageDiagnosticArgs
         data_masking=apimanagement.DataMaskingArgs(
             query_params=[
                 apimanagement.DataMaskingEntityArgs(value=name, mode=apimanagement.DataMaskingMode.HIDE)
-                for name in _MASKED_PARAMETERS
+                for name in dict.fromkeys((*_MASKED_PARAMETERS, *session_parameters))
             ],
         ),
     )

@@ -216,6 +216,7 @@ class Gateway(pulumi.ComponentResource):
                 application_insights_connection=telemetry.connection,
                 logged_body_bytes=plan.logged_body_bytes,
                 sampling_percent=settings.monitoring.sampling_percent,
+                session_parameters=plan.session_parameters,
                 protect=settings.protect,
                 local_url=settings.local_url,
                 subnet_id=network.gateway_subnet if network else None,
@@ -402,6 +403,7 @@ class Gateway(pulumi.ComponentResource):
                     server=servers[api.backend] if api.backend else None,
                     logged_body_bytes=plan.logged_body_bytes,
                     sampling_percent=self._sampling_percent,
+                    session_parameters=plan.session_parameters,
                 ),
                 opts=child,
             )

@@ -113,6 +113,12 @@ class Plan:
     # A logged body is buffered, which would delay event streams.
     logged_body_bytes: int = 0
 
+    @property
+    def session_parameters(self) -> tuple[str, ...]:
+        """The query parameters in which clients of the legacy transport send the ids of their sessions."""
+        routes = [route for backend in self.backends for route in (*backend.routes, *backend.root_messages)]
+        return tuple(sorted({route.session_parameter for route in routes if route.session_parameter}))
+
     def findings(self) -> list[Finding]:
         """All findings about the policies, including warnings."""
         surroundings = lint.Surroundings(

@@ -1,5 +1,6 @@
 """Declares an API of the plan in API Management."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -21,6 +22,7 @@ class PublishedApiArgs:
         server: the MCP server behind it, or None when its policies answer.
         logged_body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
+        session_parameters: the query parameters with the ids of sessions, which are not logged.
     """
 
     service: ApiManagementRef
@@ -29,6 +31,7 @@ class PublishedApiArgs:
     server: Deployed | None
     logged_body_bytes: int
     sampling_percent: int
+    session_parameters: Sequence[str]
 
 
 class PublishedApi(pulumi.ComponentResource):
@@ -92,7 +95,7 @@ class PublishedApi(pulumi.ComponentResource):
                     api_id=api.name,
                     diagnostic_id="applicationinsights",
                     logger_id=service.logger_id,
-                    **logging(args.logged_body_bytes, args.sampling_percent),
+                    **logging(args.logged_body_bytes, args.sampling_percent, args.session_parameters),
                 ),
                 opts=service.child(self, [previous]),
             )

@@ -1,6 +1,6 @@
 """Declares API Management: its name, its identity, the service, and its logging."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,7 @@ class ServiceArgs:
         application_insights_connection: connection string of that component.
         logged_body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
+        session_parameters: the query parameters with the ids of sessions, which are not logged.
         protect: whether Pulumi refuses to delete or replace the service.
         local_url: origin of the twin's gateway; empty on Azure.
         subnet_id: the subnet to which it is connected; None without a virtual network.
@@ -69,6 +70,7 @@ class ServiceArgs:
     application_insights_connection: pulumi.Input[str]
     logged_body_bytes: int
     sampling_percent: int
+    session_parameters: Sequence[str]
     protect: bool
     local_url: str
     subnet_id: pulumi.Input[str] | None = None
@@ -173,7 +175,7 @@ class Service(pulumi.ComponentResource):
                 service_name=self.name,
                 diagnostic_id="applicationinsights",
                 logger_id=self.logger_id,
-                **logging(args.logged_body_bytes, args.sampling_percent),
+                **logging(args.logged_body_bytes, args.sampling_percent, args.session_parameters),
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )
@@ -195,7 +197,7 @@ class Service(pulumi.ComponentResource):
                 service_name=self.name,
                 diagnostic_id="azuremonitor",
                 logger_id=monitor_logger.id,
-                **logging_to_monitor(args.logged_body_bytes, args.sampling_percent),
+                **logging_to_monitor(args.logged_body_bytes, args.sampling_percent, args.session_parameters),
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )

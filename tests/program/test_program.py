@@ -492,6 +492,12 @@ def test_logs_contain_no_body_no_header_and_no_query(case: Case) -> None:
         *case.stack.of_type("apimanagement:ApiDiagnostic"),
     ]
     assert diagnostics
+    containers = json.loads(VARIANTS[case.variant].get("containers", "[]"))
+    # `azmcpcs` is the parameter of the MCP extension of Azure Functions.
+    sessions = {
+        "azmcpcs",
+        *(entry["sessionParameter"] for entry in containers if "sessionParameter" in entry),
+    }
     for diagnostic in diagnostics:
         for side in ("frontend", "backend"):
             for message in ("request", "response"):
@@ -501,6 +507,8 @@ def test_logs_contain_no_body_no_header_and_no_query(case: Case) -> None:
                 hidden = logged["dataMasking"]["queryParams"]
                 for name in ("*", "code", "state", "transaction", "access_token", "subscription-key"):
                     assert {"mode": "Hide", "value": name} in hidden
+                masked = {parameter["value"] for parameter in hidden if parameter["mode"] == "Hide"}
+                assert sessions <= masked
 
 
 @every_case
