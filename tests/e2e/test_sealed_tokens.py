@@ -310,7 +310,7 @@ def test_a_token_stays_valid_after_one_rotation_of_the_key_but_not_after_two(
     assert [status_after_rotation(deployment, version, token) for version in (2, 3)] == [200, 401]
 
 
-def test_each_key_version_decrypts_only_its_own_tokens(
+def test_a_token_that_names_another_key_version_is_rejected(
     deployment: Deployment, claims: Claims, key: OctKey
 ) -> None:
     assert status_after_rotation(deployment, 2, sealed(claims, key, kid="2")) == 401

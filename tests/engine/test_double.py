@@ -168,7 +168,7 @@ def test_a_name_that_azure_does_not_accept_is_refused(azure: Azure) -> None:
     )
 
 
-def test_writes_to_one_api_exclude_each_other(azure: Azure) -> None:
+def test_a_write_to_an_api_during_another_write_to_it_is_refused(azure: Azure) -> None:
     started = threading.Event()
 
     def is_second() -> bool:

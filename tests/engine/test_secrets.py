@@ -79,7 +79,7 @@ def used(new_stack: Deploy) -> UsedStack:
     )
 
 
-def test_the_search_knows_all_secrets(used: UsedStack) -> None:
+def test_the_search_covers_all_secrets(used: UsedStack) -> None:
     expected = {*CANARIES, "passphrase", "ARM_CLIENT_SECRET", "rotated githubToken"}
     expected |= {"primaryKey of functions-keys", "secondaryKey of functions-keys"}
     assert expected <= used.secrets.keys()

@@ -130,7 +130,7 @@ def test_every_secret_setting_of_the_dev_stack_has_a_canary() -> None:
     assert not secrets - CANARIES.keys(), "add them to CANARIES in tests/engine/stacks.py"
 
 
-def test_every_setting_is_described_with_a_command() -> None:
+def test_settings_have_unique_keys_and_descriptions_in_sentences() -> None:
     assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
     for setting in (*SETTINGS, *ENTRY_KEYS.values()):
         assert re.fullmatch(r"[A-Z].*\.", setting.description), setting

@@ -257,6 +257,6 @@ def test_the_gateways_url_is_derived_from_the_name_of_the_service(case: Case) ->
         assert url == f"https://{name}.azure-api.net"
 
 
-def test_a_local_stack_publishes_nothing_to_azure() -> None:
+def test_a_local_stack_with_a_gateway_in_azure_is_refused() -> None:
     with pytest.raises(Exception, match="has the setting local, but its gateway is https://apim-"):
         evaluate({"backends": '["functions"]', **LOCAL})

@@ -57,6 +57,7 @@ def test_the_prefix_is_in_every_url_of_the_stack() -> None:
     assert endpoints == {}
     servers = outputs["agentSettings"]["servers"]
     urls = {server["url"] for server in servers if server["signIn"] == "gateway"}
+    assert urls
     assert all(url.startswith(f"{origin}/{PREFIX}/") for url in urls)
 
 

@@ -183,7 +183,7 @@ def test_a_program_can_be_evaluated_inside_a_running_loop(project: Project) -> N
     assert asyncio.run(inside()).outputs["names"] == ["a", "b"]
 
 
-def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
+def test_generated_values_depend_on_the_seed_only(project: Project) -> None:
     root = project()
 
     def outputs(seed: bytes) -> list[object]:
