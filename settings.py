@@ -138,7 +138,7 @@ class Settings:
         sku: tier of API Management.
         capacity: its units.
         tags: tags of every resource that can have tags.
-        address: the gateway's custom host name; None for the one that Azure assigns.
+        address: the gateway's custom host name; None for the host name that Azure assigns.
         path_prefix: the first segments of all URLs of the gateway, without slashes; empty for none.
         network: the virtual network; None without one.
         existing: existing resources that the stack uses instead of creating its own.

@@ -22,7 +22,7 @@ class Deployment:
     environments: Environments
 
     def audience(self, backend: Backend) -> Audience:
-        """The Entra application of a server: an existing one, or one that the stack registers."""
+        """The Entra application of a server, which exists already or is registered by the stack."""
         existing = self.context.existing.audiences.get(backend.name)
         return Audience(backend.audience, AudienceArgs(title=backend.title, existing=existing))
 

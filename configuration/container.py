@@ -68,7 +68,8 @@ class Container:
         cpu: cores of a replica.
         memory: such as `0.5Gi`.
         access: the kinds of callers that may call the server.
-        acts_as: the account that its tools use: that of the signed-in user, or one that all users share.
+        acts_as: the account that its tools use: the account of the signed-in user, or an account that all
+            users share.
         scopes: the scopes of tokens for the server, the default scope first; empty for the server's name as
             the only scope.
         tools: the rule for each tool, by the name of the tool, or `*` for all other tools.

@@ -195,8 +195,9 @@ ENTRY_KEYS = {
     ),
     "actsAs": EntryKey(
         description=(
-            "The account with which the server's tools act at the service behind it: the signed-in user's "
-            "(`user`), or one that all users share (`shared`). The consent page shows it."
+            "The account with which the server's tools call the service behind it: the account of the "
+            "signed-in user (`user`), or an account that all users share (`shared`). The consent page shows "
+            "the kind of account."
         ),
         limits="`shared` or `user`.",
         default="shared",

@@ -164,7 +164,7 @@ class Integer(Setting):
         return f"A whole number from {self.minimum} to {self.maximum}. {self.limits}".strip()
 
     def read(self, reader: Reader, maximum: int | None = None) -> int:
-        """The value.
+        """Reads and checks the value.
 
         Args:
             reader: collects the problems.
@@ -200,7 +200,7 @@ class Boolean(Setting):
     default: bool
 
     def read(self, reader: Reader) -> bool:
-        """The value."""
+        """Reads and checks the value; reports problems to the reader."""
         value = reader.peek(self.key)
         if value.lower() not in ("true", "false"):
             remedy = self.command_for(str(self.default).lower())
@@ -237,7 +237,7 @@ class TextList(Setting):
         return f"pulumi config rm --path '{self.key}[{index}]'"
 
     def read(self, reader: Reader) -> tuple[str, ...]:
-        """The entries."""
+        """Reads and checks the entries; reports problems to the reader."""
         value = reader.structure(self.key)
         if value is None:
             self.reject_empty(reader)
@@ -283,7 +283,7 @@ class TextMap(Setting):
         return f"pulumi config rm --path '{self.key}[\"{name}\"]'"
 
     def read(self, reader: Reader) -> Mapping[str, str]:
-        """The entries."""
+        """Reads and checks the entries; reports problems to the reader."""
         value = reader.structure(self.key)
         if value is None:
             return {}
@@ -306,7 +306,7 @@ class MapMap(Setting):
         return f"pulumi config set --path {self.key}.{path} {shlex.quote(value)}"
 
     def read(self, reader: Reader) -> Mapping[str, Mapping[str, object]]:
-        """The entries."""
+        """Reads and checks the entries; reports problems to the reader."""
         value = reader.structure(self.key)
         if value is None:
             return {}
@@ -348,7 +348,7 @@ class MapList(Setting):
         return f"pulumi config set --path '{self.key}[0].{name}' {shlex.quote(value)}"
 
     def read(self, reader: Reader) -> tuple[Mapping[str, object], ...]:
-        """The entries."""
+        """Reads and checks the entries; reports problems to the reader."""
         value = reader.structure(self.key)
         if value is None:
             return ()

@@ -149,7 +149,7 @@ class Gateway(pulumi.ComponentResource):
     def _declare_resource_group(
         self, name: str, settings: Settings, account: Account, tags: Mapping[str, str]
     ) -> "resources.ResourceGroup":
-        """The resource group: an existing one, or one that the stack creates."""
+        """The resource group: an existing group, or a group that the stack creates."""
         if settings.existing.resource_group:
             identifier = (
                 f"/subscriptions/{account.subscription_id}/resourceGroups/{settings.existing.resource_group}"

@@ -23,12 +23,12 @@ class RootMessages:
 
     @property
     def backends(self) -> tuple[Backend, ...]:
-        """The servers."""
+        """The servers that receive messages at this path."""
         return tuple(backend for backend, _ in self.listeners)
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """Their routes."""
+        """The routes of these servers, in the same order."""
         return tuple(route for _, route in self.listeners)
 
     @property

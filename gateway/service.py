@@ -52,7 +52,7 @@ class ServiceArgs:
         local_url: origin of the twin's gateway; empty on Azure.
         subnet_id: the subnet to which it is connected; None without a virtual network.
         existing: an existing service, and its identity for calls to other services; None to create both.
-        address: the gateway's custom host name; None for the one that Azure assigns.
+        address: the gateway's custom host name; None for the host name that Azure assigns.
         issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
         scale: zones, further regions, external cache.
         secrets_role: resource id of the role that allows it to read a certificate.
@@ -83,7 +83,7 @@ class ServiceArgs:
 
 
 class Service(pulumi.ComponentResource):
-    """An API Management service with an identity of its own and request logs without contents.
+    """An API Management service with a user-assigned identity and request logs without contents.
 
     The creation of the service takes minutes, up to 45 in classic tiers. Its name, URL and identity are known
     before, so only the resources in the service wait for it. Entra applications, the servers behind the
@@ -304,7 +304,7 @@ class Service(pulumi.ComponentResource):
         return default
 
     def _hostnames(self, address: Address | None) -> "list[apimanagement.HostnameConfigurationArgs] | None":
-        """The gateway's custom host name. The one that Azure assigns remains valid.
+        """The gateway's custom host name. The host name that Azure assigns remains valid.
 
         https://learn.microsoft.com/azure/api-management/configure-custom-domain
         """

@@ -1,4 +1,4 @@
-"""Installs `mcp-atlassian`, the server of the Jira backend, into a Python environment of its own.
+"""Installs `mcp-atlassian`, the server of the Jira backend, into a separate Python environment.
 
 The server requires an older MCP SDK than this project. All packages are in `requirements-mcp-atlassian.txt`,
 with hashes.

@@ -67,20 +67,20 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """All conditions (AND)."""
 
     operands: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class Or:
     """At least one condition (OR)."""
 
     operands: tuple["Condition", ...]
 
 
-Condition = Clause | Not | All | Either
+Condition = Clause | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +181,13 @@ class _Parser:
         operands = [self._and()]
         while self._take_word("or") or self._take("operator", "||"):
             operands.append(self._and())
-        return operands[0] if len(operands) == 1 else Either(tuple(operands))
+        return operands[0] if len(operands) == 1 else Or(tuple(operands))
 
     def _and(self) -> Condition:
         operands = [self._not()]
         while self._take_word("and") or self._take("operator", "&&"):
             operands.append(self._not())
-        return operands[0] if len(operands) == 1 else All(tuple(operands))
+        return operands[0] if len(operands) == 1 else And(tuple(operands))
 
     def _not(self) -> Condition:
         if self._take_word("not") or self._take("operator", "!"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twin.jira.errors import bad_request
-from twin.jira.jql import All, Clause, Condition, Either, Empty, Function, Not, Operand, Order, Value, parse
+from twin.jira.jql import And, Clause, Condition, Empty, Function, Not, Operand, Or, Order, Value, parse
 from twin.jira.records import Issue
 from twin.jira.store import PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site
 
@@ -68,10 +68,10 @@ def _test(site: Site, condition: Condition) -> Callable[[Issue], bool]:
         case Not(operand):
             inner = _test(site, operand)
             return lambda issue: not inner(issue)
-        case All(operands):
+        case And(operands):
             tests = [_test(site, operand) for operand in operands]
             return lambda issue: all(test(issue) for test in tests)
-        case Either(operands):
+        case Or(operands):
             tests = [_test(site, operand) for operand in operands]
             return lambda issue: any(test(issue) for test in tests)
         case Clause():

@@ -127,7 +127,7 @@ def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> d
 
 
 def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> str:
-    """The value of an app's secret: the declared value, or the one that the app reads from a Key Vault.
+    """The value of an app's secret: the declared value, or the value that the app reads from a Key Vault.
 
     Raises:
         StackError: the app does not have the identity, or the identity cannot read the secret.
