@@ -1,5 +1,6 @@
 """The control API, over HTTP."""
 
+import copy
 import json
 import time
 from collections import deque
@@ -65,7 +66,7 @@ class RolloutDouble:
 class Twin:
     """The parts that the control API changes."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, keys: SigningKeys) -> None:
         self.clock = Clock()
         self.cache = Cache(self.clock)
         self.network = HttpNetwork(
@@ -73,7 +74,7 @@ class Twin:
         )
         self.directory = Directory(tenant_id="t", base_url="http://localhost:1")
         self.accounts = Accounts(self.directory, self.clock)
-        self.keys = SigningKeys()
+        self.keys = copy.copy(keys)
         self.gateway = GatewayDouble()
         self.deleted = 0
         self.request_log = RequestLog()
@@ -103,9 +104,15 @@ def stack() -> Stack:
     return evaluate(FUNCTIONS_ONLY)
 
 
+@pytest.fixture(scope="module")
+def keys() -> SigningKeys:
+    """The keys with which each test begins; generating some takes longer than a test."""
+    return SigningKeys()
+
+
 @pytest.fixture
-def twin(stack: Stack) -> Iterator[Twin]:
-    twin = Twin(stack)
+def twin(stack: Stack, keys: SigningKeys) -> Iterator[Twin]:
+    twin = Twin(stack, keys)
     with twin.control:
         yield twin
 
