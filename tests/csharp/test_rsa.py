@@ -1,6 +1,7 @@
 """Verification of RSA signatures, with each padding and hash."""
 
 import base64
+import functools
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from apim.csharp.errors import DotNetException
 from tests.csharp.evaluation import evaluate
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 DATA = "header.payload"
 HASHES = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}
+
+
+@functools.cache
+def private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _element(name: str, number: int) -> str:
@@ -21,12 +26,12 @@ def _element(name: str, number: int) -> str:
 
 
 def public_key_xml() -> str:
-    numbers = KEY.public_key().public_numbers()
+    numbers = private_key().public_key().public_numbers()
     return f"<RSAKeyValue>{_element('Modulus', numbers.n)}{_element('Exponent', numbers.e)}</RSAKeyValue>"
 
 
 def signed(rsa_padding: Any, hash_name: str) -> str:
-    return base64.b64encode(KEY.sign(DATA.encode(), rsa_padding, HASHES[hash_name])).decode()
+    return base64.b64encode(private_key().sign(DATA.encode(), rsa_padding, HASHES[hash_name])).decode()
 
 
 def verified(

@@ -1,6 +1,7 @@
 """The keys of the stand-in for Entra ID."""
 
 import base64
+import functools
 import json
 import stat
 from pathlib import Path
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 from twin.clock import Clock
 from twin.entra import Accounts, Directory, IdentityHost, InvalidTokenError, SigningKeys, create_app
 
-KEYS = SigningKeys()
-TOKEN = KEYS.sign({"a": 1})
 DIRECTORY = Directory(tenant_id="t", base_url="http://localhost:8002")
+
+
+@functools.cache
+def keys_and_token() -> tuple[SigningKeys, str]:
+    keys = SigningKeys()
+    return keys, keys.sign({"a": 1})
 
 
 def test_keys_survive_a_restart_in_a_file_that_only_its_owner_can_read(tmp_path: Path):
@@ -67,12 +72,13 @@ def test_state_encrypted_for_one_purpose_is_not_accepted_for_another():
 @settings(max_examples=100, deadline=None)
 def test_no_token_header_bypasses_or_breaks_the_check(header: object):
     encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
-    _, payload, signature = TOKEN.split(".")
+    keys, token = keys_and_token()
+    _, payload, signature = token.split(".")
     for text in (f"{encoded}.{payload}.{signature}", f"{encoded}.{payload}.", encoded):
         with pytest.raises(InvalidTokenError):
-            KEYS.verify(text)
+            keys.verify(text)
         with pytest.raises(InvalidTokenError):
-            KEYS.decrypt(f"{encoded}....", purpose="refresh")
+            keys.decrypt(f"{encoded}....", purpose="refresh")
 
 
 def test_the_error_for_an_unknown_user_names_the_known_users():

@@ -1,6 +1,7 @@
 """The policies validate-jwt and validate-azure-ad-token."""
 
 import base64
+import functools
 import json
 
 import jwt
@@ -10,16 +11,21 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.policies.engine.harness import Harness, Sent, harness_with, policies, reply
 
-KEYS = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("one", "two")}
 ISSUER = "https://login.example/v2.0"
 CONFIGURATION = f"{ISSUER}/.well-known/openid-configuration"
 SECRET = base64.b64encode(b"k" * 32).decode()
 
 
+@functools.cache
+def private_keys() -> dict[str, rsa.RSAPrivateKey]:
+    """The keys by name, generated at their first use because that takes longer than most tests."""
+    return {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("one", "two")}
+
+
 def public_key(name: str) -> dict[str, str]:
     """The public key as a JSON Web Key."""
     return {
-        **json.loads(RSAAlgorithm.to_jwk(KEYS[name].public_key())),
+        **json.loads(RSAAlgorithm.to_jwk(private_keys()[name].public_key())),
         "kid": name,
         "use": "sig",
     }
@@ -75,7 +81,7 @@ def token(
         "scp": "read x",
     } | claims
     content.pop(drop, None)
-    return jwt.encode(content, KEYS[key], algorithm="RS256", headers={"kid": kid or key})
+    return jwt.encode(content, private_keys()[key], algorithm="RS256", headers={"kid": kid or key})
 
 
 def test_a_valid_token_is_accepted_and_stored_in_the_variable() -> None:
