@@ -11,7 +11,7 @@ def test_discovery_names_endpoints_that_exist(entra: Entra):
     for name in ("authorization_endpoint", "jwks_uri", "end_session_endpoint"):
         assert entra.http.get(document[name]).status_code in {200, 400}
     assert entra.http.post(document["token_endpoint"]).status_code == 400
-    assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "client_secret_post"]
 
 
 def test_published_keys_have_no_private_part(entra: Entra):

@@ -45,7 +45,7 @@ def _configuration(directory: Directory) -> dict[str, object]:
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"],
         "code_challenge_methods_supported": ["S256", "plain"],
         "scopes_supported": list(OPENID_SCOPES),
         "claims_supported": [
