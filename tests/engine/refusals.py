@@ -12,6 +12,7 @@ from typing import Any
 
 from apim.rawxml import parse
 from tests.engine.record import Call
+from tests.program import specification
 from twin.translation.vault import UnreadableError, Vaults
 
 
@@ -74,21 +75,6 @@ _SINGLETONS = (
     "web:WebAppScmAllowed",
 )
 
-# https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_NAMES = {
-    "app:ContainerApp": r"[a-z][a-z0-9-]{0,30}[a-z0-9]",
-    "app:ManagedEnvironment": r"[a-zA-Z][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
-    "apimanagement:ApiManagementService": r"[a-zA-Z][a-zA-Z0-9-]{0,48}[a-zA-Z0-9]",
-    "apimanagement:NamedValue": r"[a-zA-Z0-9._-]{1,256}",
-    "cosmosdb:DatabaseAccount": r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
-    "keyvault:Secret": r"[a-zA-Z0-9-]{1,127}",
-    "keyvault:Vault": r"[a-zA-Z](?:[a-zA-Z0-9]|-(?!-)){1,22}[a-zA-Z0-9]",
-    "managedidentity:UserAssignedIdentity": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
-    "storage:BlobContainer": r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
-    "storage:StorageAccount": r"[a-z0-9]{3,24}",
-    "web:WebApp": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
-}
-
 # A service of a storage account exists with the account.
 _STORAGE_SERVICE = re.compile(r"/(?:blob|queue)Services/default(?=/|$)", re.IGNORECASE)
 _RESOURCE_ID = re.compile(r"/subscriptions/[0-9a-f-]{36}/resourceGroups/\S+", re.IGNORECASE)
@@ -142,11 +128,9 @@ def _location_changes(call: Call, account: Account) -> str | None:
 
 
 def _name_invalid(call: Call, _account: Account) -> str | None:
-    pattern = next((pattern for type_, pattern in _NAMES.items() if call.is_of(type_)), None)
-    name = call.id.rpartition("/")[2]
-    if pattern and not re.fullmatch(pattern, name, re.ASCII):
-        return f"400 InvalidResourceName: {name!r} does not match {pattern}."
-    return None
+    """The name of a resource, or of a parent, exceeds the limits of the API; azure-native checks it too."""
+    problem = next(specification.name_problems(call.id), None) if call.is_in("azure-native") else None
+    return f"400 InvalidResourceName: {problem}." if problem else None
 
 
 def _reference_missing(call: Call, account: Account) -> str | None:

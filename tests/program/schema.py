@@ -2,6 +2,7 @@
 
 Pulumi's mocks accept all inputs. An SDK contains the class of each type token, the required inputs of each
 resource, and the type of every input, including nested inputs. Inputs have the names that the engine uses.
+The SDKs contain no limits of names and values; `specification` checks these.
 """
 
 import ast
@@ -18,6 +19,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pulumi._types import input_type_py_to_pulumi_names, input_type_types, is_input_type
 
+from tests.program import specification
 from twin.stack import UNKNOWN, Declared
 
 PACKAGES = ("pulumi_azure_native", "pulumi_azuread", "pulumi_random")
@@ -40,7 +42,8 @@ def problems(resource: Declared) -> list[str]:
     arguments = _arguments_class(resource.type)
     if arguments is None:
         return [f"{resource.type}: no SDK has this type"]
-    return [f"{resource.name}: {problem}" for problem in _check_object(resource.inputs, arguments, "")]
+    found = (*_check_object(resource.inputs, arguments, ""), *specification.problems(resource))
+    return [f"{resource.name}: {problem}" for problem in found]
 
 
 @functools.cache

@@ -361,6 +361,7 @@ def _container_app(resource: Resource) -> dict[str, Any]:
 
 
 _APIM = "Microsoft.ApiManagement/service/{serviceName}"
+_API_CENTER = "Microsoft.ApiCenter/services/{serviceName}/workspaces/{workspaceName}"
 _COSMOS = "Microsoft.DocumentDB/databaseAccounts/{accountName}"
 _STORAGE = "Microsoft.Storage/storageAccounts/{accountName}"
 _SITE = "Microsoft.Web/sites/{name}"
@@ -417,6 +418,7 @@ _ENTRIES: dict[str, _Entry] = {
     "apimanagement:Product": _Entry(_APIM + "/products/{productId}"),
     "apimanagement:ProductApi": _Entry(_APIM + "/products/{productId}/apis/{apiId}"),
     "apimanagement:ProductPolicy": _Entry(_APIM + "/products/{productId}/policies/{policyId=policy}"),
+    "apimanagement:Cache": _Entry(_APIM + "/caches/{cacheId}"),
     "apimanagement:Subscription": _Entry(_APIM + "/subscriptions/{sid}"),
     "keyvault:Vault": _Entry("Microsoft.KeyVault/vaults/{vaultName}", _vault),
     "keyvault:Secret": _Entry("Microsoft.KeyVault/vaults/{vaultName}/secrets/{secretName}", _vault_secret),
@@ -436,6 +438,16 @@ _ENTRIES: dict[str, _Entry] = {
     "app:HttpRouteConfig": _Entry(
         "Microsoft.App/managedEnvironments/{environmentName}/httpRouteConfigs/{httpRouteName}",
         _http_route_config,
+    ),
+    "apicenter:Environment": _Entry(_API_CENTER + "/environments/{environmentName}"),
+    "apicenter:Api": _Entry(_API_CENTER + "/apis/{apiName}"),
+    "apicenter:ApiVersion": _Entry(_API_CENTER + "/apis/{apiName}/versions/{versionName}"),
+    "apicenter:ApiDefinition": _Entry(
+        _API_CENTER + "/apis/{apiName}/versions/{versionName}/definitions/{definitionName}"
+    ),
+    "apicenter:Deployment": _Entry(_API_CENTER + "/apis/{apiName}/deployments/{deploymentName}"),
+    "cognitiveservices:ProjectConnection": _Entry(
+        "Microsoft.CognitiveServices/accounts/{accountName}/projects/{projectName}/connections/{connectionName}"
     ),
     "network:VirtualNetwork": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}"),
     "network:Subnet": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}/subnets/{subnetName}"),
