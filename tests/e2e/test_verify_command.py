@@ -48,11 +48,11 @@ def test_a_sign_in_that_times_out_fails_with_the_remedy(target: Target) -> None:
 
 def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target) -> None:
     def deny(_purpose: str, url: str) -> None:
-        def drive() -> None:
+        def use_browser() -> None:
             person = twin.person()
             httpx.get(person.press(person.open(url), "Deny").url)
 
-        threading.Thread(target=drive).start()
+        threading.Thread(target=use_browser).start()
 
     _, rows = verify(target, open_page=deny)
     (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
@@ -60,13 +60,13 @@ def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target
 
 
 def test_an_answer_of_another_authorization_server_is_refused(twin: RunningTwin, target: Target) -> None:
-    def mix_up(_purpose: str, url: str) -> None:
-        def drive() -> None:
+    def return_from_another_issuer(_purpose: str, url: str) -> None:
+        def use_browser() -> None:
             httpx.get(httpx.URL(twin.person().sign_in(url)).copy_set_param("iss", "https://evil.example"))
 
-        threading.Thread(target=drive).start()
+        threading.Thread(target=use_browser).start()
 
-    _, rows = verify(target, open_page=mix_up)
+    _, rows = verify(target, open_page=return_from_another_issuer)
     (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
     assert "RFC 9207" in row.outcome.details
     assert ids(rows, "failed") == {"sign-in:functions"}

@@ -21,7 +21,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.engine.azure import Azure, AzureError
 from tests.engine.record import Call, Kind
-from tests.engine.replacement import changed_paths, replacing
+from tests.engine.replacement import changed_paths, replacement_inputs
 from tests.engine.wire import write_properties
 from tests.program import schema
 from twin.azure import arm
@@ -126,7 +126,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._call("diff", request, context, request.news) as call:
             old, _ = read_properties(request.old_inputs)
             paths = list(changed_paths(old, call.inputs))
-            replaces = sorted({path for path in paths if _top(path) in replacing(call.type, call.inputs)})
+            replaces = sorted(
+                {path for path in paths if _top(path) in replacement_inputs(call.type, call.inputs)}
+            )
             kinds = provider_pb2.PropertyDiff
             return provider_pb2.DiffResponse(
                 changes=(

@@ -53,7 +53,7 @@ _OTHERS: Mapping[str, frozenset[str]] = {
 }
 
 
-def replacing(type_: str, inputs: Mapping[str, Any]) -> frozenset[str]:
+def replacement_inputs(type_: str, inputs: Mapping[str, Any]) -> frozenset[str]:
     """The top-level inputs of a type whose change replaces the resource.
 
     Raises:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.azure import Azure, AzureError, Hold
 from tests.engine.record import Call, Kind
-from tests.engine.replacement import changed_paths, replacing
+from tests.engine.replacement import changed_paths, replacement_inputs
 from twin.monitor import UNKNOWN
 
 GROUP = {"resourceGroupName": "group"}
@@ -204,9 +204,9 @@ def test_the_difference_of_inputs_is_found(
 
 
 def test_a_change_of_an_id_property_replaces_the_resource() -> None:
-    operation = replacing("azure-native:apimanagement:ApiOperation", {})
+    operation = replacement_inputs("azure-native:apimanagement:ApiOperation", {})
     assert {"apiId", "operationId", "resourceGroupName", "serviceName"} <= operation
     assert "displayName" not in operation
-    assert "principalId" in replacing("azure-native:authorization:RoleAssignment", {})
+    assert "principalId" in replacement_inputs("azure-native:authorization:RoleAssignment", {})
     with pytest.raises(LookupError):
-        replacing("random:index/randomPet:RandomPet", {})
+        replacement_inputs("random:index/randomPet:RandomPet", {})

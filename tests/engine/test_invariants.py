@@ -224,9 +224,11 @@ def test_a_named_value_that_refers_to_another_secret_of_its_vault_is_found() -> 
     identifier = f"{GROUP}/Microsoft.ApiManagement/service/a/namedValues/token-key"
     TYPES[identifier] = "apimanagement:NamedValue"
 
-    def at(address: str) -> Mapping[str, object]:
+    def reference_to(address: str) -> Mapping[str, object]:
         return {"secret": True, "keyVault": {"secretIdentifier": address}}
 
-    history = History().then("create", identifier, at("https://one/secrets/key/1"))
-    assert history.then("update", identifier, at("https://two/secrets/key/1")).violations() == []
-    assert len(history.then("update", identifier, at("https://two/secrets/key/2")).violations()) == 1
+    history = History().then("create", identifier, reference_to("https://one/secrets/key/1"))
+    assert history.then("update", identifier, reference_to("https://two/secrets/key/1")).violations() == []
+    assert (
+        len(history.then("update", identifier, reference_to("https://two/secrets/key/2")).violations()) == 1
+    )

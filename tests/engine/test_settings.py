@@ -269,7 +269,7 @@ class TestFirstSettings(Series):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def moved(cls, stack: Deployment) -> Change:
+    def region_change(cls, stack: Deployment) -> Change:
         """A change of the region of a protected stack, after which the setting is changed back."""
         stack.configure({LOCATION: CHANGES[LOCATION]})
         change = Change(preview=stack.preview(), done=stack.up())
@@ -278,16 +278,16 @@ class TestFirstSettings(Series):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def changes(cls, stack: Deployment, moved: Change) -> dict[str, Change]:
+    def changes(cls, stack: Deployment, region_change: Change) -> dict[str, Change]:
         """All changes of the series, after the stack refused another region."""
-        assert moved.done.failed
+        assert region_change.done.failed
         return {setting: _change(stack, setting) for setting in cls.SETTINGS}
 
-    def test_a_protected_stack_refuses_another_region(self, moved: Change) -> None:
-        for run in (moved.preview, moved.done):
+    def test_a_protected_stack_refuses_another_region(self, region_change: Change) -> None:
+        for run in (region_change.preview, region_change.done):
             assert run.failed
             assert "protect" in run.output
-        assert [call for call in moved.done.calls if call.changed_azure] == []
+        assert [call for call in region_change.done.calls if call.changed_azure] == []
 
 
 class TestNextSettings(Series):

@@ -51,7 +51,7 @@ def test_a_variant_changes_the_resources_of_its_snapshot(variant: str, page: Sna
     before, after = (
         [
             f"{urn.rpartition('::')[2]}: {line}".rstrip()
-            for urn, line in facts(Case(name, preview=False).stack)
+            for urn, line in input_lines(Case(name, preview=False).stack)
         ]
         for name in ("dev", variant)
     )
@@ -62,12 +62,12 @@ def test_a_variant_changes_the_resources_of_its_snapshot(variant: str, page: Sna
 
 def lines(stack: Stack) -> Iterator[str]:
     """One line for each resource and for each input, sorted by URN."""
-    for urn, group in itertools.groupby(facts(stack), key=lambda fact: fact[0]):
+    for urn, group in itertools.groupby(input_lines(stack), key=lambda fact: fact[0]):
         yield urn
         yield from (f"    {line}" for _, line in group if line)
 
 
-def facts(stack: Stack) -> Iterator[tuple[str, str]]:
+def input_lines(stack: Stack) -> Iterator[tuple[str, str]]:
     """The URN and one line for each input of each resource; the first line of a resource is empty.
 
     Values that Azure would generate are replaced by the name of their resource.

@@ -192,7 +192,7 @@ def test_only_the_gateways_identity_is_admitted(app, issuer, tmp_path) -> None:
     anyio.run(check)
 
 
-async def go_on(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+async def continue_server(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
     await client.post("/go-on", content=b"x", headers=token(issuer))
 
 
@@ -204,7 +204,7 @@ def test_an_event_arrives_before_the_next_one_is_sent(app, issuer, tmp_path) -> 
         ):
             pieces = stream.aiter_text()
             assert await anext(pieces) == "data: first\n\n"
-            await go_on(client, issuer)
+            await continue_server(client, issuer)
             assert [piece async for piece in pieces] == ["data: second\n\n"]
 
     anyio.run(check)
@@ -228,7 +228,7 @@ def test_an_incomplete_stream_does_not_look_complete(app, issuer, tmp_path) -> N
         ):
             pieces = stream.aiter_text()
             assert await anext(pieces) == "data: first\n\n"
-            await go_on(client, issuer)
+            await continue_server(client, issuer)
             with pytest.raises(httpx.RemoteProtocolError):
                 await anext(pieces)
 

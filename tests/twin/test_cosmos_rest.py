@@ -270,7 +270,7 @@ def test_the_containers_default_applies_without_a_ttl(cosmos: Cosmos):
     cosmos.http.post(eternal, json={"id": "a", "kind": "k", "ttl": 1}, headers=cosmos.headers("k"))
     cosmos.create({"id": "a"})
 
-    def present() -> list[str]:
+    def existing_documents() -> list[str]:
         names = ("short", "default", "never")
         return [
             name
@@ -279,9 +279,9 @@ def test_the_containers_default_applies_without_a_ttl(cosmos: Cosmos):
         ]
 
     cosmos.clock.advance(11)
-    assert present() == ["default", "never"]
+    assert existing_documents() == ["default", "never"]
     cosmos.clock.advance(100)
-    assert present() == ["never"]
+    assert existing_documents() == ["never"]
     assert cosmos.http.get(f"{eternal}/a", headers=cosmos.headers("k")).status_code == 200
     assert cosmos.read("a").status_code == 200
 

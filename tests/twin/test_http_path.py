@@ -197,7 +197,7 @@ BREAKS = {
 }
 
 
-def fin(writer: asyncio.StreamWriter) -> None:
+def close_connection(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
@@ -205,7 +205,9 @@ def malformed(writer: asyncio.StreamWriter) -> None:
     writer.write(b"xyz\r\n")
 
 
-def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]) -> Answer:
+def answer_over_broken_connection(
+    path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]
+) -> Answer:
     """The response to a client if the server sends these bytes and then ends the connection in this way."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,26 +232,26 @@ def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None
     return asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("end", [fin, reset])
+@pytest.mark.parametrize("end", [close_connection, reset])
 @pytest.mark.parametrize("sent", BREAKS.values(), ids=BREAKS)
 def test_an_incomplete_response_is_incomplete_for_the_client_too(
     path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = breaking(path, sent, end)
+    answer = answer_over_broken_connection(path, sent, end)
     assert answer.status == 200
     assert not answer.complete
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_response_that_becomes_malformed_is_incomplete_for_the_client(path: Path) -> None:
-    answer = breaking(path, BREAKS["between chunks"], malformed)
+    answer = answer_over_broken_connection(path, BREAKS["between chunks"], malformed)
     assert (answer.status, answer.body, answer.complete) == (200, b"begin", False)
 
 
 def test_a_reset_in_a_body_delimited_by_the_connection_is_an_incomplete_response(path: Path) -> None:
     until_end = b"HTTP/1.1 200 OK\r\n\r\nbegin"
-    assert breaking(path, until_end, fin).complete
-    assert not breaking(path, until_end, reset).complete
+    assert answer_over_broken_connection(path, until_end, close_connection).complete
+    assert not answer_over_broken_connection(path, until_end, reset).complete
 
 
 def test_large_response_headers_are_passed_on(path: Path) -> None:
@@ -300,7 +302,7 @@ def test_a_response_is_the_same_as_a_direct_one(path: Path, sent: bytes) -> None
     assert answer.headers == expected.headers
 
 
-def unreachable(answer: Answer) -> bool:
+def is_unreachable_error(answer: Answer) -> bool:
     """Whether a response of the ingress or the gateway reports an unreachable server."""
     return answer.status == 500 or (answer.status == 503 and b"temporarily_unavailable" in answer.body)
 
@@ -317,7 +319,7 @@ def unreachable(answer: Answer) -> bool:
         b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\nok",
     ],
 )
-@pytest.mark.parametrize("end", [fin, reset])
+@pytest.mark.parametrize("end", [close_connection, reset])
 def test_an_invalid_response_is_an_error_without_its_content(
     path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]
 ) -> None:
@@ -328,7 +330,7 @@ def test_an_invalid_response_is_an_error_without_its_content(
         end(writer)
 
     answer = path.ask(script)
-    assert unreachable(answer)
+    assert is_unreachable_error(answer)
     assert answer.complete
     assert b"garbage" not in answer.body
     assert b"colon" not in answer.body

@@ -177,10 +177,10 @@ def test_a_failed_evaluation_does_not_affect_later_ones(project: Project) -> Non
 def test_a_program_can_be_evaluated_inside_a_running_loop(project: Project) -> None:
     root = project()
 
-    async def inside() -> Stack:
+    async def evaluate_in_the_loop() -> Stack:
         return evaluate(root=root)
 
-    assert asyncio.run(inside()).outputs["names"] == ["a", "b"]
+    assert asyncio.run(evaluate_in_the_loop()).outputs["names"] == ["a", "b"]
 
 
 def test_generated_values_depend_on_the_seed_only(project: Project) -> None:

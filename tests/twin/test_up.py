@@ -48,7 +48,9 @@ class Up:
         )
 
     def start(self, *arguments: str, before: str) -> "Command | subprocess.Popen[bytes]":
-        return Command("twin", *arguments, output=self.output, env=uncounted(), before=before)
+        return Command(
+            "twin", *arguments, output=self.output, env=environment_without_coverage(), before=before
+        )
 
     def text(self) -> str:
         return self.output.read_text()
@@ -87,7 +89,7 @@ class UpInNewPython(Up):
             return subprocess.Popen(
                 [sys.executable, "-m", "twin", *arguments],
                 cwd=PROJECT,
-                env=uncounted(),
+                env=environment_without_coverage(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -95,7 +97,7 @@ class UpInNewPython(Up):
             )
 
 
-def uncounted() -> dict[str, str]:
+def environment_without_coverage() -> dict[str, str]:
     """The environment of a process that does not count which policies run."""
     return {name: value for name, value in os.environ.items() if name != coverage.FOLDER}
 
@@ -213,7 +215,7 @@ def test_the_functions_server_is_restarted_when_it_ends(shared: SharedTwin) -> N
 def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
     shared: SharedTwin,
 ) -> None:
-    def facts(run: Up) -> tuple[dict[str, Any], set[int]]:
+    def outputs_and_statuses(run: Up) -> tuple[dict[str, Any], set[int]]:
         outputs = httpx.get(f"http://127.0.0.1:{run.port + 1}/stack").json()["outputs"]
         registration = {"redirect_uris": ["http://127.0.0.1/callback"], "client_name": "Test"}
         client = httpx.post(f"http://localhost:{run.port}/register", json=registration)
@@ -233,13 +235,13 @@ def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
 
     clients: list[str] = []
     run = shared.running()
-    first, children = facts(run), run.children()
+    first, children = outputs_and_statuses(run), run.children()
     assert len(children) == 2
     assert run.end(signal.SIGTERM) == 0
     assert [pid for pid in children if alive(pid)] == []
     again = shared.running()
     assert again.process.pid != run.process.pid
-    second = facts(again)
+    second = outputs_and_statuses(again)
     assert first == second
     assert first[1] <= {200, 302, 303}
 

@@ -30,24 +30,24 @@ Claims = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def key(deployment: Deployment) -> OctKey:
-    """The key that seals the twin's tokens."""
+    """The key with which the gateway of the twin encrypts tokens."""
     return deployment.key()
 
 
 @pytest.fixture
 def claims(token: str, key: OctKey) -> Claims:
     """The claims of a token that the gateway issued."""
-    return opened(token, key)
+    return decrypted(token, key)
 
 
-def opened(token: str, key: OctKey) -> Claims:
+def decrypted(token: str, key: OctKey) -> Claims:
     """The claims of a token."""
     plaintext = jwe.decrypt_compact(token, key, algorithms=["dir", "A256CBC-HS512"]).plaintext
     assert plaintext is not None
     return json.loads(plaintext)
 
 
-def sealed(claims: Claims, key: OctKey, **header: str) -> str:
+def encrypted(claims: Claims, key: OctKey, **header: str) -> str:
     """A token like those of the gateway; `header` changes members of its header."""
     return jwe.encrypt_compact(
         HEADER | header, json.dumps(claims), key, algorithms=["dir", "A256CBC-HS512", "DEF"]
@@ -75,12 +75,12 @@ def whole_answer(client: Client, token: str) -> tuple[int, dict[str, str], bytes
 
 def test_a_jose_library_can_decrypt_a_token(token: str, key: OctKey) -> None:
     assert json.loads(decoded(token.partition(".")[0])) == HEADER
-    assert opened(token, key)
+    assert decrypted(token, key)
 
 
 def test_another_key_cannot_decrypt_a_token(token: str) -> None:
     with pytest.raises(JoseError):
-        opened(token, FOREIGN_KEY)
+        decrypted(token, FOREIGN_KEY)
 
 
 @pytest.mark.parametrize("name", ["Ada Lovelace", "Grace Hopper"])
@@ -89,7 +89,7 @@ def test_a_token_has_user_client_scope_audience_and_expiry(
 ) -> None:
     code = parameters_of(twin.person(name).sign_in(client.authorize_url()))["code"]
     answer = client.redeem(code).json()
-    claims = opened(answer["access_token"], deployment.key())
+    claims = decrypted(answer["access_token"], deployment.key())
     assert claims.pop("exp") - claims.pop("iat") == answer["expires_in"] == 600
     assert len(claims.pop("jti")) == 32
     assert claims == {
@@ -108,12 +108,12 @@ def test_the_audience_without_a_resource_is_the_whole_gateway(
 ) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
     token = client.redeem(code, resource=None).json()["access_token"]
-    assert opened(token, key)["aud"] == client.gateway
+    assert decrypted(token, key)["aud"] == client.gateway
 
 
 def test_every_token_has_a_unique_id(client: Client, ada: Person, key: OctKey) -> None:
     codes = [parameters_of(ada.sign_in(client.authorize_url()))["code"] for _ in range(2)]
-    first, second = (opened(client.redeem(code).json()["access_token"], key) for code in codes)
+    first, second = (decrypted(client.redeem(code).json()["access_token"], key) for code in codes)
     assert first["jti"] != second["jti"]
     assert first["gid"] != second["gid"]
 
@@ -123,7 +123,7 @@ def test_every_token_has_a_unique_id(client: Client, ada: Person, key: OctKey) -
 
 def test_a_token_encrypted_by_the_test_is_accepted(client: Client, claims: Claims, key: OctKey) -> None:
     """This proves that each refusal below has the expected cause."""
-    answer = client.call(sealed(claims, key))
+    answer = client.call(encrypted(claims, key))
     assert answer.status_code == 200
     assert "hello_mcp" in answer.text
 
@@ -153,15 +153,15 @@ WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
 def test_a_token_with_one_wrong_claim_is_rejected_like_any_bad_token(
     twin: RunningTwin, client: Client, claims: Claims, key: OctKey, point: str
 ) -> None:
-    bad = sealed(claims | WRONG_CLAIMS[point](claims), key)
+    bad = encrypted(claims | WRONG_CLAIMS[point](claims), key)
     assert whole_answer(client, bad) == whole_answer(client, "x")
     assert client.call("x").status_code == 401
     assert twin.received("functions") == []
 
 
 def test_d6_a_token_with_another_issuer_revokes_nothing(client: Client, claims: Claims, key: OctKey) -> None:
-    assert client.revoke(sealed(claims | {"iss": "https://other.example"}, key)).status_code == 200
-    assert client.call(sealed(claims, key)).status_code == 200
+    assert client.revoke(encrypted(claims | {"iss": "https://other.example"}, key)).status_code == 200
+    assert client.call(encrypted(claims, key)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_d6_a_token_with_another_issuer_revokes_nothing(client: Client, claims: 
 def test_a_token_with_another_header_is_rejected_like_any_bad_token(
     twin: RunningTwin, client: Client, claims: Claims, key: OctKey, header: dict[str, str]
 ) -> None:
-    assert whole_answer(client, sealed(claims, key, **header)) == whole_answer(client, "x")
+    assert whole_answer(client, encrypted(claims, key, **header)) == whole_answer(client, "x")
     assert twin.received("functions") == []
 
 
@@ -204,48 +204,48 @@ def unsigned_jwt(claims: Claims, _key: OctKey) -> str:
 
 
 def relabelled(claims: Claims, key: OctKey) -> str:
-    """A token that was sealed with another header, which is then replaced by the gateway's header."""
+    """A token that was encrypted with another header, which is then replaced by the gateway's header."""
     own = encoded(json.dumps(HEADER, separators=(",", ":")).encode())
-    return own + "." + sealed(claims, key, kid="9").partition(".")[2]
+    return own + "." + encrypted(claims, key, kid="9").partition(".")[2]
 
 
 def cut_tag(claims: Claims, key: OctKey) -> str:
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     return ".".join([head, encrypted_key, iv, ciphertext, encoded(decoded(tag)[:16])])
 
 
 def longer_tag(claims: Claims, key: OctKey) -> str:
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     return ".".join([head, encrypted_key, iv, ciphertext, encoded(decoded(tag) + b"\0")])
 
 
 def last_half_of_the_tag_changed(claims: Claims, key: OctKey) -> str:
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     changed = decoded(tag)[:-1] + bytes([decoded(tag)[-1] ^ 1])
     return ".".join([head, encrypted_key, iv, ciphertext, encoded(changed)])
 
 
 def other_iv(claims: Claims, key: OctKey) -> str:
     """The change that CBC would allow an attacker in the first block if the tag did not cover the IV."""
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     changed = bytes([decoded(iv)[0] ^ 1]) + decoded(iv)[1:]
     return ".".join([head, encrypted_key, encoded(changed), ciphertext, tag])
 
 
 def impossible_ciphertext(claims: Claims, key: OctKey) -> str:
     """A ciphertext with a number of characters that base64url cannot have (RFC 4648, section 4)."""
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     letters = ciphertext[: len(ciphertext) // 4 * 4] + "A"
     return ".".join([head, encrypted_key, iv, letters, tag])
 
 
 def cut_ciphertext(claims: Claims, key: OctKey) -> str:
-    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    head, encrypted_key, iv, ciphertext, tag = encrypted(claims, key).split(".")
     return ".".join([head, encrypted_key, iv, encoded(decoded(ciphertext)[:-16]), tag])
 
 
 def by_a_foreign_key(claims: Claims, _key: OctKey) -> str:
-    return sealed(claims, FOREIGN_KEY)
+    return encrypted(claims, FOREIGN_KEY)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_the_key_of_the_consent_form_cannot_encrypt_tokens(
 ) -> None:
     octets = decoded(str(deployment.key("consent-key-v1").as_dict()["k"]))
     assert len(octets) == 32
-    bad = sealed(claims, OctKey.import_key(octets + octets))
+    bad = encrypted(claims, OctKey.import_key(octets + octets))
     assert whole_answer(client, bad) == whole_answer(client, "x")
 
 
@@ -313,4 +313,4 @@ def test_a_token_stays_valid_after_one_rotation_of_the_key_but_not_after_two(
 def test_a_token_that_names_another_key_version_is_rejected(
     deployment: Deployment, claims: Claims, key: OctKey
 ) -> None:
-    assert status_after_rotation(deployment, 2, sealed(claims, key, kid="2")) == 401
+    assert status_after_rotation(deployment, 2, encrypted(claims, key, kid="2")) == 401
