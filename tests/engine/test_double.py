@@ -139,10 +139,15 @@ def test_a_policy_needs_the_named_values_and_fragments_that_it_references(azure:
 
 def test_named_values_and_fragments_in_use_are_not_deleted(azure: Azure) -> None:
     value = {**GROUP, "serviceName": "apim-1", "namedValueId": "key", "displayName": "key", "value": "1"}
-    identifier = create(azure, "apimanagement:NamedValue", "key", value)
-    create(azure, "apimanagement:ApiPolicy", "policy", policy('<a b="{{key}}" />'))
+    fragment = {**GROUP, "serviceName": "apim-1", "id": "token", "value": "<fragment />"}
+    value_id = create(azure, "apimanagement:NamedValue", "key", value)
+    fragment_id = create(azure, "apimanagement:PolicyFragment", "token", fragment)
+    text = '<inbound><a b="{{key}}" /><include-fragment fragment-id="token" /></inbound>'
+    create(azure, "apimanagement:ApiPolicy", "policy", policy(text))
     with pytest.raises(AzureError, match="in use"):
-        azure.delete(call("delete", "apimanagement:NamedValue", "key", value, identifier))
+        azure.delete(call("delete", "apimanagement:NamedValue", "key", value, value_id))
+    with pytest.raises(AzureError, match="in use"):
+        azure.delete(call("delete", "apimanagement:PolicyFragment", "token", fragment, fragment_id))
 
 
 def test_a_policy_has_at_most_one_policy_in_its_section_backend(azure: Azure) -> None:

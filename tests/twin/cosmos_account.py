@@ -94,7 +94,7 @@ class Credential:
 
 
 class AsyncCredential(AbstractAsyncContextManager["AsyncCredential"]):
-    """The same for `azure.cosmos.aio`."""
+    """The credential for `azure.cosmos.aio`."""
 
     def __init__(self, cosmos: Cosmos) -> None:
         self._credential = Credential(cosmos)

@@ -92,7 +92,7 @@ def path(request: pytest.FixtureRequest) -> Path:
     autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )
 def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`asyncio.run` uses Python's event loop, and then the one that `twin up` uses."""
+    """Runs each test with Python's event loop, and again with uvloop, which `twin up` uses."""
     monkeypatch.setattr(asyncio, "new_event_loop", request.param)
     monkeypatch.setattr(asyncio.events, "new_event_loop", request.param)
 
