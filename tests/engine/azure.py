@@ -27,7 +27,7 @@ _OF_ONE_API = (
     "apimanagement:ApiPolicy",
 )
 
-_PAUSE = 0.02  # seconds between two checks of a held call
+_PAUSE = 0.02  # seconds between two checks of a delayed call
 _IDLE = 0.5  # seconds without a call after which the account counts as idle
 
 
@@ -60,7 +60,7 @@ class Faults:
         hold: the calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.
-        exclusive: whether writes to one API exclude each other (409), as API Management's do.
+        exclusive: whether a write to an API is refused (409) during another write to it, as in Azure.
         occupied: seconds that such a write takes, so that a parallel one conflicts with it.
     """
 

@@ -40,7 +40,7 @@ def apps_without_authentication(timeline: Timeline) -> list[str]:
 
 
 def code_without_authentication(timeline: Timeline) -> list[str]:
-    """A Function App that may have code has its authentication. Before the first upload it serves nothing."""
+    """A Function App that may have code has its authentication. Without code it serves no requests."""
     problems = []
     for app in timeline.versions("web:WebApp"):
         uploads = [call for call in _uploads(timeline, app) if app.possible.start < call.began]

@@ -2,9 +2,9 @@
 
 It checks inputs with the SDKs' schema, decides between update and replacement, previews as the real providers
 do, and leaves the rest to `Azure`. Its behaviour follows azure-native's `provider/pkg/provider/provider.go`:
-names are chosen in Check and kept from then on; a resource whose name was chosen is replaced by creating the
-new one first, any other by deleting the old one first; the outputs of a preview of an update are the inputs,
-`name` and `location`, and nothing else that Azure computes.
+a name is chosen in Check and kept in later deployments; if the name was chosen, a replacement creates the new
+resource before it deletes the old one, otherwise it deletes the old one first; the outputs of a preview of an
+update are the inputs, `name` and `location`, and nothing else that Azure computes.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ from twin.monitor import UNKNOWN, Declared, read_properties
 
 PACKAGES = ("azure-native", "azuread", "random")
 
-# As azure-native marks inputs whose name it chose.
+# azure-native adds this input to a resource whose name it chose.
 _CREATE_FIRST = "__createBeforeDelete"
 
 # Inputs that are maps of strings rather than objects.
 _MAPS = ("credentials", "customProperties", "keepers", "tags")
 
-# More than Pulumi's engine runs in parallel, because a held call keeps a thread.
+# More threads than the engine has parallel calls, because a delayed call occupies a thread.
 _THREADS = 128
 
 

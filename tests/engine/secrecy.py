@@ -49,7 +49,7 @@ def leaks(stack: Deployment, secrets: Mapping[str, str]) -> list[Leak]:
 
 def _places(stack: Deployment) -> Iterator[tuple[str, str]]:
     for path in stack.stored():
-        # The provider's process trusts these; they contain no secret of the stack.
+        # These are certificates that the provider's process trusts; they contain no secret of the stack.
         if path.suffix != ".pem":
             yield str(path.relative_to(stack.folder)), path.read_bytes().decode("utf-8", errors="replace")
     for number, run in enumerate(stack.runs):
