@@ -245,6 +245,7 @@ class Flow:
         if sent.url == f"{tenant}/discovery/v2.0/keys":
             return reply(200, json.dumps({"keys": [signing_key().as_dict(private=False)]}))
         if sent.url == f"{tenant}/oauth2/v2.0/token":
+            assert (sent.method, sent.header("Content-Type")) == ("POST", FORM)
             self.entra_request = parameters_of("?" + sent.body.decode())
             if self.entra is not None:
                 return self.entra()
