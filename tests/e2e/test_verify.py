@@ -254,7 +254,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         "pulumi refresh",
     ),
     "policy missing": (absent(TOKEN_POLICY), {"policies"}, "pulumi refresh"),
-    "policy on an operation without one": (
+    "base element removed from the policy of an API": (
         resource(
             "/apis/functions-mcp/policies/policy",
             value_of(lambda text: text.replace("<base />", "", 1)),
@@ -262,7 +262,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         {"policies"},
         "pulumi refresh",
     ),
-    "old fragment": (
+    "text of a fragment changed": (
         resource("/policyFragments/mcp-token", value_of(lambda text: text.replace("redeemed", "issued"))),
         {"fragments"},
         "minutes to register",
@@ -319,7 +319,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         {"authentication"},
         "stop the app",
     ),
-    "authentication that redirects": (
+    "authentication that allows anonymous requests": (
         resource(
             "/config/authsettingsV2",
             properties(globalValidation={"unauthenticatedClientAction": "AllowAnonymous"}),
@@ -393,7 +393,7 @@ def stream_ends_early() -> Change:
     """Ends the stream of the `stream` check early; the earlier stream of the tool call is unchanged."""
     seen = []
 
-    class EmptyStream(httpx2.AsyncByteStream):
+    class ShortStream(httpx2.AsyncByteStream):
         def __init__(self, stream: Any) -> None:
             self._stream = stream
 
@@ -407,7 +407,7 @@ def stream_ends_early() -> Change:
         if request.url.path == "/mcp/sse" and request.method == "GET" and answer.status_code == 200:
             seen.append(request)
             if len(seen) > 1:
-                return httpx2.Response(200, headers=answer.headers, stream=EmptyStream(answer.stream))
+                return httpx2.Response(200, headers=answer.headers, stream=ShortStream(answer.stream))
         return answer
 
     return change

@@ -79,7 +79,7 @@ class Run:
 
     @property
     def changes(self) -> tuple[Step, ...]:
-        """The steps of resources that are not the same."""
+        """The steps that change a resource."""
         return tuple(step for step in self.steps if step.op not in ("same", "read", "refresh"))
 
     def counts(self) -> dict[str, int]:
@@ -274,7 +274,7 @@ def _steps(log: Path) -> Iterator[Step]:
     """The steps in an event log; none if the CLI stopped before the engine wrote a log."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
-    # The result of a refresh is known only afterwards.
+    # Of a refresh, only the events after each step contain the result.
     refreshes = any(
         "resourcePreEvent" in event and _op(event["resourcePreEvent"]) == "refresh" for event in events
     )

@@ -1,7 +1,7 @@
 """A stand-in for the hosts that a publication calls: Entra, Resource Manager and the deployment service.
 
-The dynamic provider runs unchanged in a separate process, which reaches them through an HTTPS proxy whose
-certificate authority it trusts: `HTTPS_PROXY` and `REQUESTS_CA_BUNDLE`, as behind a corporate proxy.
+The dynamic provider runs unchanged in a separate process. With `HTTPS_PROXY` and `REQUESTS_CA_BUNDLE`, it
+sends requests for these hosts to a proxy, and trusts the proxy's certificate authority.
 https://learn.microsoft.com/azure/azure-functions/functions-deployment-technologies#one-deploy
 """
 
