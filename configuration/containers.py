@@ -9,7 +9,16 @@ from typing import Literal, cast, get_args
 from configuration import declared
 from configuration.access import MAX_TOOLS, SCOPE, STANDARD_SCOPES, TOOL, read_access, read_tools
 from configuration.container import ActsAs, Container, Paths, Process, Transport
-from configuration.entry import ENTRY_KEYS, MAX_NAME_LENGTH, MAX_REPLICAS, Entry, plain, top_level_keys
+from configuration.entry import (
+    ENTRY_KEYS,
+    MAX_MESSAGE_PATH_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_REPLICAS,
+    MAX_VARIABLE_LENGTH,
+    Entry,
+    plain,
+    top_level_keys,
+)
 from configuration.names import PATHS, RESERVED_NAMES, RESERVED_SEGMENTS, SCOPES, SERVERS
 from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
@@ -163,6 +172,8 @@ def _paths(entry: Entry, transport: Transports) -> Paths:
         path = inner.text(key, default)
         if not _SERVER_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
             inner.reject(key, f"'{path}' is not a valid path.")
+        elif key == "messages" and len(path) > MAX_MESSAGE_PATH_LENGTH:
+            inner.reject(key, f"The path has {len(path)} characters.")
         paths[key] = path
     return Paths(mcp=paths["mcp"], sse=paths["sse"], messages=paths["messages"])
 
@@ -251,7 +262,7 @@ def _secrets(entry: Entry) -> Mapping[str, str]:
         for variable in _env(entry if key == "env" else entry.within(key.split(".")[0], "arguments", "env"))
     }
     for variable, setting in entry.map("secrets").items():
-        if not _SECRET_VARIABLE.fullmatch(variable):
+        if not _SECRET_VARIABLE.fullmatch(variable) or len(variable) > MAX_VARIABLE_LENGTH:
             remedy = f"pulumi config rm --path '{entry.location}.secrets[\"{variable}\"]'"
             entry.reject("secrets", f"'{variable}' is not the name of a variable in capitals.", remedy=remedy)
         elif variable in plain_in:

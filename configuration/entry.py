@@ -44,6 +44,11 @@ class EntryKey:
         return f"{self.description} {self.limits}".strip()
 
 
+# API Management allows 80 characters in the id of an operation, which contains the path for messages.
+MAX_MESSAGE_PATH_LENGTH = 60
+# Key Vault allows 127 characters in the name of a secret, which contains the names of server and variable.
+MAX_VARIABLE_LENGTH = 64
+
 _PATH = "A path at the server that begins with a slash and has no query."
 _SIZES = (
     "Quarters of a core up to 4, with 2Gi per core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
@@ -109,7 +114,7 @@ ENTRY_KEYS = {
     ),
     "paths.messages": EntryKey(
         description="The path for messages that the event stream announces to clients.",
-        limits=_PATH,
+        limits=f"{_PATH} At most {MAX_MESSAGE_PATH_LENGTH} characters.",
         default="/message",
         example="/message",
     ),
@@ -176,6 +181,7 @@ ENTRY_KEYS = {
             "Secret environment variables: a map from names in capitals to the names of secret settings of "
             "the stack, so that the entry does not contain the secrets."
         ),
+        limits=f"A name of a variable has at most {MAX_VARIABLE_LENGTH} characters.",
         default="none",
         example="",
     ),

@@ -12,6 +12,8 @@ from configuration.setting import Choice, Integer, Secret, TextList, TextMap
 
 _ZONES = ("1", "2", "3")
 _LARGEST_TIER = "Premium"
+# The limit of API Management.
+_MAX_CONNECTION_LENGTH = 300
 
 ZONES = TextList(
     key="zones",
@@ -54,7 +56,10 @@ REDIS_CONNECTION = Secret(
         "of the service do not empty it, and it can be larger. It contains the status of grants, the owners "
         "of sessions, and public keys and metadata of clients, but no tokens and no secret keys."
     ),
-    limits="`<name>:10000,password=<access key>,ssl=True,abortConnect=False`.",
+    limits=(
+        f"`<name>:10000,password=<access key>,ssl=True,abortConnect=False`; at most {_MAX_CONNECTION_LENGTH} "
+        "characters."
+    ),
     example="",
 )
 FUNCTIONS_INSTANCES = Integer(
@@ -243,6 +248,8 @@ def _redis_connection(reader: Reader, *, adopted: bool) -> str:
     if connection and adopted:
         wrong = "Must not be set with existingApiManagement: the owner of that service sets it there."
         REDIS_CONNECTION.reject(reader, wrong, f"pulumi config rm {REDIS_CONNECTION.key}")
+    if len(connection) > _MAX_CONNECTION_LENGTH:
+        REDIS_CONNECTION.reject(reader, f"The connection string has {len(connection)} characters.")
     return connection
 
 

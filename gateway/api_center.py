@@ -5,6 +5,8 @@ clients as an MCP registry.
 https://learn.microsoft.com/azure/api-center/register-discover-mcp-server
 """
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,24 @@ _WORKSPACE = "default"
 
 _ID_PREFIX = f"/workspaces/{_WORKSPACE}"
 """The beginning of the ids with which API Center refers to its own resources."""
+
+# The limits of API Center for names and titles. The name of an API contains that of the environment.
+_MAX_NAME_LENGTH = 90
+_MAX_ENVIRONMENT_LENGTH = 60
+_MAX_TITLE_LENGTH = 50
+
+
+def environment_name(project: str, stack: str) -> str:
+    """The name of a stack's environment, of letters, digits and hyphens.
+
+    Names of stacks may be longer and contain other characters. Different stacks have different names.
+    """
+    name = f"{project}-{stack}"
+    permitted = re.sub(r"[^A-Za-z0-9-]", "-", name)
+    if permitted == name and len(name) <= _MAX_ENVIRONMENT_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{permitted[: _MAX_ENVIRONMENT_LENGTH - len(digest) - 1]}-{digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +79,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
                 service_name=args.center.name,
                 workspace_name=_WORKSPACE,
                 environment_name=args.environment,
-                title=args.environment,
+                title=args.environment[:_MAX_TITLE_LENGTH],
                 kind=apicenter.EnvironmentKind.PRODUCTION,
                 server=apicenter.EnvironmentServerArgs(
                     type=apicenter.EnvironmentServerType.AZURE_AP_I_MANAGEMENT
@@ -81,7 +101,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
                 service_name=self._center.name,
                 workspace_name=_WORKSPACE,
                 api_name=api_name,
-                title=server["title"],
+                title=server["title"][:_MAX_TITLE_LENGTH],
                 summary=server["description"],
                 # Not in the enumeration of this API version; API Center accepts other values.
                 kind="mcp",
@@ -95,8 +115,8 @@ class ApiCenterEntries(pulumi.ComponentResource):
                 service_name=self._center.name,
                 workspace_name=_WORKSPACE,
                 api_name=api.name,
-                version_name=server["version"].replace(".", "-"),
-                title=server["version"],
+                version_name=server["version"].replace(".", "-")[:_MAX_NAME_LENGTH],
+                title=server["version"][:_MAX_TITLE_LENGTH],
                 lifecycle_stage=apicenter.LifecycleStage.PRODUCTION,
             ),
             opts=self._child,

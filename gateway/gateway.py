@@ -8,7 +8,7 @@ from pulumi_azure_native import authorization, resources
 
 from configuration.existing import Existing
 from gateway.account import Account, Role
-from gateway.api_center import ApiCenterEntries, ApiCenterEntriesArgs
+from gateway.api_center import ApiCenterEntries, ApiCenterEntriesArgs, environment_name
 from gateway.api_management import ApiManagementRef, PolicyRequirements
 from gateway.backend import Hosted
 from gateway.backend_context import BackendContext, Caller, Deployed, LogKind, LogSource
@@ -344,7 +344,7 @@ class Gateway(pulumi.ComponentResource):
             f"{self._name}-catalogue",
             ApiCenterEntriesArgs(
                 center=center,
-                environment=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+                environment=environment_name(pulumi.get_project(), pulumi.get_stack()),
                 gateway_url=self.url,
                 backends=plan.backends,
                 hosted=hosted,

@@ -27,6 +27,10 @@ _MAX_NAMED_VALUES = 100
 _MAX_OPERATIONS = 100
 _MAX_FRAGMENTS = 50
 _MAX_APIS = 50
+# The limit of `runtimeUri` in the specification of API Center's deployments, version 2024-03-15-preview.
+_MAX_URL_LENGTH_IN_API_CENTER = 200
+# `<name of up to 50 characters>.azure-api.net`
+_ASSIGNED_HOSTNAME_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,27 @@ def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
     for api in plan.apis:
         kind = f"operations of the API {api.id}"
         yield from _too_many(kind, len(api.operations), _MAX_OPERATIONS, "paths of this server")
+    if settings.api_center:
+        yield from _long_urls(settings, plan)
+
+
+def _long_urls(settings: Settings, plan: Plan) -> Iterator[Finding]:
+    """URLs of MCP servers that are too long for API Center."""
+    host = settings.address.hostname if settings.address else "x" * _ASSIGNED_HOSTNAME_LENGTH
+    urls = [
+        (backend.name, f"https://{host}/{backend.path}{path}")
+        for backend in plan.backends
+        for path in ("", *backend.event_stream_paths)
+    ]
+    if "github" in settings.backends:
+        urls.append(("github", settings.github_url))
+    for name, length in {name: len(url) for name, url in urls}.items():
+        if length > _MAX_URL_LENGTH_IN_API_CENTER:
+            yield Finding(
+                message=f"A URL of the MCP server '{name}' has {length} characters; Azure API Center allows "
+                f"{_MAX_URL_LENGTH_IN_API_CENTER}. Use a shorter host name or path, or do not list the "
+                "servers there: pulumi config rm apiCenter"
+            )
 
 
 def _too_many(kind: str, count: int, maximum: int, reducible: str) -> Iterator[Finding]:

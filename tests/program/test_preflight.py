@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from backends import registry
+from configuration.address import Address
+from configuration.foundry import API_CENTER
 from gateway import limits
 from preflight import __main__ as preflight
 from preflight.deployer import prerequisites
@@ -85,6 +87,19 @@ def test_exceeding_a_limit_of_api_management_is_an_error() -> None:
         assert re.search(rf"The stack has \d+ {kind}; API Management allows \d+", messages)
     with pytest.raises(limits.LimitsError, match="nothing was created"):
         limits.check(settings, large)
+
+
+def test_a_url_that_is_too_long_for_api_center_is_an_error() -> None:
+    settings = load_settings({**FUNCTIONS_ONLY, "apiCenter": API_CENTER.example})
+    plan = plan_stack(FUNCTIONS_ONLY)
+    assert list(limits.findings(settings, plan)) == []
+    host = ".".join(["h" * 60] * 4)
+    long = replace(settings, address=Address(hostname=host, certificate=None), github_url=f"https://{host}")
+    (finding,) = limits.findings(long, plan)
+    assert re.search(r"'functions' has \d+ characters; Azure API Center allows 200", finding.message)
+    both = replace(long, backends=("functions", "github"))
+    assert len(list(limits.findings(both, plan))) == 2
+    assert list(limits.findings(replace(both, api_center=None), plan)) == []
 
 
 def test_the_rights_that_the_deployer_needs_are_listed() -> None:

@@ -193,6 +193,14 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         "containers[0].paths.mcp",
     ),
     "path-of-another-transport": ({"containers": entry(paths={"sse": "/sse"})}, "containers[0].paths.sse"),
+    "messages-too-long": (
+        {"containers": entry(**SSE, paths={"messages": f"/{'m' * 60}"})},
+        "containers[0].paths.messages",
+    ),
+    "secret-variable-too-long": (
+        {"containers": entry(secrets={"A" * 65: "notesToken"})},
+        "containers[0].secrets",
+    ),
     "paths-as-string": ({"containers": entry(paths="/mcp")}, "containers[0].paths"),
     "sse-without-a-session": ({"containers": entry(transport="sse")}, "containers[0].sessionParameter"),
     "session-without-sse": (
@@ -609,6 +617,12 @@ def test_with_one_audience_only_one_server_may_have_messages_at_the_root(
     assert problem.key == "containers[0].paths.messages"
     assert "'slack' also announces '/message'" in problem.wrong
     assert problem.remedy == "pulumi config set audience backend"
+
+
+def test_a_connection_string_that_api_management_does_not_store_is_refused_without_showing_it() -> None:
+    load(changed(redisConnection="r" * 300), ["redisConnection"])
+    (problem,) = refused(changed(redisConnection="r" * 301), ["redisConnection"]).problems
+    assert (problem.key, problem.wrong) == ("redisConnection", "The connection string has 301 characters.")
 
 
 def test_keys_of_other_namespaces_are_ignored() -> None:

@@ -1,6 +1,7 @@
 """The resources of the program are within the limits in the specifications of Azure's APIs."""
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,9 +11,11 @@ from typing import Any
 import pulumi_azure_native
 import pytest
 
-from tests.program import specification
+from gateway.api_center import environment_name
+from tests.program import schema, specification
+from tests.program.test_agents import GROUP
 from tests.program.variants import Case
-from twin.stack import UNKNOWN, Declared
+from twin.stack import UNKNOWN, Declared, Stack, evaluate
 
 TYPES = [token for token in specification.table() if token != "names"]
 
@@ -97,6 +100,56 @@ def test_a_type_without_limits_is_a_problem() -> None:
     assert list(
         specification.name_problems("/subscriptions/s/resourceGroups/g/providers/Microsoft.App/jobs/x")
     ) == ["specifications.toml has no name of the type Microsoft.App/jobs"]
+
+
+_EXTREMES = {
+    "publisherEmail": f"{'x' * 88}@example.com",
+    "publisherName": "x" * 100,
+    "tags": json.dumps({f"{number}{'t' * 126}": "v" * 256 for number in range(10, 25)}),
+    "backends": '["functions", "github"]',
+    "alertEmails": json.dumps([f"{number}{'x' * 86}@example.com" for number in range(10, 30)]),
+    "monthlyBudget": "100000000",
+    "costAnomalyAlert": "true",
+    "foundryProject": f"{GROUP}/Microsoft.CognitiveServices/accounts/{'a' * 64}/projects/{'p' * 64}",
+    "apiCenter": f"{GROUP}/Microsoft.ApiCenter/services/{'c' * 90}",
+    "access": '{"functions": "users agents keys"}',
+    "isolateEnvironments": "true",
+    "requireDigests": "false",
+    "containers": json.dumps(
+        [
+            {
+                "name": "a" + "-b" * 9,
+                "title": "T" * 60,
+                "image": f"ghcr.io/example/notes:1.2.3-{'r' * 122}",
+                "port": 8080,
+                "path": "p" * 50,
+                "transport": "separate",
+                "paths": {"messages": f"/{'m' * 59}"},
+                "sessionParameter": "s" * 40,
+                "secrets": {f"A{'_B' * 31}C": "notesToken"},
+                "access": "users agents keys",
+            }
+        ]
+    ),
+}
+_EXTREME_SECRETS = {"redisConnection": "r" * 300, "githubToken": "x" * 255, "notesToken": "n"}
+
+
+@pytest.fixture(scope="module")
+def extreme() -> Stack:
+    """A stack with the longest values that the settings accept."""
+    return evaluate(_EXTREMES, _EXTREME_SECRETS)
+
+
+def test_the_longest_values_that_the_settings_accept_are_within_the_limits(extreme: Stack) -> None:
+    assert [problem for resource in extreme.resources for problem in schema.problems(resource)] == []
+
+
+def test_the_environment_of_a_stack_in_an_api_center_has_a_permitted_name() -> None:
+    assert environment_name("remote-mcp-gateway", "dev") == "remote-mcp-gateway-dev"
+    names = {environment_name("p", stack) for stack in ("a.b", "a-b", "a_b", "x" * 100, "x" * 99)}
+    assert len(names) == 5
+    assert all(re.fullmatch(r"[A-Za-z0-9-]{3,60}", name) for name in names)
 
 
 def test_a_variant_with_a_name_that_azure_rejects_is_found() -> None:
