@@ -436,7 +436,7 @@ BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
         {"bad-tokens"},
         "mcp-token",
     ),
-    "damaged token accepted": (
+    "scheme Bearer without a token accepted": (
         status_at("POST", "/mcp", 200, when=lambda request: request.headers.get("authorization") == "Bearer"),
         {"bad-tokens"},
         "mcp-token",
