@@ -12,8 +12,8 @@ from apim.identity import CachedTokens
 from apim.keysets import OpenIdConfigurations
 from apim.network import Network
 
-_MOST_METRICS = 1000
-_MOST_TELEMETRY = 1000
+_MAX_METRICS = 1000
+_MAX_TELEMETRY = 1000
 
 Metric = tuple[str, float, dict[str, str]]
 """The name, value and dimensions of a metric that emit-metric sent."""
@@ -64,8 +64,8 @@ class Services:
     tokens: CachedTokens
     keys: OpenIdConfigurations
     concurrency: dict[str, int] = field(default_factory=dict)
-    metrics: deque[Metric] = field(default_factory=lambda: deque(maxlen=_MOST_METRICS))
-    telemetry: deque[TraceTelemetry] = field(default_factory=lambda: deque(maxlen=_MOST_TELEMETRY))
+    metrics: deque[Metric] = field(default_factory=lambda: deque(maxlen=_MAX_METRICS))
+    telemetry: deque[TraceTelemetry] = field(default_factory=lambda: deque(maxlen=_MAX_TELEMETRY))
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
 
     def clear(self) -> None:

@@ -121,11 +121,11 @@ class Plan:
 
     def findings(self) -> list[Finding]:
         """All findings about the policies, including warnings."""
-        surroundings = lint.Surroundings(
+        facts = lint.ServiceFacts(
             unknown=frozenset(value.name for value in self.named_values),
             diagnostics=(Diagnostic(name="applicationinsights", body_bytes=self.logged_body_bytes),),
         )
-        return lint.check_once(self.service(), surroundings)
+        return lint.check_once(self.service(), facts)
 
     def check(self) -> None:
         """Checks the policies, before anything is created. Warnings are logged.

@@ -12,7 +12,7 @@ from rich.table import Table
 from apim import rawxml
 from apim.compiler import SECTIONS
 from apim.findings import Finding, PolicyError
-from apim.lint import Surroundings, check, is_warning
+from apim.lint import ServiceFacts, check, is_warning
 from apim.lint.streaming import Diagnostic
 from apim.named_values import mentioned
 from apim.service import (
@@ -87,7 +87,7 @@ def _check_document(
     document: PolicyDocument, fragments: tuple[PolicyFragment, ...], options: Options
 ) -> list[Finding]:
     service = _service(document, fragments, options)
-    surroundings = Surroundings(
+    facts = ServiceFacts(
         unknown=frozenset(value.name for value in service.named_values),
         diagnostics=(Diagnostic(name="(--body-bytes)", body_bytes=options.body_bytes),),
         streams=options.streams,
@@ -95,7 +95,7 @@ def _check_document(
         whole=False,
     )
     named = {document.name, *(fragment.document.name for fragment in fragments)}
-    return [finding for finding in check(service, surroundings) if finding.document in named]
+    return [finding for finding in check(service, facts) if finding.document in named]
 
 
 def check_stack(stack: str) -> list[Finding]:

@@ -28,7 +28,7 @@ _CONNECT_WITHIN = 30.0
 _KEPT_FOR = 4.0
 """Seconds; less than the 5 after which uvicorn closes connections, so that few requests use a closing one."""
 _LONGEST_HEADER = 64 * 1024
-_MOST_HEADERS = 1000
+_MAX_HEADERS = 1000
 _READ_AT_ONCE = 64 * 1024
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE", "CONNECT"})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
@@ -195,7 +195,7 @@ class Connection(ResponseHandler):
             auto_decompress=False,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
-            max_headers=_MOST_HEADERS,
+            max_headers=_MAX_HEADERS,
         )
         body = request.body
         if isinstance(body, bytes | None):

@@ -6,8 +6,8 @@ nothing while there is an error, and `python -m twin lint` use the same rules. `
 that were checked before and had no findings.
 """
 
-from apim.lint.all_rules import Surroundings, check
+from apim.lint.all_rules import ServiceFacts, check
+from apim.lint.records import check_once
 from apim.lint.rules import WARNINGS, is_warning
-from apim.lint.verdicts import check_once
 
-__all__ = ["WARNINGS", "Surroundings", "check", "check_once", "is_warning"]
+__all__ = ["WARNINGS", "ServiceFacts", "check", "check_once", "is_warning"]

@@ -41,7 +41,7 @@ _OF_SERVICES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ServiceFacts:
     """Facts that the rules need and that the service does not contain.
 
     Attributes:
@@ -59,13 +59,13 @@ class Surroundings:
     whole: bool = True
 
 
-def check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
+def check(service: Service, facts: ServiceFacts | None = None) -> list[Finding]:
     """All findings about the policies of a service, without duplicates, in order."""
-    return at_source(_found(service, surroundings or Surroundings()), service)
+    return at_source(_found(service, facts or ServiceFacts()), service)
 
 
 @lru_cache(maxsize=64)
-def _found(service: Service, about: Surroundings) -> tuple[Finding, ...]:
+def _found(service: Service, about: ServiceFacts) -> tuple[Finding, ...]:
     """The findings, with their positions in the documents.
 
     They are cached, because stacks with different resources often have the same policies, and a preview is
@@ -92,7 +92,7 @@ def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Oper
 
 
 def _of_operations(
-    subject: Subject, about: Surroundings, api: Api, chain: list[str], operations: list[Operation | None]
+    subject: Subject, about: ServiceFacts, api: Api, chain: list[str], operations: list[Operation | None]
 ) -> Iterator[Finding]:
     yield from tracing.check(subject, chain)
     yield from response_variables.check_operation(subject, chain)

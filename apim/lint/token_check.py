@@ -49,7 +49,7 @@ _SETTLED = re.compile(
 )
 _CHANCE = ("Random", "NewGuid")
 _TEXT = re.compile(r"[ -~]{1,64}")
-_MOST_TEXTS = 24
+_MAX_TEXTS = 24
 
 
 @dataclass(slots=True)
@@ -268,7 +268,7 @@ def _texts(source: str) -> tuple[str, ...]:
         for node in all_nodes(source)
         if isinstance(node, syntax.Literal) and isinstance(node.value, str) and _TEXT.fullmatch(node.value)
     }
-    return tuple(found)[:_MOST_TEXTS]
+    return tuple(found)[:_MAX_TEXTS]
 
 
 def _forged_encrypted_token(header: str) -> str:

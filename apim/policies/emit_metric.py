@@ -16,7 +16,7 @@ _DEFAULT_DIMENSIONS = {
     "Location",
     "Gateway ID",
 }
-_MOST_DIMENSIONS = 10
+_MAX_DIMENSIONS = 10
 
 
 def _compile(node: Node) -> Action:
@@ -68,7 +68,7 @@ POLICY = Policy(
                 "dimension",
                 Shape((Attribute("name", required=True), Attribute("value"))),
                 least=1,
-                most=_MOST_DIMENSIONS,
+                most=_MAX_DIMENSIONS,
             ),
         ),
     ),

@@ -13,7 +13,7 @@ from apim.statements import Action
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEP_METHOD = frozenset({307, 308})
-_MOST_REDIRECTS = 10
+_MAX_REDIRECTS = 10
 _ERRORS = range(400, 600)
 
 
@@ -51,7 +51,7 @@ async def _send(run: Run, timeout: float, *, follow: bool) -> Reply:  # noqa: AS
     method, url, headers, body = backend_request(run)
     send = run.send
     reply = await send(method, url, headers=headers, body=body, timeout=timeout)
-    for _ in range(_MOST_REDIRECTS):
+    for _ in range(_MAX_REDIRECTS):
         location = next((value for name, value in reply.headers if name.lower() == "location"), None)
         if not follow or reply.status not in _REDIRECTS or location is None:
             break

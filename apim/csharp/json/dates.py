@@ -21,7 +21,7 @@ _EPOCH: Final = 621_355_968_000_000_000
 _TICKS_PER_MILLISECOND: Final = 10_000
 _TICKS_PER_DAY: Final = 864_000_000_000
 _LONG: Final = 2**63
-_MOST_TICKS: Final = 3_155_378_975_999_999_999
+_MAX_TICKS: Final = 3_155_378_975_999_999_999
 _ISO_LENGTHS: Final = range(19, 41)
 _MICROSOFT = re.compile(r"/Date\((-?[0-9]{1,19})(?:([+-])(.*))?\)/", re.DOTALL)
 _OFFSET = re.compile(r"(?:[0-9]{2}|-[0-9])(?:[0-9]{2}|-[0-9]|\Z)")
@@ -54,7 +54,7 @@ def _microsoft_date(text: str) -> DateTime | None:
         return None
     # The product wraps around, as in C#.
     ticks = (_EPOCH + milliseconds * _TICKS_PER_MILLISECOND + _LONG) % (2 * _LONG) - _LONG
-    if not 0 <= ticks <= _MOST_TICKS:
+    if not 0 <= ticks <= _MAX_TICKS:
         raise _no_date()
     return DateTime(ticks, LOCAL if match[2] else UTC_KIND)
 
@@ -85,7 +85,7 @@ def iso_date(text: str) -> DateTime | None:
         return None
     if ends_the_day:
         ticks += _TICKS_PER_DAY
-        if ticks > _MOST_TICKS:
+        if ticks > _MAX_TICKS:
             raise _no_date()
     if match[8]:
         return DateTime(ticks, UTC_KIND)
@@ -93,4 +93,4 @@ def iso_date(text: str) -> DateTime | None:
         return DateTime(ticks, UNSPECIFIED)
     offset = (int(match[10]) * 60 + int(match[11] or 0)) * TICKS_PER_MINUTE
     ticks += -offset if match[9] == "+" else offset
-    return DateTime(min(max(ticks, 0), _MOST_TICKS), LOCAL)
+    return DateTime(min(max(ticks, 0), _MAX_TICKS), LOCAL)

@@ -15,9 +15,9 @@ from apim.csharp.json.plain import BigInteger
 from apim.csharp.json.tokens import JArray, JConstructor, JObject, JProperty, JToken, JValue
 from apim.csharp.language.literals import utf16
 
-_MOST_DEPTH: Final = 64
+_MAX_DEPTH: Final = 64
 _LONG: Final = 2**63
-_MOST_DIGITS: Final = 380
+_MAX_DIGITS: Final = 380
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -65,8 +65,8 @@ def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
         token = _strict_reader(dates)(text)
     except (ValueError, RecursionError):
         return None
-    may_be_deep = text.count("{") + text.count("[") > _MOST_DEPTH
-    return None if may_be_deep and _depth(token) > _MOST_DEPTH else token
+    may_be_deep = text.count("{") + text.count("[") > _MAX_DEPTH
+    return None if may_be_deep and _depth(token) > _MAX_DEPTH else token
 
 
 def _depth(token: JToken) -> int:
@@ -196,8 +196,8 @@ class _Reader:
 
     def _value(self, depth: int) -> JToken:  # noqa: C901, PLR0911 -- one case per kind
         here = self.text[self.position : self.position + 1]
-        if here in {"{", "["} and depth >= _MOST_DEPTH:
-            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+        if here in {"{", "["} and depth >= _MAX_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MAX_DEPTH} has been exceeded.")
         if here == "{":
             return self._object(depth)
         if here == "[":
@@ -236,8 +236,8 @@ class _Reader:
         self._bare_space()
         if not self.text.startswith("(", self.position):
             raise self._unexpected("Unexpected character while parsing constructor")
-        if depth >= _MOST_DEPTH:
-            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+        if depth >= _MAX_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MAX_DEPTH} has been exceeded.")
         if not name:
             raise DotNetException("ArgumentException", "Constructor name cannot be empty. (Parameter 'name')")
         self.position += 1
@@ -386,7 +386,7 @@ def _number(word: str) -> Any:
     if word[:1] == "0" and len(word) > 1 and word[1] not in ".eE":
         return _based(word)
     if _INTEGER.fullmatch(word):
-        if len(word) > _MOST_DIGITS:
+        if len(word) > _MAX_DIGITS:
             raise reader_error(f"JSON integer {word} is too large to parse.")
         value = int(word)
         return Long(value) if -_LONG <= value < _LONG else BigInteger(value)

@@ -33,9 +33,9 @@ _LONG: Final = 400
 """The length in characters below which code is not checked for deep nesting."""
 _DEEPEST: Final = 40
 """Python allows 200 nested brackets. Code that is nested more deeply becomes a function."""
-MOST_BLOCKS: Final = 18
+MAX_BLOCKS: Final = 18
 """Python allows 20 nested loops and `try` statements in a function."""
-MOST_INDENTS: Final = 90
+MAX_INDENTS: Final = 90
 """Python allows 100 levels of indentation."""
 _CLASSES: Final = {BOOLEAN: bool, clr("JObject"): JObject, clr("JArray"): JArray, clr("Int64"): Long}
 """Types whose values usually have the same Python class, so that a cast compares only the class."""

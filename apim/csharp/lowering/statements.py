@@ -11,11 +11,11 @@ from apim.csharp.language import syntax
 from apim.csharp.language.flow import check_flow
 from apim.csharp.lowering import runtime
 from apim.csharp.lowering.assignments import Assignments
-from apim.csharp.lowering.base import MOST_BLOCKS, MOST_INDENTS, Function, Jumps
+from apim.csharp.lowering.base import MAX_BLOCKS, MAX_INDENTS, Function, Jumps
 from apim.csharp.lowering.bound import Bound
 from apim.csharp.lowering.source import indented
 
-_MOST_ROUNDS: Final = 5_000_000
+_MAX_ROUNDS: Final = 5_000_000
 _ACTIONS: Final = (syntax.Call, syntax.Assign, syntax.Postfix, syntax.New, syntax.Conditional)
 
 
@@ -66,7 +66,7 @@ class Statements(Assignments):
         function = self.function
         function.indents += 1
         function.blocks += blocks
-        if function.indents > MOST_INDENTS or function.blocks > MOST_BLOCKS:
+        if function.indents > MAX_INDENTS or function.blocks > MAX_BLOCKS:
             self.refuse("these statements are nested too deeply for the twin", node.at, "nesting")
         self.scope.enter()
         lines = self.statement(node)
@@ -145,7 +145,7 @@ class Statements(Assignments):
         if step:
             # The step runs at the start of the next iteration, so that `continue` does not skip it.
             body = [f" if {turn}:", *indented(indented(step)), *body]
-        most = self.source.literal(_MOST_ROUNDS)
+        most = self.source.literal(_MAX_ROUNDS)
         rounds = self.source.call(range, most)
         return [
             *setup,

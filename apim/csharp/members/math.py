@@ -15,7 +15,7 @@ from apim.csharp.language.keywords import PREDEFINED
 _KINDS: Final = ("sbyte", "byte", "short", "ushort", "int", "uint", "long", "ulong", "double", "decimal")
 _SIGNED: Final = ("sbyte", "short", "int", "long", "double", "decimal")
 _EXACT: Final = 1e16
-_MOST_DIGITS: Final = 15
+_MAX_DIGITS: Final = 15
 
 
 def _typed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,7 +65,7 @@ def _nearest(value: float, away: bool) -> float:
 
 
 def _round(value: float, digits: int = 0, mode: Any = None) -> float:
-    if not 0 <= digits <= _MOST_DIGITS:
+    if not 0 <= digits <= _MAX_DIGITS:
         raise out_of_range("digits")
     away = mode is not None and mode.number == 1
     if digits == 0 or abs(value) >= _EXACT:

@@ -25,7 +25,7 @@ from apim.csharp.members.context import Lists
 
 _BLOCK: Final = 16
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]*$")
-_MOST_SECONDS: Final = 253402300799
+_MAX_SECONDS: Final = 253402300799
 
 
 class Jwt:
@@ -52,7 +52,7 @@ class Jwt:
         if not isinstance(value, JValue) or value.kind not in {"Integer", "Float"}:
             return None
         seconds = float(value.value)
-        if not 0 <= seconds <= _MOST_SECONDS:
+        if not 0 <= seconds <= _MAX_SECONDS:
             return None
         return DateTime(UNIX_EPOCH_TICKS + int(seconds) * TICKS_PER_SECOND, UTC_KIND)
 

@@ -10,7 +10,7 @@ import pytest
 
 from apim import lint
 from apim.findings import Finding
-from apim.lint import Surroundings
+from apim.lint import ServiceFacts
 from apim.service import PolicyDocument, Service
 from gateway import policy
 from tests.stacks import FUNCTIONS_ONLY
@@ -38,22 +38,22 @@ def review_edited() -> ReviewEdited:
     variables. Each review renders them again and replaces the documents of the recorded service.
     """
     rendered: list[tuple[str, dict[str, Any], str]] = []
-    reviewed: list[tuple[Service, Surroundings | None]] = []
+    reviewed: list[tuple[Service, ServiceFacts | None]] = []
     render, check = policy.render, lint.check
 
     def recording_render(template: str, /, **variables: Any) -> str:
         rendered.append((template, variables, render(template, **variables)))
         return rendered[-1][2]
 
-    def recording_check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
-        reviewed.append((service, surroundings))
-        return check(service, surroundings)
+    def recording_check(service: Service, facts: ServiceFacts | None = None) -> list[Finding]:
+        reviewed.append((service, facts))
+        return check(service, facts)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(policy, "render", recording_render)
         patched.setattr(lint, "check_once", recording_check)
         plan_stack(FUNCTIONS_ONLY).check()
-    ((service, surroundings),) = reviewed
+    ((service, facts),) = reviewed
 
     edited: dict[str, str] = {}
 
@@ -94,7 +94,7 @@ def review_edited() -> ReviewEdited:
             replace(fragment, document=new(fragment.document)) for fragment in service.fragments
         )
         edited_service = replace(service, policy=new(service.policy), apis=apis, fragments=fragments)
-        return check(edited_service, surroundings)
+        return check(edited_service, facts)
 
     return review
 

@@ -10,7 +10,7 @@ import pytest
 
 from apim import lint
 from apim.findings import Finding
-from apim.lint import Surroundings, all_rules, check
+from apim.lint import ServiceFacts, all_rules, check
 from apim.lint.rules import REMEDIES, with_remedy
 from apim.service import Api, ManagedIdentity, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
@@ -58,7 +58,7 @@ def declared(declaration: str) -> str:
     return f"<!-- {declaration} -->\n{variable('x')}"
 
 
-UNPROTECTED = Surroundings(streams=False, protected=False)
+UNPROTECTED = ServiceFacts(streams=False, protected=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Example:
         wrong: a document in which the rule reports the only finding.
         at: line and column of the finding.
         valid: a similar document without any finding.
-        surroundings: facts about the service that its documents do not contain.
+        facts: facts about the service that its documents do not contain.
         service: further fields of the service.
         document: the name of the document with the finding, if it is not the API's document.
     """
@@ -77,7 +77,7 @@ class Example:
     wrong: str
     at: tuple[int, int]
     valid: str
-    surroundings: Surroundings = UNPROTECTED
+    facts: ServiceFacts = UNPROTECTED
     service: Mapping[str, object] = field(default_factory=dict)
     document: str = "policy.xml"
 
@@ -88,10 +88,10 @@ class Example:
         api = Api(id="api", name="api", path="", policy=document, operations=(operation,))
         identity = ManagedIdentity(client_id=None, principal_id="p")
         service = Service(name="s", gateway_url="https://g.example", apis=(api,), identities=(identity,))
-        return check(replace(service, **self.service), self.surroundings)
+        return check(replace(service, **self.service), self.facts)
 
 
-PROTECTED = Surroundings(streams=False, protected=True)
+PROTECTED = ServiceFacts(streams=False, protected=True)
 AUTHORIZATION = 'context.Request.Headers.GetValueOrDefault("Authorization", "")'
 JWT = (
     '<validate-jwt header-name="Authorization" output-token-variable-name="jwt">'
@@ -170,16 +170,16 @@ EXAMPLES: dict[str, Example] = {
         wrong=policy("<base />", backend='<forward-request buffer-response="true" />'),
         at=(6, 35),
         valid=policy("<base />", backend='<forward-request buffer-response="false" />'),
-        surroundings=Surroundings(streams=True, protected=False),
+        facts=ServiceFacts(streams=True, protected=False),
     ),
     "missing-token-check": Example(
-        wrong=policy("<base />"), at=(2, 1), valid=after_base(JWT), surroundings=PROTECTED
+        wrong=policy("<base />"), at=(2, 1), valid=after_base(JWT), facts=PROTECTED
     ),
     "unverified-token": Example(
-        wrong=after_base(PARSED), at=(2, 1), valid=after_base(JWT + PARSED), surroundings=PROTECTED
+        wrong=after_base(PARSED), at=(2, 1), valid=after_base(JWT + PARSED), facts=PROTECTED
     ),
     "commented-token-check": Example(
-        wrong=after_base(f"<!-- {JWT} -->"), at=(4, 5), valid=after_base(JWT), surroundings=PROTECTED
+        wrong=after_base(f"<!-- {JWT} -->"), at=(4, 5), valid=after_base(JWT), facts=PROTECTED
     ),
     "missing-base": Example(
         wrong=policy("<set-method>GET</set-method>"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apim.findings import Finding
-from apim.lint import Surroundings, check
+from apim.lint import ServiceFacts, check
 from apim.lint.streaming import Diagnostic
 from apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
@@ -34,13 +34,13 @@ def policy(inbound: str = "<base />", *, backend: str = FORWARD, outbound: str =
 
 
 def lint_findings(
-    xml: str, *, sku: str = "BasicV2", surroundings: Surroundings | None = None, **more: object
+    xml: str, *, sku: str = "BasicV2", facts: ServiceFacts | None = None, **more: object
 ) -> list[Finding]:
     operation = Operation(id="operation", name="operation", method="POST", url_template="/")
     document = PolicyDocument(xml=xml, name="policy.xml")
     api = Api(id="api", name="api", path="", policy=document, operations=(operation,))
     service = replace(Service(name="s", gateway_url="https://g.example", sku=sku, apis=(api,)), **more)
-    return check(service, surroundings or Surroundings(streams=False, protected=False))
+    return check(service, facts or ServiceFacts(streams=False, protected=False))
 
 
 def locations(xml: str, sku: str = "BasicV2") -> list[tuple[str, int, int]]:
@@ -155,7 +155,7 @@ def test_an_unused_version_of_a_used_value_has_no_finding() -> None:
     assert [finding.document for finding in findings] == ["named value key", "named value other-v1"]
 
 
-STREAMS = Surroundings(streams=True, protected=False)
+STREAMS = ServiceFacts(streams=True, protected=False)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +169,18 @@ STREAMS = Surroundings(streams=True, protected=False)
     ],
 )
 def test_policies_that_buffer_a_stream_are_found(xml: str) -> None:
-    assert [finding.code for finding in lint_findings(xml, surroundings=STREAMS)] == ["buffered-stream"]
+    assert [finding.code for finding in lint_findings(xml, facts=STREAMS)] == ["buffered-stream"]
     assert lint_findings(xml) == []
 
 
 def test_diagnostics_that_log_bodies_buffer_streams() -> None:
     logged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=512),))
-    assert [finding.code for finding in lint_findings(policy(), surroundings=logged)] == ["buffered-stream"]
+    assert [finding.code for finding in lint_findings(policy(), facts=logged)] == ["buffered-stream"]
     unlogged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=0),))
-    assert lint_findings(policy(), surroundings=unlogged) == []
+    assert lint_findings(policy(), facts=unlogged) == []
 
 
-PROTECTED = Surroundings(streams=False, protected=True)
+PROTECTED = ServiceFacts(streams=False, protected=True)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ PROTECTED = Surroundings(streams=False, protected=True)
     ],
 )
 def test_a_missing_token_check_is_found(inbound: str, code: str) -> None:
-    assert [finding.code for finding in lint_findings(policy(inbound), surroundings=PROTECTED)] == [code]
+    assert [finding.code for finding in lint_findings(policy(inbound), facts=PROTECTED)] == [code]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_missing_token_check_is_found(inbound: str, code: str) -> None:
     ],
 )
 def test_an_api_with_a_token_check_has_no_finding(inbound: str) -> None:
-    assert lint_findings(policy(inbound), surroundings=PROTECTED) == []
+    assert lint_findings(policy(inbound), facts=PROTECTED) == []
 
 
 def test_the_message_of_a_finding_says_how_to_fix_it() -> None:
@@ -296,4 +296,4 @@ def test_a_call_of_context_trace_with_a_token_is_found() -> None:
 def test_reading_the_body_of_a_response_in_a_local_variable_is_found() -> None:
     value = "@{ var r = context.Response; return r.Body.As<string>(true); }"
     xml = policy(outbound=f'<base />\n<set-variable name="v" value="{value}" />')
-    assert [finding.code for finding in lint_findings(xml, surroundings=STREAMS)] == ["buffered-stream"]
+    assert [finding.code for finding in lint_findings(xml, facts=STREAMS)] == ["buffered-stream"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apim.findings import Finding
-from apim.lint import Surroundings, check
+from apim.lint import ServiceFacts, check
 from apim.service import Api, ManagedIdentity, Operation, PolicyDocument, PolicyFragment, Service
 
 SEND = (
@@ -30,7 +30,7 @@ def findings(xml: str, fragment: str | None = None) -> list[Finding]:
     if fragment is not None:
         content = PolicyDocument(xml=f"<fragment>{fragment}</fragment>", name="f.xml")
         service = replace(service, fragments=(PolicyFragment(id="f", document=content),))
-    return check(service, Surroundings(streams=False, protected=False))
+    return check(service, ServiceFacts(streams=False, protected=False))
 
 
 def rules_with_findings(inbound: str, outbound: str = "") -> list[str]:

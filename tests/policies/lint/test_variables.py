@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apim.findings import Finding
-from apim.lint import Surroundings, check
+from apim.lint import ServiceFacts, check
 from apim.lint.variables import declares
 from apim.service import Api, ManagedIdentity, Operation, PolicyDocument, PolicyFragment, Service, documents
 from tests.program.variants import UP, Case
@@ -30,7 +30,7 @@ def findings(declaration: str, inbound: str, fragment: str | None = None) -> lis
     if fragment is not None:
         content = PolicyDocument(xml=fragment, name="f.xml")
         service = replace(service, fragments=(PolicyFragment(id="f", document=content),))
-    return check(service, Surroundings(streams=False, protected=False))
+    return check(service, ServiceFacts(streams=False, protected=False))
 
 
 def messages(declaration: str, inbound: str, fragment: str | None = None) -> list[str]:

@@ -58,7 +58,7 @@ _STANDARD: Final = {
 }
 _LONGEST_NUMBER: Final = 2
 _SHORT_NAME: Final = 3
-_MOST_FRACTION_DIGITS: Final = 7
+_MAX_FRACTION_DIGITS: Final = 7
 _LAST_HOUR: Final = 23
 _LAST_MINUTE: Final = 59
 _PIECE = re.compile(
@@ -125,7 +125,7 @@ def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C90
             return str(ticks // TICKS_PER_MINUTE % 60).rjust(min(size, 2), "0")
         case "s":
             return str(ticks // TICKS_PER_SECOND % 60).rjust(min(size, 2), "0")
-        case "f" | "F" if size <= _MOST_FRACTION_DIGITS:
+        case "f" | "F" if size <= _MAX_FRACTION_DIGITS:
             digits = f"{ticks % TICKS_PER_SECOND:07d}"[:size]
             return digits if field[0] == "f" else digits.rstrip("0")
         case "t":
@@ -282,7 +282,7 @@ def parse_offset(text: str | None) -> DateTimeOffset:
 _SPAN = re.compile(
     r"(-)?(?:([0-9]+)|(?:([0-9]+)\.)?([0-9]+):([0-9]+)(?::([0-9]+)(?::([0-9]+))?(?:\.([0-9]+))?)?)\Z"
 )
-_MOST_DAYS: Final = 10_675_199
+_MAX_DAYS: Final = 10_675_199
 
 
 def parse_span(text: str | None) -> TimeSpan:
@@ -312,11 +312,11 @@ def parse_span(text: str | None) -> TimeSpan:
         numbers = [0, *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004 -- hh:mm
     days, hours, minutes, seconds = numbers
     if (
-        days > _MOST_DAYS
+        days > _MAX_DAYS
         or hours > _LAST_HOUR
         or minutes > _LAST_MINUTE
         or seconds > _LAST_MINUTE
-        or len(fraction or "") > _MOST_FRACTION_DIGITS
+        or len(fraction or "") > _MAX_FRACTION_DIGITS
     ):
         raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
     ticks = _span(days, hours, minutes, seconds) + int((fraction or "").ljust(7, "0"))

@@ -17,10 +17,10 @@ from typing import Final
 from apim.csharp.errors import DotNetException, UnsupportedError
 
 _STANDARD = re.compile(r"([A-Za-z])([0-9]{0,9})")
-_MOST_PLACES: Final = 1100
+_MAX_PLACES: Final = 1100
 _ROUND_TRIP_DIGITS: Final = 17
 _CUSTOM_DIGITS: Final = 15
-_EXACT: Final = Context(prec=_MOST_PLACES + 400, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_EXACT: Final = Context(prec=_MAX_PLACES + 400, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _BITS: Final = {
     "SByte": 8,
     "Byte": 8,
@@ -117,7 +117,7 @@ def format_number(value: Number, type_name: str, pattern: str) -> str:
     if standard is None:
         return _custom(_digits_of(value, significant=_CUSTOM_DIGITS), pattern)
     letter, precision = standard[1], int(standard[2]) if standard[2] else -1
-    if precision > _MOST_PLACES:
+    if precision > _MAX_PLACES:
         raise UnsupportedError(f"the number format {pattern}")
     if letter.upper() in _PRECISIONS:
         return _decimals(value, letter, precision)

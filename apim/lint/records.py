@@ -14,35 +14,35 @@ from functools import cache
 from pathlib import Path
 
 from apim.findings import Finding
-from apim.lint.all_rules import Surroundings, check
+from apim.lint.all_rules import ServiceFacts, check
 from apim.service import Service
 
 _ENGINE = Path(__file__).resolve().parent.parent
 _FOLDER = Path(__file__).parent / "__pycache__" / "without-findings"
-_MOST_RECORDS = 4096
+_MAX_RECORDS = 4096
 
 
 def check_once(
-    service: Service, surroundings: Surroundings, folder: Path = _FOLDER, engine: Path = _ENGINE
+    service: Service, facts: ServiceFacts, folder: Path = _FOLDER, engine: Path = _ENGINE
 ) -> list[Finding]:
     """The result of `check`, which is not called again for a service that had no findings.
 
     Args:
         service: the declared service.
-        surroundings: facts about it.
+        facts: facts about it.
         folder: the folder of the records.
         engine: the folder of the sources on which the result depends.
     """
-    record = _record(service, surroundings, folder, engine)
+    record = _record(service, facts, folder, engine)
     if record is not None and os.access(record, os.F_OK):
         return []
-    findings = check(service, surroundings)
+    findings = check(service, facts)
     if record is not None and not findings:
         _write_record(record)
     return findings
 
 
-def _record(service: Service, about: Surroundings, folder: Path, engine: Path) -> Path | None:
+def _record(service: Service, about: ServiceFacts, folder: Path, engine: Path) -> Path | None:
     if sys.dont_write_bytecode:
         return None
     # repr contains all values that the rules read. It omits source maps, which do not change findings.
@@ -74,7 +74,7 @@ def _write_record(record: Path) -> None:
         record.parent.mkdir(parents=True, exist_ok=True)
         with os.scandir(record.parent) as entries:
             old = [entry.path for entry in entries]
-        if len(old) >= _MOST_RECORDS:
+        if len(old) >= _MAX_RECORDS:
             for path in old:
                 Path(path).unlink(missing_ok=True)
         record.touch()

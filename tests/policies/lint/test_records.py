@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apim import service as records
+from apim import service as service_records
 from apim.findings import Finding
-from apim.lint import Surroundings, verdicts
+from apim.lint import ServiceFacts, records
 from apim.lint.streaming import Diagnostic
 from apim.service import Api, NamedValue, Operation, PolicyDocument, Service
 
@@ -40,21 +40,21 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[Service]:
     """The services that the lint checked."""
     services: list[Service] = []
 
-    def check(service: Service, _surroundings: Surroundings) -> list[Finding]:
+    def check(service: Service, _facts: ServiceFacts) -> list[Finding]:
         services.append(service)
         return [FINDING] if service.name == "wrong" else []
 
-    monkeypatch.setattr(verdicts, "check", check)
+    monkeypatch.setattr(records, "check", check)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     return services
 
 
 @pytest.fixture
 def check_once(engine: Path, tmp_path: Path) -> CheckOnce:
-    def check(service: Service = SERVICE, surroundings: Surroundings | None = None) -> list[Finding]:
+    def check(service: Service = SERVICE, facts: ServiceFacts | None = None) -> list[Finding]:
         # Each call reads the engine's sources again, as a new process does.
-        verdicts._version.cache_clear()
-        return verdicts.check_once(service, surroundings or Surroundings(), tmp_path / "records", engine)
+        records._version.cache_clear()
+        return records.check_once(service, facts or ServiceFacts(), tmp_path / "records", engine)
 
     return check
 
@@ -93,19 +93,19 @@ def test_a_changed_service_is_checked_again(
 @pytest.mark.parametrize(
     "changed",
     [
-        Surroundings(unknown=frozenset({"key"})),
-        Surroundings(diagnostics=(Diagnostic(name="logger", body_bytes=1),)),
-        Surroundings(streams=True),
-        Surroundings(protected=True),
-        Surroundings(whole=False),
+        ServiceFacts(unknown=frozenset({"key"})),
+        ServiceFacts(diagnostics=(Diagnostic(name="logger", body_bytes=1),)),
+        ServiceFacts(streams=True),
+        ServiceFacts(protected=True),
+        ServiceFacts(whole=False),
     ],
-    ids=[field.name for field in fields(Surroundings)],
+    ids=[field.name for field in fields(ServiceFacts)],
 )
 def test_a_service_in_changed_surroundings_is_checked_again(
-    check_once: CheckOnce, checked: list[Service], changed: Surroundings
+    check_once: CheckOnce, checked: list[Service], changed: ServiceFacts
 ) -> None:
     check_once()
-    check_once(surroundings=changed)
+    check_once(facts=changed)
     assert len(checked) == 2
 
 
@@ -151,7 +151,7 @@ def test_a_service_is_checked_if_the_folder_of_records_cannot_be_written(
 def test_old_records_are_deleted_when_there_are_many(
     check_once: CheckOnce, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(verdicts, "_MOST_RECORDS", 3)
+    monkeypatch.setattr(records, "_MAX_RECORDS", 3)
     for number in range(5):
         check_once(replace(SERVICE, name=f"service {number}"))
     assert len(list((tmp_path / "records").iterdir())) == 2
@@ -159,7 +159,10 @@ def test_old_records_are_deleted_when_there_are_many(
 
 def test_the_name_of_a_record_depends_on_every_compared_field() -> None:
     """A record's name is computed from `repr`, so `repr` must show every field that equality compares."""
-    kinds = {Diagnostic, *(kind for kind in vars(records).values() if hasattr(kind, "__dataclass_fields__"))}
+    kinds = {
+        Diagnostic,
+        *(kind for kind in vars(service_records).values() if hasattr(kind, "__dataclass_fields__")),
+    }
     assert len(kinds) > 8
     assert {
         f"{kind.__name__}.{field.name}"
