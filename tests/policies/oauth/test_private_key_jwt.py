@@ -68,6 +68,7 @@ class ConfidentialClient:
 
         def answer(sent: Sent) -> Any:
             if sent.url == JWKS:
+                assert (sent.method, sent.header("Accept")) == ("GET", "application/json")
                 return self._keys()
             if sent.url == URL:
                 return reply(200, json.dumps(self._document), Content_Type="application/json")
