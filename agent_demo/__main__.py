@@ -1,4 +1,4 @@
-"""`python -m agent_demo`."""
+"""Runs the demo agent: `python -m agent_demo`."""
 
 from agent_demo.command import app
 

@@ -28,7 +28,7 @@ from apim import rawxml
 from apim.compiler import SECTIONS, Catalogue
 from apim.csharp import CSharpError, DotNetException, UnsupportedError, compile_expression, find_end
 from apim.csharp.context import Context
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.golden import build_context
 from apim.csharp.language.statement_parser import parse
 from apim.findings import Finding, PolicyError
@@ -181,7 +181,7 @@ def _measure_expression(score: Score, text: str) -> None:
     try:
         parse(text)
         score.parsed.add(text)
-    except RefusedError:
+    except CompileError:
         pass
     try:
         expression = compile_expression(text, name="expression", counted=False)

@@ -14,10 +14,10 @@ from snippets import SnippetError
 _HEADER = "x-mcp-gateway-subject"
 
 
-def caller_of(context: Mapping[str, Any]) -> str:
-    """The part of blob names that is specific to the caller of a tool.
+def hashed_caller(context: Mapping[str, Any]) -> str:
+    """The SHA-256 hash of the caller's subject, which is a part of the names of the caller's blobs.
 
-    It is a hash, because the subject may contain characters that are not allowed in blob names.
+    The subject itself may contain characters that are not allowed in blob names.
 
     Args:
         context: the context of the call, as the extension sends it.
@@ -33,7 +33,7 @@ def caller_of(context: Mapping[str, Any]) -> str:
         for name, value in (headers.items() if isinstance(headers, dict) else ())
         if str(name).lower() == _HEADER
     ]
-    # On the machine of a developer, there is no gateway in front of the app.
+    # On a developer's machine, there is no gateway in front of the app.
     subject = values[0] if values else os.environ.get("SNIPPETS_LOCAL_CALLER", "")
     if len(values) > 1 or not isinstance(subject, str) or not subject:
         raise SnippetError("The request does not name its caller. Call the server through its gateway.")

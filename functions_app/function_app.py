@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 import azure.functions as func
-from caller import caller_of
+from caller import hashed_caller
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
@@ -63,7 +63,7 @@ def _run_tool(tool: str, context: str, work: Callable[[Mapping[str, object], str
         call = json.loads(context)
         arguments = call.get("arguments") or {}
         shared = arguments.get("shared") in (True, "true", "True")
-        return success(work(arguments, None if shared else caller_of(call)))
+        return success(work(arguments, None if shared else hashed_caller(call)))
     except SnippetError as error:
         # Names and contents of snippets must not be logged, and the error messages of the storage contain
         # names.

@@ -18,8 +18,8 @@ class MonitoringArgs:
     Attributes:
         settings: the settings of monitoring, which select its resources.
         resource_group_name: resource group of the resources.
-        resource_group_id: resource id of the resource group whose costs count.
-        subscription_id: the subscription.
+        resource_group_id: resource id of the resource group whose costs the budget limits.
+        subscription_id: the subscription whose cost anomalies are reported.
         location: the region.
         tags: tags of its resources.
         workspace_id: resource id of the workspace with the logs.

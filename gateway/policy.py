@@ -24,7 +24,7 @@ import jinja2
 
 from gateway import characters, source_map
 from gateway.indentation import indented
-from gateway.source_map import Marks, TemplateSourceMap, lines_of, unmarked
+from gateway.source_map import SourceMarks, TemplateSourceMap, lines_of, unmarked
 
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
@@ -194,7 +194,7 @@ def _environment(organisation: Organisation | None = None, prefix: str = "") -> 
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        extensions=[Marks],
+        extensions=[SourceMarks],
         bytecode_cache=_bytecode_cache(),
     )
     # An imported template can only use the environment's globals, not the importer's variables.

@@ -26,7 +26,7 @@ _GUARD_CALL = ("guard", ".", ("unless", "when"), "(")
 _MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
 _CONTENT = re.compile(r"\S")
 # The column in a mark that follows an inserted part of a line.
-_UNKNOWN = 0
+_UNKNOWN_COLUMN = 0
 
 
 class TemplateSourceMap:
@@ -50,21 +50,21 @@ class TemplateSourceMap:
         if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:
             return None
         marks = self._lines[line - 1]
-        start, written = marks[max(bisect_right([start for start, _ in marks], column) - 1, 0)]
-        if written.column == _UNKNOWN:
-            return written._replace(column=1)
-        return written._replace(column=max(written.column + column - start, 1))
+        start, location = marks[max(bisect_right([start for start, _ in marks], column) - 1, 0)]
+        if location.column == _UNKNOWN_COLUMN:
+            return location._replace(column=1)
+        return location._replace(column=max(location.column + column - start, 1))
 
     def lines(self) -> frozenset[tuple[str, int]]:
         """The templates and lines from which the document was rendered."""
-        return frozenset((written.file, written.line) for line in self._lines for _, written in line)
+        return frozenset((location.file, location.line) for line in self._lines for _, location in line)
 
     @cached_property
     def _lines(self) -> tuple[tuple[tuple[int, SourceLocation], ...], ...]:
         return tuple(map(_marks_in, self._marked.split("\n")))
 
 
-class Marks(Extension):
+class SourceMarks(Extension):
     """Inserts the marks into templates."""
 
     def filter_stream(self, stream: TokenStream) -> Generator[Token]:
@@ -80,17 +80,17 @@ class Marks(Extension):
                 line_start = False
                 yield token
                 if _calls_a_guard(tokens[max(index - 3, 0) : index + 1]):
-                    yield Token(token.lineno, "string", _mark(name, token.lineno, 0))
+                    yield Token(token.lineno, "string", _mark(name, token.lineno, _UNKNOWN_COLUMN))
                     yield Token(token.lineno, "comma", ",")
                 continue
             lines = token.value.split("\n")
             marked = [
-                _marked(text, name, token.lineno + offset, whole=line_start or offset > 0)
+                _marked(text, name, token.lineno + offset, starts_line=line_start or offset > 0)
                 for offset, text in enumerate(lines)
             ]
             if following is not None and following.type == "variable_begin" and lines[-1].strip():
                 # For a value, only the line is known, not the column.
-                marked[-1] += _mark(name, token.lineno + len(lines) - 1, 0)
+                marked[-1] += _mark(name, token.lineno + len(lines) - 1, _UNKNOWN_COLUMN)
             line_start = len(lines) > 1
             yield Token(token.lineno, "data", "\n".join(marked))
 
@@ -113,7 +113,7 @@ def _marks_in(line: str) -> tuple[tuple[int, SourceLocation], ...]:
 
 def lines_of(environment: Environment, source: str, template: str) -> frozenset[int]:
     """The lines of a template that contain text, which are those with marks."""
-    marks = Marks(environment)
+    marks = SourceMarks(environment)
     tokens = marks.filter_stream(environment.lexer.tokenize(source, template))
     return frozenset(int(mark[2]) for token in tokens for mark in _MARK.finditer(str(token.value)))
 
@@ -126,12 +126,19 @@ def _calls_a_guard(tokens: list[Token]) -> bool:
     )
 
 
-def _marked(text: str, template: str, line: int, *, whole: bool) -> str:
-    """The text with a mark before its first visible character; blank text is returned unchanged."""
+def _marked(text: str, template: str, line: int, *, starts_line: bool) -> str:
+    """The text with a mark before its first visible character; blank text is returned unchanged.
+
+    Args:
+        text: a line of a template, or a part of one.
+        template: the name of the template.
+        line: the number of the line.
+        starts_line: whether the text begins at the start of the line, so that its columns are known.
+    """
     content = _CONTENT.search(text)
     if content is None:
         return text
-    column = content.start() + 1 if whole else 0
+    column = content.start() + 1 if starts_line else _UNKNOWN_COLUMN
     return f"{text[: content.start()]}{_mark(template, line, column)}{text[content.start() :]}"
 
 

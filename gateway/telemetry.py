@@ -38,20 +38,20 @@ class TelemetryArgs:
 class Telemetry(pulumi.ComponentResource):
     """A Log Analytics workspace and an Application Insights component that stores its data in it.
 
-    Neither accepts data with a key: a sender of telemetry needs an identity with the role Monitoring Metrics
-    Publisher.
+    Local authentication is disabled in both, so a sender of telemetry needs an identity with the role
+    Monitoring Metrics Publisher.
 
     Attributes:
         workspace_id: resource id of the workspace.
         workspace_location: region of the workspace.
         application_insights_id: resource id of the component.
-        connection: the component's connection string.
+        connection_string: the component's connection string.
     """
 
     workspace_id: pulumi.Output[str]
     workspace_location: pulumi.Output[str]
     application_insights_id: pulumi.Output[str]
-    connection: pulumi.Output[str]
+    connection_string: pulumi.Output[str]
 
     def __init__(self, name: str, args: TelemetryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Telemetry", name, None, opts)
@@ -64,7 +64,7 @@ class Telemetry(pulumi.ComponentResource):
             else pulumi.Output.from_input(args.location)
         )
         self.application_insights_id = component.id
-        self.connection = component.connection_string
+        self.connection_string = component.connection_string
         self.register_outputs(
             {"workspaceId": self.workspace_id, "applicationInsightsId": self.application_insights_id}
         )

@@ -19,8 +19,8 @@ class CSharpError(Exception):
         self.construct = construct
 
 
-class RefusedError(Exception):
-    """An error at an offset of an expression's text; the caller converts it to a CSharpError."""
+class CompileError(Exception):
+    """An error in the C# of an expression, at an offset; the caller converts it to a CSharpError."""
 
     def __init__(self, message: str, at: int, construct: str = "") -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class UnsupportedError(DotNetException):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("NotSupportedException", f"the twin does not evaluate this: {message}")
+        super().__init__("NotSupportedException", f"not supported by the twin: {message}")
 
 
 def null_reference() -> DotNetException:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from apim.csharp import members
 from apim.csharp.context import Context
 from apim.csharp.dotnet.values import to_python
-from apim.csharp.errors import CSharpError, DotNetException, RefusedError, UnsupportedError
+from apim.csharp.errors import CompileError, CSharpError, DotNetException, UnsupportedError
 from apim.csharp.language import flow, syntax
 from apim.csharp.language.statement_parser import parse
 from apim.csharp.lowering.scope import shared_names
@@ -143,7 +143,7 @@ def compile_expression(
     positions = _Positions(text, line, column)
     try:
         return _compile(text, name, positions, counted=counted)
-    except RefusedError as error:
+    except CompileError as error:
         found_line, found_column = positions.at(error.at)
         raise CSharpError(
             error.message, name=name, line=found_line, column=found_column, construct=error.construct
@@ -168,7 +168,7 @@ def compile_expression(
 
 def _compile(text: str, name: str, positions: _Positions, *, counted: bool) -> Expression:
     if not text.startswith(("@(", "@{")):
-        raise RefusedError("an expression must start with @( or @{", 0, "@")
+        raise CompileError("an expression must start with @( or @{", 0, "@")
     tree = parse(text)
     lowering = Statements(shared_names(tree) if "=>" in text else frozenset(), counted=counted)
     if isinstance(tree, syntax.Block):

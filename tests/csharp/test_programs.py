@@ -82,7 +82,7 @@ def test_an_unsupported_error_cannot_be_caught() -> None:
     text = (
         "@{ int i = 0; try { while (i >= 0) { i = 1; } } catch (Exception) { } finally { i = 5; } return i; }"
     )
-    with pytest.raises(DotNetException, match="the twin does not evaluate this: a loop of more than"):
+    with pytest.raises(DotNetException, match="not supported by the twin: a loop of more than"):
         evaluate(text)
 
 

@@ -19,6 +19,10 @@ JWKS = "https://app.example.com/oauth/jwks.json"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
+# The functions that a step calls with its response: each stores the values that later steps need in the
+# journey, and returns whether the response is the expected one.
+
+
 def _registered(_: Journey, answer: Response) -> bool:
     return answer.status == 201
 
@@ -70,12 +74,12 @@ def _served(_: Journey, answer: Response) -> bool:
     return answer.status == 200
 
 
-def _page_of(journey: Journey) -> Response:
+def _consent_page(journey: Journey) -> Response:
     assert journey.page is not None
     return journey.page
 
 
-def _entra_of(journey: Journey) -> Response:
+def _entra_redirect(journey: Journey) -> Response:
     assert journey.at_entra is not None
     return journey.at_entra
 
@@ -83,9 +87,9 @@ def _entra_of(journey: Journey) -> Response:
 REGISTER = Step("register", lambda journey: journey.flow.register(), _registered)
 AUTHORIZE = Step("authorize", lambda journey: journey.flow.authorize(), _authorized)
 PAGE = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown)
-ALLOW = Step("allow", lambda journey: journey.flow.consent(_page_of(journey)), _allowed)
-DENY = Step("deny", lambda journey: journey.flow.consent(_page_of(journey), "deny"), _denied)
-RETURN = Step("callback", lambda journey: journey.flow.callback(_entra_of(journey)), _returned)
+ALLOW = Step("allow", lambda journey: journey.flow.consent(_consent_page(journey)), _allowed)
+DENY = Step("deny", lambda journey: journey.flow.consent(_consent_page(journey), "deny"), _denied)
+RETURN = Step("callback", lambda journey: journey.flow.callback(_entra_redirect(journey)), _returned)
 REDEEM = Step("token", lambda journey: journey.flow.redeem(journey.code), _redeemed)
 CALL = Step("call", lambda journey: journey.flow.call(journey.access_token), _served)
 REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _received_tokens)
@@ -108,7 +112,7 @@ def _assertion(journey: Journey) -> dict[str, str]:
 
 
 def _shown_or_skipped(journey: Journey, answer: Response) -> bool:
-    """The browser is redirected if the consent is remembered."""
+    """Accepts the consent page, or the redirect to Entra if the gateway remembers the consent."""
     skipped = "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
     journey.page, journey.at_entra = (None, answer) if skipped else (answer, None)
     journey.flow.nonce = parameters_of(answer.header("Location") or "?").get("nonce", "")
@@ -116,7 +120,7 @@ def _shown_or_skipped(journey: Journey, answer: Response) -> bool:
 
 
 def _allow_if_asked(journey: Journey) -> Response:
-    return _entra_of(journey) if journey.page is None else journey.flow.consent(journey.page)
+    return _entra_redirect(journey) if journey.page is None else journey.flow.consent(journey.page)
 
 
 def _redirected_to_entra(journey: Journey, answer: Response) -> bool:
@@ -124,8 +128,10 @@ def _redirected_to_entra(journey: Journey, answer: Response) -> bool:
     return "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
 
 
-AUTHORIZE_WITH_KEYS = Step("authorize", lambda journey: journey.flow.authorize(redirect_uri=APP), _authorized)
-REDEEM_WITH_KEYS = Step(
+AUTHORIZE_WITH_ASSERTION = Step(
+    "authorize", lambda journey: journey.flow.authorize(redirect_uri=APP), _authorized
+)
+REDEEM_WITH_ASSERTION = Step(
     "token",
     lambda journey: journey.flow.redeem(journey.code, redirect_uri=APP, **_assertion(journey)),
     _redeemed,
@@ -134,19 +140,19 @@ PAGE_IF_NEEDED = Step(
     "consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped
 )
 ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _redirected_to_entra)
-REFRESH_WITH_KEYS = Step(
+REFRESH_WITH_ASSERTION = Step(
     "refresh",
     lambda journey: journey.flow.refresh(journey.refresh_token, **_assertion(journey)),
     _received_tokens,
 )
-REVOKE_WITH_KEYS = Step(
+REVOKE_WITH_ASSERTION = Step(
     "revoke", lambda journey: journey.flow.revoke(journey.refresh_token, **_assertion(journey)), _served
 )
 
 
-def _with_keys() -> Flow:
+def _new_flow_with_assertions() -> Flow:
     """A gateway that has just started, and a client whose host publishes a metadata document and keys."""
-    flow = _fresh()
+    flow = _new_flow()
     metadata = document(token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
     published = {URL: metadata, JWKS: {"keys": [_key().as_dict(private=False)]}}
     before = flow.harness.network.answer
@@ -182,7 +188,7 @@ INITIALIZE = Step("initialize", _initialize, _served)
 MESSAGE = Step("message", _message, _served)
 
 
-def _fresh() -> Flow:
+def _new_flow() -> Flow:
     """A gateway that has just started, with an empty store."""
     flow = Flow.new()
     flow.store.documents.clear()
@@ -195,26 +201,38 @@ class Scenario:
     """The steps of a journey, and its initial state.
 
     Attributes:
-        begin: creates the gateway, the store and the client.
+        new_flow: creates the gateway, the store and the client.
         shared: the number of initial steps in which no call fails, because another scenario tests them.
     """
 
-    begin: Callable[[], Flow]
+    new_flow: Callable[[], Flow]
     steps: Sequence[Step]
     shared: int = 0
 
     def journey(self) -> Journey:
-        return Journey(self.begin(), self.steps)
+        return Journey(self.new_flow(), self.steps)
 
 
 SIGN_IN = (REGISTER, AUTHORIZE, PAGE, ALLOW, RETURN, REDEEM)
-SIGN_IN_WITH_KEYS = (AUTHORIZE_WITH_KEYS, PAGE_IF_NEEDED, ALLOW_IF_ASKED, RETURN, REDEEM_WITH_KEYS)
+SIGN_IN_WITH_ASSERTION = (
+    AUTHORIZE_WITH_ASSERTION,
+    PAGE_IF_NEEDED,
+    ALLOW_IF_ASKED,
+    RETURN,
+    REDEEM_WITH_ASSERTION,
+)
 SCENARIOS = {
-    "sign-in, calls, refresh and revocation": Scenario(_fresh, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
-    "sign-in that is denied": Scenario(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), shared=3),
-    "two sign-ins of a client with keys": Scenario(
-        _with_keys,
-        (*SIGN_IN_WITH_KEYS, REFRESH_WITH_KEYS, REVOKE_WITH_KEYS, *SIGN_IN_WITH_KEYS, REVOKE_WITH_KEYS),
+    "sign-in, calls, refresh and revocation": Scenario(_new_flow, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
+    "sign-in that is denied": Scenario(_new_flow, (REGISTER, AUTHORIZE, PAGE, DENY), shared=3),
+    "two sign-ins of a client that uses private_key_jwt": Scenario(
+        _new_flow_with_assertions,
+        (
+            *SIGN_IN_WITH_ASSERTION,
+            REFRESH_WITH_ASSERTION,
+            REVOKE_WITH_ASSERTION,
+            *SIGN_IN_WITH_ASSERTION,
+            REVOKE_WITH_ASSERTION,
+        ),
     ),
-    "session of an older client": Scenario(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), shared=6),
+    "session of an older client": Scenario(_new_flow, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), shared=6),
 }

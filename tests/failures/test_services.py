@@ -54,7 +54,7 @@ def points_of(name: str) -> Sequence[Point]:
     scenario, points = SCENARIOS[name], []
     before = scenario.journey().checkpoint()
     for first, step in enumerate(scenario.steps):
-        journey = Journey(scenario.begin(), [step]).resume(before).run()
+        journey = Journey(scenario.new_flow(), [step]).resume(before).run()
         assert (journey.repeated, journey.restarted) == ([], [])
         if first >= scenario.shared:
             points += [Point(first, before, number, call) for number, call in enumerate(journey.calls)]

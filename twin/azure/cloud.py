@@ -13,7 +13,7 @@ FIXED_SEED = Seed(b"the twin's tests need no secrets")
 """For tests and other evaluations whose values are not used; each running twin has its own seed."""
 
 
-_ADOPTED = frozenset(
+_REFERABLE_TYPES = frozenset(
     {
         "ApiManagementService",
         "Component",
@@ -91,8 +91,12 @@ class Cloud:
             pulumi.RunError: the twin does not support resources of this type.
         """
         namespace, _, kind = type_.partition(":")
-        if namespace != "azure-native" or kind.rpartition(":")[2] not in _ADOPTED:
-            raise pulumi.RunError(f"The local twin does not support existing resources of type {type_}.")
+        if namespace != "azure-native" or kind.rpartition(":")[2] not in _REFERABLE_TYPES:
+            types = ", ".join(sorted(_REFERABLE_TYPES))
+            raise pulumi.RunError(
+                f"The local twin does not support existing resources of type {type_}. Declare the resource "
+                f"in the program instead, or refer to a resource of one of these types: {types}."
+            )
         return arm.read(self.subscription, type_, identifier, assigned)
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

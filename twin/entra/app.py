@@ -27,8 +27,7 @@ def create_app(
 
     `app.state` contains `accounts` (to disable users and revoke sessions), `keys` (to rotate keys) and
     `identity_headers`: a secret for each identity host, new in each run. The host's process receives it in
-        the
-    environment variable `IDENTITY_HEADER`, and `<base_url>/twin/managed-identity/token` in
+    the environment variable `IDENTITY_HEADER`, and `<base_url>/twin/managed-identity/token` in
     `IDENTITY_ENDPOINT`.
 
     Args:

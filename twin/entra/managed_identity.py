@@ -19,7 +19,14 @@ _NOT_ASSIGNED = 700016
 
 
 class IdentityEndpoint:
-    """`GET /twin/managed-identity/token`."""
+    """`GET /twin/managed-identity/token`.
+
+    Args:
+        directory: the tenant, with the services that have managed identities (its identity hosts).
+        clock: the clock for the times in responses.
+        issuer: creates the tokens.
+        identity_headers: the secret of each identity host, by its name.
+    """
 
     def __init__(
         self, directory: Directory, clock: Clock, issuer: TokenIssuer, identity_headers: dict[str, str]
@@ -32,7 +39,7 @@ class IdentityEndpoint:
     async def token(self, http: Request) -> Response:
         """Returns a token for `?api-version=2019-08-01&resource=...[&client_id=...]`.
 
-        The header `X-IDENTITY-HEADER` must have the secret of an identity host.
+        The header `X-IDENTITY-HEADER` must contain the secret of a service with managed identities.
         """
         host = self._host(http.headers.get("x-identity-header", ""))
         if host is None:

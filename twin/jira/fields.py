@@ -85,20 +85,21 @@ def apply(site: Site, issue: Issue, fields: object) -> None:
         JiraError: 400, with a message for each field that cannot be set.
     """
     if not isinstance(fields, dict):
-        raise bad_request("Unexpected value for 'fields': an object is needed")
+        raise bad_request("Unexpected value for 'fields': it must be an object")
     values: list[tuple[str, Any]] = []
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for name, value in fields.items():
         reader = _READERS.get(name)
         if reader is None:
-            wrong[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+            errors[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
             continue
         try:
             values.append((_ATTRIBUTES.get(name, name), reader(site, issue, value)))
         except JiraError as error:
-            wrong[name] = str(error)
-    if wrong:
-        raise bad_request(**wrong)
+            errors[name] = str(error)
+    if errors:
+        raise bad_request(**errors)
+    # The project is set when an issue is created, and the name of an epic is not stored.
     for name, value in values:
         if name not in {"project", "epic_name"}:
             site.change(issue, name, value)
@@ -111,7 +112,7 @@ def update(site: Site, issue: Issue, operations: object) -> None:
         JiraError: 400, if a field does not exist, does not support an operation, or has an invalid value.
     """
     if not isinstance(operations, dict):
-        raise bad_request("Unexpected value for 'update': an object is needed")
+        raise bad_request("Unexpected value for 'update': it must be an object")
     for name, steps in operations.items():
         for step in steps:
             for verb, value in step.items():
@@ -145,7 +146,7 @@ def _summary(site: Site, issue: Issue, value: Any) -> str:
     return text
 
 
-def _person(site: Site, _issue: Issue, value: Any) -> str | None:
+def _user(site: Site, _issue: Issue, value: Any) -> str | None:
     name = value.get("name") if isinstance(value, dict) else value
     if name in (None, ""):
         return None
@@ -157,7 +158,7 @@ def _person(site: Site, _issue: Issue, value: Any) -> str | None:
 
 
 def _reporter(site: Site, issue: Issue, value: Any) -> str:
-    name = _person(site, issue, value)
+    name = _user(site, issue, value)
     if name is None:
         raise bad_request("Reporter is required.")
     return name
@@ -238,10 +239,14 @@ def _parent(site: Site, issue: Issue, value: Any) -> str | None:
 
 
 def _sprints(site: Site, _issue: Issue, value: Any) -> list[int]:
+    if value in (None, ""):
+        return []
     try:
-        return [] if value in (None, "") else [site.sprint(int(value)).id]
-    except (JiraError, ValueError, TypeError):
+        return [site.sprint(int(value)).id]
+    except (ValueError, TypeError):
         raise bad_request(f"The Sprint id must be a number, not {value!r}") from None
+    except JiraError as error:
+        raise bad_request(str(error)) from None
 
 
 def _story_points(_site: Site, _issue: Issue, value: Any) -> float | None:
@@ -257,7 +262,7 @@ _READERS: Mapping[str, Callable[[Site, Issue, Any], Any]] = {
     "description": _text,
     "priority": _named(PRIORITIES, "priority"),
     "resolution": _named(RESOLUTIONS, "resolution"),
-    "assignee": _person,
+    "assignee": _user,
     "reporter": _reporter,
     "duedate": _date,
     "labels": _labels,

@@ -12,7 +12,6 @@ from twin.jira.records import Issue
 from twin.jira.store import PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site
 
 Kind = Literal["name", "text", "time"]
-Texts = Callable[[Site, Issue], Sequence[str]]
 
 _EQUALITY = {"=", "!=", "in", "not in", "is", "is not"}
 _COMPARISON = {"<", "<=", ">", ">="}
@@ -31,14 +30,15 @@ class _Field:
     """A field that can be searched.
 
     Attributes:
-        kind: determines the operators that the field supports.
+        kind: determines the operators that the field supports: a `name` is compared as a whole, a `text` by
+            its words, and a `time` by its order.
         texts: returns the values of an issue as strings; empty if the field is empty. Times are POSIX
             seconds.
         known: returns all valid values; None if every value is valid.
     """
 
     kind: Kind
-    texts: Texts
+    texts: Callable[[Site, Issue], Sequence[str]]
     known: Callable[[Site], set[str]] | None = None
 
 
@@ -260,7 +260,7 @@ def _projects(site: Site) -> set[str]:
     return {text for project in site.projects.values() for text in (project.key, project.name, project.id)}
 
 
-_BY_NAME: Mapping[str, _Field] = {
+_PRIMARY_FIELDS: Mapping[str, _Field] = {
     "project": _Field("name", _project, _projects),
     "key": _Field("name", lambda _, issue: [issue.key, issue.id]),
     "status": _Field("name", lambda _, issue: [issue.status], _names("status")),
@@ -288,15 +288,15 @@ _BY_NAME: Mapping[str, _Field] = {
     "rank": _Field("name", lambda _, issue: [issue.key]),
 }
 _FIELDS: Mapping[str, _Field] = {
-    **_BY_NAME,
-    "issue": _BY_NAME["key"],
-    "issuekey": _BY_NAME["key"],
-    "id": _BY_NAME["key"],
-    "type": _BY_NAME["issuetype"],
-    "duedate": _BY_NAME["due"],
-    "createddate": _BY_NAME["created"],
-    "updateddate": _BY_NAME["updated"],
-    "resolutiondate": _BY_NAME["resolved"],
+    **_PRIMARY_FIELDS,
+    "issue": _PRIMARY_FIELDS["key"],
+    "issuekey": _PRIMARY_FIELDS["key"],
+    "id": _PRIMARY_FIELDS["key"],
+    "type": _PRIMARY_FIELDS["issuetype"],
+    "duedate": _PRIMARY_FIELDS["due"],
+    "createddate": _PRIMARY_FIELDS["created"],
+    "updateddate": _PRIMARY_FIELDS["updated"],
+    "resolutiondate": _PRIMARY_FIELDS["resolved"],
 }
 
 

@@ -10,8 +10,8 @@ from twin.stack import Declared, Stack, StackError
 from twin.translation.function_app import built_in_auth
 from twin.translation.vault import UnreadableError, Vaults, vaults
 
-_BACKEND = "mcp-server"
-_LOCAL_COMMAND = "mcp-local-command"
+_SERVER_TAG = "mcp-server"
+_LOCAL_COMMAND_TAG = "mcp-local-command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def container_apps(stack: Stack) -> tuple[ContainerApp, ...]:
 
 
 def _public_host(stack: Stack, app: Declared) -> str | None:
-    """The host name of an app with external ingress, or of the route to the app; None without both."""
+    """The host name of an app with external ingress, or of the route to the app; None if it has neither."""
     ingress = (app.outputs.get("configuration") or {}).get("ingress")
     if not ingress:
         return None
@@ -71,7 +71,8 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
     ]
     if len(hosts) > 1:
         raise StackError(
-            f"{app.name} has the routes {', '.join(hosts)}; the twin serves an app at one host name."
+            f"{app.name} is the target of several routes, with the host names {', '.join(hosts)}; the twin "
+            "serves an app at one host name. Declare only one route to the app."
         )
     return hosts[0] if hosts else None
 
@@ -99,14 +100,14 @@ def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
     return ContainerApp(
         name=app.name,
         azure_name=app.outputs["name"],
-        backend=tags.get(_BACKEND) or app.name,
+        backend=tags.get(_SERVER_TAG) or app.name,
         host=host,
         image=container["image"],
         command=tuple(container.get("command") or ()),
         args=tuple(container.get("args") or ()),
         env=_environment(stack, app, container),
         auth=_auth(stack, app),
-        local_command=_local_command(app, tags.get(_LOCAL_COMMAND)),
+        local_command=_local_command(app, tags.get(_LOCAL_COMMAND_TAG)),
     )
 
 
@@ -139,7 +140,10 @@ def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> s
     assigned = (app.outputs.get("identity") or {}).get("userAssignedIdentities") or {}
     principal = next((ids["principalId"] for id_, ids in assigned.items() if id_ == identity), None)
     if principal is None:
-        raise StackError(f"{app.name} does not have the identity {identity}, with which it reads {address}.")
+        raise StackError(
+            f"{app.name} does not have the identity {identity}, with which it reads {address}. Assign this "
+            "identity to the app."
+        )
     try:
         return stack_vaults.read(address, principal)
     except UnreadableError as error:
@@ -164,6 +168,6 @@ def _local_command(app: Declared, text: str | None) -> tuple[str, ...]:
     words = json.loads(text) if text else []
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise StackError(
-            f"{app.name}: the tag {_LOCAL_COMMAND} must be a JSON list of strings, not {text!r}."
+            f"{app.name}: the tag {_LOCAL_COMMAND_TAG} must be a JSON list of strings, not {text!r}."
         )
     return tuple(words)

@@ -30,5 +30,5 @@ def lower(text: str) -> str:
 
 def _mapped(character: str, mapped: str) -> str:
     if character in _UNCERTAIN:
-        raise UnsupportedError(f"the case of {character!r}")
+        raise UnsupportedError(f"the case of {character!r}, which depends on the version and culture of .NET")
     return mapped if len(mapped) == 1 else character

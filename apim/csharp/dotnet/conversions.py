@@ -90,10 +90,11 @@ def _to_nullable(
 @cache
 def is_subtype(source: ClrType, target: ClrType) -> bool:
     """Whether each value of `source` is a value of `target`: classes, interfaces, variance, boxing."""
-    return any(base is target or _varies(base, target) for base in supertypes(source))
+    return any(base is target or _is_variant_of(base, target) for base in supertypes(source))
 
 
-def _varies(source: ClrType, target: ClrType) -> bool:
+def _is_variant_of(source: ClrType, target: ClrType) -> bool:
+    """Whether both are the same covariant type, and the type argument of `source` is a subtype."""
     if source.name != target.name or len(source.args) != len(target.args):
         return False
     if source.name == "[]" or source.name in _COVARIANT:
@@ -148,7 +149,7 @@ def implicit(source: ClrType, target: ClrType) -> Converter | None:
 
 @cache
 def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case per kind
-    """The explicit conversion, or else the implicit one; None if there is neither."""
+    """The implicit conversion, or else the explicit one; None if there is neither."""
     found = implicit(source, target)
     if found is not None:
         return found
@@ -171,8 +172,8 @@ def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR
     return user_defined("explicit", source, target)
 
 
-def _sealed(of: ClrType) -> bool:
-    return of.name in {"String", "[]", "Uri", "Regex"}
+def _sealed(type_: ClrType) -> bool:
+    return type_.name in {"String", "[]", "Uri", "Regex"}
 
 
 def _explicit_nullable(source: ClrType, target: ClrType) -> Converter | None:
@@ -212,9 +213,11 @@ def _invalid_cast(value: Any, target: ClrType) -> DotNetException:
     )
 
 
-def _full_name(of: ClrType) -> str:
-    known = definition(of)
-    return f"{known.namespace}.{of}" if known is not None and known.namespace and not of.args else str(of)
+def _full_name(type_: ClrType) -> str:
+    known = definition(type_)
+    if known is None or not known.namespace or type_.args:
+        return str(type_)
+    return f"{known.namespace}.{type_}"
 
 
 def _downcast(target: ClrType) -> Converter:
@@ -226,7 +229,7 @@ class Downcast:
     """A cast to a type other than string, checked at run time.
 
     Attributes:
-        wanted: the type; for a nullable type, the one that may be null.
+        wanted: the type of the result; for a nullable type `T?`, it is `T`.
     """
 
     def __init__(self, target: ClrType) -> None:
@@ -306,9 +309,9 @@ def from_dynamic(target: ClrType) -> Converter | None:
 
     def convert(value: Any) -> Any:
         if value is not None:
-            own = getattr(value, "dynamic_convert", None)
-            if own is not None and plain.name in _CONVERTIBLE:
-                return own(plain.name, is_reference_type(target) or target is not plain)
+            convert_token = getattr(value, "dynamic_convert", None)
+            if convert_token is not None and plain.name in _CONVERTIBLE:
+                return convert_token(plain.name, is_reference_type(target) or target is not plain)
             found = user_defined("explicit", type_of(value), target)
             if found is not None:
                 return found(value)
@@ -322,7 +325,7 @@ def from_dynamic(target: ClrType) -> Converter | None:
     return convert
 
 
-def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter | None:
+def constant_conversion(value: object, source: ClrType, target: ClrType) -> Converter | None:
     """The conversion of a constant: an int within the range of a smaller type, or 0 to an enum; else None."""
     if target.name == "Nullable":
         target = target.args[0]

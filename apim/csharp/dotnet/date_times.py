@@ -138,7 +138,7 @@ class DateTimeOffset:
 
 
 def from_posix(seconds: float) -> int:
-    """Ticks of a time in POSIX seconds; microseconds are kept."""
+    """Ticks of a time in POSIX seconds, which is rounded to microseconds."""
     rest, whole = math.modf(seconds)
     # Half a microsecond is rounded to even, as in Python's datetime.
     return UNIX_EPOCH_TICKS + int(whole) * TICKS_PER_SECOND + round(rest * 1e6) * 10

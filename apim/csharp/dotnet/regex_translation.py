@@ -19,7 +19,7 @@ _INLINE = re.compile(r"\(\?([imns]*)(?:-([imns]+))?([:)])")
 _CATEGORIES: Final = {"L": "A-Za-z", "Lu": "A-Z", "Ll": "a-z", "N": "0-9", "Nd": "0-9"}
 _PLAIN_ESCAPES: Final = frozenset("wWdDsSbBAafnrtv")
 # Characters for which \w, \b, \s or case differ between .NET and Python.
-_DISPUTED = re.compile(
+_CLASSIFIED_DIFFERENTLY = re.compile(
     "[\x1c-\x1f\u200c\u200d\u0131\u0130\u017f\u212a\u0300-\u036f\u203f\u2040\u00b2\u00b3\u00b9\u00bc-\u00be]"
 )
 
@@ -33,16 +33,16 @@ class Pattern:
     Attributes:
         compiled: the pattern in Python.
         numbers: for each number of a group in .NET, its number in Python.
-        names: the numbers in .NET of the groups, by name.
+        names: the number in .NET of each group, by its name; the name of an unnamed group is its number.
         ascii_only: whether it contains Unicode categories, which are translated for ASCII only.
-        classless: whether its matches do not depend on how characters are classified.
+        classifies_characters: whether its matches depend on character classes or on upper and lower case.
     """
 
     compiled: re.Pattern[str]
     numbers: tuple[int, ...]
     names: dict[str, int]
     ascii_only: bool
-    classless: bool
+    classifies_characters: bool
 
     def check(self, text: str) -> str:
         """Returns the string, if .NET and Python classify its characters in the same way.
@@ -50,11 +50,10 @@ class Pattern:
         Raises:
             UnsupportedError: it contains characters that they classify differently.
         """
-        if self.classless:
+        if not self.classifies_characters:
             return text
-        if not text.isascii() and (self.ascii_only or SURROGATE.search(text)):
-            raise UnsupportedError("a regular expression on characters that Python does not classify as .NET")
-        if _DISPUTED.search(text):
+        uncertain = not text.isascii() and (self.ascii_only or SURROGATE.search(text))
+        if uncertain or _CLASSIFIED_DIFFERENTLY.search(text):
             raise UnsupportedError(
                 "a regular expression on characters that .NET and Python classify differently"
             )
@@ -75,7 +74,7 @@ def translate(pattern: str, options: int) -> Pattern:
         UnsupportedError: a construct that Python does not have or interprets differently.
     """
     if options & ~_KNOWN:
-        raise UnsupportedError("these values of RegexOptions")
+        raise UnsupportedError(f"(RegexOptions){options & ~_KNOWN}")
     translator = _Translator(pattern, options)
     text = translator.run()
     flags = (
@@ -99,8 +98,8 @@ def translate(pattern: str, options: int) -> Pattern:
     names = {str(number): number for number in range(len(numbers))}
     names.update({name: len(unnamed) + 1 + position for position, name in enumerate(named)})
     # Without classes, word boundaries and letter case, a pattern only compares code units.
-    classless = not flags & re.IGNORECASE and not _CLASSES.search(pattern) and not translator.ascii_only
-    return Pattern(compiled, numbers, names, translator.ascii_only, classless)
+    classifies = bool(flags & re.IGNORECASE or _CLASSES.search(pattern) or translator.ascii_only)
+    return Pattern(compiled, numbers, names, translator.ascii_only, classifies)
 
 
 class _Translator:
@@ -191,7 +190,8 @@ class _Translator:
         match = re.compile(r"\{(\w+)\}").match(self.pattern, self.position)
         members = _CATEGORIES.get(match[1]) if match is not None else None
         if match is None or members is None:
-            raise UnsupportedError("this Unicode category in a regular expression")
+            category = f"\\{'P' if negated else 'p'}{match[0] if match else ''}"
+            raise UnsupportedError(f"{category} in a regular expression")
         self.position = match.end()
         self.ascii_only = True
         return f"[{'^' if negated else ''}{members}]"
@@ -207,7 +207,8 @@ class _Translator:
     def _named_reference(self) -> str:
         match = re.compile(r"[<'](\w+)[>']").match(self.pattern, self.position)
         if match is None or match[1].isdigit():
-            raise UnsupportedError("this reference in a regular expression")
+            reference = f"\\k{match[0] if match else ''}"
+            raise UnsupportedError(f"{reference} in a regular expression")
         self.position = match.end()
         return f"(?P={match[1]})"
 
@@ -234,7 +235,8 @@ class _Translator:
             self.position = end + 1
             return ""
         if self.pattern.startswith("(?", self.position):
-            raise UnsupportedError("this group in a regular expression")
+            beginning = self.pattern[self.position : self.position + 3]
+            raise UnsupportedError(f"a group that begins with {beginning} in a regular expression")
         self.position += 1
         if self.explicit:
             return "(?:"
@@ -246,8 +248,10 @@ class _Translator:
         if "n" in on or "n" in (off or ""):
             raise UnsupportedError("the inline option n in a regular expression")
         if closing == ")":
-            if self.position or off:
+            if self.position:
                 raise UnsupportedError("inline options that are not at the beginning of a regular expression")
+            if off:
+                raise UnsupportedError(f"{match[0]} at the beginning of a regular expression")
             self.position = match.end()
             return f"(?{on})" if on else ""
         self.position = match.end()

@@ -8,7 +8,10 @@ from typing import Final
 
 from apim.csharp.dotnet.date_times import (
     LOCAL,
+    MAX_TICKS,
+    TICKS_PER_DAY,
     TICKS_PER_MINUTE,
+    UNIX_EPOCH_TICKS,
     UNSPECIFIED,
     UTC_KIND,
     DateTime,
@@ -17,11 +20,8 @@ from apim.csharp.dotnet.date_times import (
 from apim.csharp.errors import DotNetException
 from apim.csharp.json.tokens import JValue
 
-_EPOCH: Final = 621_355_968_000_000_000
 _TICKS_PER_MILLISECOND: Final = 10_000
-_TICKS_PER_DAY: Final = 864_000_000_000
-_LONG: Final = 2**63
-_MAX_TICKS: Final = 3_155_378_975_999_999_999
+_LONG_LIMIT: Final = 2**63
 _ISO_LENGTHS: Final = range(19, 41)
 _MICROSOFT = re.compile(r"/Date\((-?[0-9]{1,19})(?:([+-])(.*))?\)/", re.DOTALL)
 _OFFSET = re.compile(r"(?:[0-9]{2}|-[0-9])(?:[0-9]{2}|-[0-9]|\Z)")
@@ -45,21 +45,27 @@ def string_token(text: str, *, dates: bool) -> JValue:
 
 
 def _microsoft_date(text: str) -> DateTime | None:
-    """The date from milliseconds since 1970, or None. With an offset its kind is local, which is UTC here."""
+    """The date from milliseconds since 1970, or None. With an offset, its kind is local.
+
+    Raises:
+        DotNetException: ArgumentOutOfRangeException, for a date outside .NET's range.
+    """
     match = _MICROSOFT.fullmatch(text)
+    # Newtonsoft takes the first `+` as the beginning of the offset, even if it follows a `-`.
     if match is None or (match[2] == "-" and "+" in match[3]):
         return None
     milliseconds = int(match[1])
-    if not -_LONG <= milliseconds < _LONG or (match[2] and not _OFFSET.match(match[3])):
+    if not -_LONG_LIMIT <= milliseconds < _LONG_LIMIT or (match[2] and not _OFFSET.match(match[3])):
         return None
-    # The product wraps around, as in C#.
-    ticks = (_EPOCH + milliseconds * _TICKS_PER_MILLISECOND + _LONG) % (2 * _LONG) - _LONG
-    if not 0 <= ticks <= _MAX_TICKS:
-        raise _no_date()
+    # A long wraps around, as in C#.
+    unwrapped = UNIX_EPOCH_TICKS + milliseconds * _TICKS_PER_MILLISECOND
+    ticks = (unwrapped + _LONG_LIMIT) % (2 * _LONG_LIMIT) - _LONG_LIMIT
+    if not 0 <= ticks <= MAX_TICKS:
+        raise _ticks_out_of_range()
     return DateTime(ticks, LOCAL if match[2] else UTC_KIND)
 
 
-def _no_date() -> DotNetException:
+def _ticks_out_of_range() -> DotNetException:
     return DotNetException(
         "ArgumentOutOfRangeException",
         "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks. (Parameter 'ticks')",
@@ -72,7 +78,11 @@ _ISO = re.compile(
 
 
 def iso_date(text: str) -> DateTime | None:
-    """The date in a JSON string, or None. A date with an offset is converted to local time, UTC here."""
+    """The date in a JSON string, or None. A date with an offset is converted to local time, which is UTC.
+
+    Raises:
+        DotNetException: ArgumentOutOfRangeException, for hour 24 of the last day of .NET's range.
+    """
     match = _ISO.match(text)
     if match is None or text.endswith("\n"):
         return None
@@ -84,13 +94,13 @@ def iso_date(text: str) -> DateTime | None:
     except DotNetException:
         return None
     if ends_the_day:
-        ticks += _TICKS_PER_DAY
-        if ticks > _MAX_TICKS:
-            raise _no_date()
+        ticks += TICKS_PER_DAY
+        if ticks > MAX_TICKS:
+            raise _ticks_out_of_range()
     if match[8]:
         return DateTime(ticks, UTC_KIND)
     if match[9] is None:
         return DateTime(ticks, UNSPECIFIED)
     offset = (int(match[10]) * 60 + int(match[11] or 0)) * TICKS_PER_MINUTE
     ticks += -offset if match[9] == "+" else offset
-    return DateTime(min(max(ticks, 0), _MAX_TICKS), LOCAL)
+    return DateTime(min(max(ticks, 0), MAX_TICKS), LOCAL)

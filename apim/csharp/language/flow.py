@@ -8,7 +8,7 @@ variables are considered to be assigned.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.language import syntax
 from apim.csharp.language.syntax import Node
 
@@ -21,20 +21,20 @@ def check_flow(body: syntax.Block, *, must_return: bool = True) -> None:
     """Checks a multi-statement expression or a lambda's block.
 
     Raises:
-        RefusedError: a variable is read before it is assigned (CS0165), a path has no return (CS0161), or a
+        CompileError: a variable is read before it is assigned (CS0165), a path has no return (CS0161), or a
             statement is misplaced (CS0139, CS0163).
     """
     walk = _Flow()
     end = walk.statement(body, _START)
     if end is not None and must_return:
-        raise RefusedError("not every path returns a value", body.at, "CS0161")
+        raise CompileError("not every path returns a value", body.at, "CS0161")
 
 
 def check_value(node: Node) -> None:
     """Checks a single-statement expression.
 
     Raises:
-        RefusedError: a variable is read before it is assigned (CS0165).
+        CompileError: a variable is read before it is assigned (CS0165).
     """
     _Flow().value(node, _START)
 
@@ -107,10 +107,10 @@ class _Flow:
     def _jump(self, node: syntax.Jump, state: State) -> State:
         if node.kind == "break":
             if not self.depth and not self.breaks:
-                raise RefusedError("`break` is not within a loop or a switch", node.at, "CS0139")
+                raise CompileError("`break` is not within a loop or a switch", node.at, "CS0139")
             self.breaks.append(state)
         elif not self.depth:
-            raise RefusedError("`continue` is not within a loop", node.at, "CS0139")
+            raise CompileError("`continue` is not within a loop", node.at, "CS0139")
         return None
 
     def _loop(self, node: syntax.Loop, state: State) -> State:
@@ -157,7 +157,7 @@ class _Flow:
                     inside = self.condition(guard, inside)[0]
             left = self.statement(section.body, inside)
             if left is not None:
-                raise RefusedError(
+                raise CompileError(
                     "a section of a switch must end with break, return or throw", section.at, "CS0163"
                 )
         for leaving in self.breaks:
@@ -173,7 +173,7 @@ class _Flow:
                 return state
             case syntax.Name():
                 if state is not None and node.name in self.declared and node.name not in state:
-                    raise RefusedError(f"`{node.name}` is read before it has a value", node.at, "CS0165")
+                    raise CompileError(f"`{node.name}` is read before it has a value", node.at, "CS0165")
                 return state
             case syntax.Binary(op="&&" | "||") | syntax.Unary(op="!"):
                 return _meet(*self.condition(node, state))

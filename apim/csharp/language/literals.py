@@ -8,7 +8,7 @@ import sys
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from apim.csharp.errors import DotNetException, RefusedError
+from apim.csharp.errors import CompileError, DotNetException
 from apim.csharp.language.decimals import checked_decimal
 from apim.csharp.language.syntax import Literal
 
@@ -57,10 +57,10 @@ def unescape(text: str, at: int) -> str:
         if code is not None:
             number = int(code, 16)
             if number > sys.maxunicode:
-                raise RefusedError(f"\\U{code} is not a character", at, "CS1009")
+                raise CompileError(f"\\U{code} is not a character", at, "CS1009")
             return utf16(chr(number))
         if match[4] not in _SIMPLE:
-            raise RefusedError(f"\\{match[4] or ''} is not an escape sequence", at, "CS1009")
+            raise CompileError(f"\\{match[4] or ''} is not an escape sequence", at, "CS1009")
         return _SIMPLE[match[4]]
 
     return utf16(_ESCAPE.sub(value, text))
@@ -77,7 +77,7 @@ def char_literal(text: str, at: int) -> Literal:
     """A character literal, including its quotes; the value is its code."""
     value = unescape(text[1:-1], at)
     if len(value) != 1:
-        raise RefusedError("a character literal must have exactly one character", at, "CS1012")
+        raise CompileError("a character literal must have exactly one character", at, "CS1012")
     return Literal(at, "Char", ord(value))
 
 
@@ -90,11 +90,11 @@ def number_literal(text: str, at: int) -> Literal:
     if plain[-1] == "m":
         return Literal(at, "Decimal", _decimal(plain[:-1], at))
     if plain[-1] == "f":
-        raise RefusedError("the twin does not evaluate float literals; use double or decimal", at, "float")
+        raise CompileError("the twin does not evaluate float literals; use double or decimal", at, "float")
     if plain[-1] == "d" or "." in plain or "e" in plain:
         value = float(plain.rstrip("d"))
         if value == float("inf"):
-            raise RefusedError("this number is too large for a double", at, "CS0594")
+            raise CompileError("this number is too large for a double", at, "CS0594")
         return Literal(at, "Double", value)
     digits = plain.rstrip("ul")
     return _integer(int(digits), plain[len(digits) :], at)
@@ -103,19 +103,19 @@ def number_literal(text: str, at: int) -> Literal:
 def _integer(value: int, suffix: str, at: int) -> Literal:
     types = _INTEGER_TYPES.get("ul" if suffix == "lu" else suffix)
     if types is None:
-        raise RefusedError(f"{suffix} is not a suffix of a number", at, "CS1013")
+        raise CompileError(f"{suffix} is not a suffix of a number", at, "CS1013")
     for name in types:
         if value <= _LARGEST[name]:
             return Literal(at, name, value)
-    raise RefusedError("this integer is too large for any type", at, "CS1021")
+    raise CompileError("this integer is too large for any type", at, "CS1021")
 
 
 def _decimal(text: str, at: int) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise RefusedError("this is not a decimal number", at, "CS1013") from None
+        raise CompileError("this is not a decimal number", at, "CS1013") from None
     try:
         return checked_decimal(value)
     except DotNetException:
-        raise RefusedError("this constant is outside the range of a decimal", at, "CS0594") from None
+        raise CompileError("this constant is outside the range of a decimal", at, "CS0594") from None

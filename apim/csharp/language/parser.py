@@ -6,7 +6,7 @@ Ambiguities of the grammar are resolved by the rules of the C# 7.3 specification
 
 from typing import Final, NoReturn
 
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.language import syntax
 from apim.csharp.language.keywords import PREDEFINED
 from apim.csharp.language.literals import char_literal, number_literal, string_literal, unescape, utf16
@@ -495,4 +495,4 @@ class Parser(TypeParser):
 
     def refuse(self, message: str, token: Token, construct: str) -> NoReturn:
         """Raises an error at a token."""
-        raise RefusedError(message, token.start, construct)
+        raise CompileError(message, token.start, construct)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from apim.csharp.errors import CSharpError, RefusedError
+from apim.csharp.errors import CompileError, CSharpError
 
 KEYWORDS: Final = frozenset(
     [
@@ -164,7 +164,7 @@ def find_end(source: str, start: int) -> int:
     """
     try:
         return _closed_at(source, start + 1)
-    except RefusedError as error:
+    except CompileError as error:
         line = source.count("\n", 0, error.at) + 1
         column = error.at - (source.rfind("\n", 0, error.at) + 1) + 1
         raise CSharpError(
@@ -190,18 +190,18 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
         unfinished = _UNFINISHED.get(
             source[position], f"the character {source[position]!r} is not allowed in C#"
         )
-        raise RefusedError(unfinished, position)
+        raise CompileError(unfinished, position)
     kind = match.lastgroup or ""
     if kind == "space":
         return None, match.end()
     if kind == "raw" and match.group() not in {'""', '$""'}:
-        raise RefusedError("raw string literals are newer than C# 7", position, "raw string")
+        raise CompileError("raw string literals are newer than C# 7", position, "raw string")
     if kind == "interpolated":
         parts, after = _interpolated(source, match.end(), end, verbatim="@" in match.group())
         return Token("interpolated", match.group(), position, after, parts), after
     text = match.group()
     if kind == "op" and text == "/" and source.startswith("/*", position):
-        raise RefusedError(_UNFINISHED["/"], position)
+        raise CompileError(_UNFINISHED["/"], position)
     if kind == "name" and text in KEYWORDS:
         kind = "keyword"
     return Token(kind, text, position, match.end()), match.end()
@@ -210,7 +210,7 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
 def _closed_at(source: str, position: int) -> int:
     """The index just after the bracket that closes the one at `position`."""
     if source[position - 1] != "@" or source[position : position + 1] not in {"(", "{"}:
-        raise RefusedError("an expression must start with @( or @{", position - 1)
+        raise CompileError("an expression must start with @( or @{", position - 1)
     waiting: list[tuple[str, int]] = []
     end = len(source)
     while position < end:
@@ -224,7 +224,7 @@ def _closed_at(source: str, position: int) -> int:
         if skipped := _SKIPPED.match(source, position):
             position = skipped.end()
     bracket, opened = waiting[-1] if waiting else ("", position)
-    raise RefusedError(f"this bracket is not closed with {bracket}", opened, "bracket")
+    raise CompileError(f"this bracket is not closed with {bracket}", opened, "bracket")
 
 
 def _follow(text: str, start: int, waiting: list[tuple[str, int]]) -> bool:
@@ -234,7 +234,7 @@ def _follow(text: str, start: int, waiting: list[tuple[str, int]]) -> bool:
     elif text in _CLOSE:
         expected = waiting.pop()[0] if waiting else "no bracket"
         if expected != text:
-            raise RefusedError(f"expected {expected} to close a bracket, not {text}", start, "bracket")
+            raise CompileError(f"expected {expected} to close a bracket, not {text}", start, "bracket")
         return not waiting
     return False
 
@@ -260,10 +260,10 @@ def _interpolated(
             parts.append(hole)
             text = position
         elif character == "}" or (character in "\r\n" and not verbatim):
-            raise RefusedError("this interpolated string has a lone } or a line break", position)
+            raise CompileError("this interpolated string has a lone } or a line break", position)
         else:
             position += 1
-    raise RefusedError("this interpolated string is not closed", opening)
+    raise CompileError("this interpolated string is not closed", opening)
 
 
 def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
@@ -286,19 +286,19 @@ def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
                 _follow(token.text, token.start, waiting)
             sections[-1].append(token)
         position = after
-    raise RefusedError("an expression in this interpolated string is not closed", opening)
+    raise CompileError("an expression in this interpolated string is not closed", opening)
 
 
 def _format(source: str, position: int, end: int, sections: list[list[Token]]) -> tuple[Hole, int]:
     closing = source.find("}", position, end)
     text = source[position:closing]
     if closing < 0 or '"' in text or "{" in text or "\\" in text or source.startswith("}}", closing):
-        raise RefusedError("quotes, braces and escapes in a format are not supported", position, "format")
+        raise CompileError("quotes, braces and escapes in a format are not supported", position, "format")
     return _finish_hole(sections, text, closing), closing + 1
 
 
 def _finish_hole(sections: list[list[Token]], text: str | None, at: int) -> Hole:
     if len(sections) > 2 or not sections[0]:  # noqa: PLR2004 -- an expression and at most one alignment
-        raise RefusedError("expected one expression and at most one alignment", at, "interpolation")
+        raise CompileError("expected one expression and at most one alignment", at, "interpolation")
     ended = [(*tokens, Token("end", "", at, at)) if tokens else () for tokens in sections]
     return Hole(tuple(ended[0]), tuple(ended[1]) if len(ended) > 1 else (), text)

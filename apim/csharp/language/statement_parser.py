@@ -26,7 +26,7 @@ def parse(source: str) -> Node:
     It is cached, because templates repeat expressions and both the compiler and the lint read the tree.
 
     Raises:
-        RefusedError: the expression is malformed, or the twin does not support it.
+        CompileError: the expression is malformed, or the twin does not support it.
     """
     parser = StatementParser(tokens_of(source, 1, len(source)))
     if source.startswith("@{"):

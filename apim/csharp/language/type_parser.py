@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.language.keywords import PREDEFINED
 from apim.csharp.language.scanner import Token
 from apim.csharp.language.syntax import TypeName
@@ -40,11 +40,11 @@ class TypeParser:
         """Returns a required token and moves to the next.
 
         Raises:
-            RefusedError: the current token is a different one.
+            CompileError: the current token is a different one.
         """
         if self.token.text != text or self.token.kind not in {"op", "keyword"}:
             found = self.token.text or "the end"
-            raise RefusedError(f"expected `{text}`, not {found}", self.token.start, "CS1003")
+            raise CompileError(f"expected `{text}`, not {found}", self.token.start, "CS1003")
         return self.advance()
 
     def type(self, *, array: bool = True) -> TypeName:
@@ -52,7 +52,7 @@ class TypeParser:
         start = self.token
         found = self.try_type(nullable="always", array=array)
         if found is None:
-            raise RefusedError(f"expected a type, not {start.text or 'the end'}", start.start, "CS1031")
+            raise CompileError(f"expected a type, not {start.text or 'the end'}", start.start, "CS1031")
         return found
 
     def type_before_operator(self) -> TypeName:
@@ -60,7 +60,7 @@ class TypeParser:
         start = self.token
         found = self.try_type(nullable="operator")
         if found is None:
-            raise RefusedError("expected a type", start.start, "CS1031")
+            raise CompileError("expected a type", start.start, "CS1031")
         return found
 
     def try_type(self, *, nullable: str, array: bool = True) -> TypeName | None:
@@ -84,7 +84,7 @@ class TypeParser:
         while self.at_op("[") and self.tokens[self.position + 1].text in {"]", ","}:
             at = self.advance().start
             if self.at_op(","):
-                raise RefusedError("the twin does not support arrays of several dimensions", at, "[,]")
+                raise CompileError("the twin does not support arrays of several dimensions", at, "[,]")
             self.advance()
             element = TypeName("[]", at, (element,))
         return element

@@ -10,7 +10,7 @@ from apim.csharp.dotnet import operators
 from apim.csharp.dotnet.conversions import Converter, Downcast, explicit, same, to_string_cast
 from apim.csharp.dotnet.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
 from apim.csharp.dotnet.values import Long
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.json.tokens import JArray, JObject
 from apim.csharp.language import syntax
 from apim.csharp.language.syntax import Node, TypeName
@@ -156,7 +156,7 @@ class Base(ABC):
         """Binds an expression that must be a value.
 
         Raises:
-            RefusedError: it is invalid, or the name of a type or a namespace.
+            CompileError: it is invalid, or the name of a type or a namespace.
         """
         found = self.bind_any(node)
         if isinstance(found, TypeReference):
@@ -177,7 +177,7 @@ class Base(ABC):
         """Converts a value implicitly.
 
         Raises:
-            RefusedError: there is no implicit conversion.
+            CompileError: there is no implicit conversion.
         """
         converter = convertible(bound, target)
         if converter is None and explicit(bound.type, target) is not None:
@@ -283,7 +283,7 @@ class Base(ABC):
         """The type with this name.
 
         Raises:
-            RefusedError: the type is unknown.
+            CompileError: the type is unknown.
         """
         found = self.find_type(name)
         if found is None:
@@ -318,7 +318,7 @@ class Base(ABC):
 
     def refuse(self, message: str, at: int, construct: str) -> NoReturn:
         """Raises an error at an offset of the expression."""
-        raise RefusedError(message, at, construct)
+        raise CompileError(message, at, construct)
 
 
 _METHODS: Final[dict[type, str]] = {

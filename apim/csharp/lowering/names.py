@@ -243,7 +243,7 @@ class Names(Base):
         """Chooses the indexer for the arguments.
 
         Raises:
-            RefusedError: the type has no indexer for them.
+            CompileError: the type has no indexer for them.
         """
         candidates = [
             Candidate(holder, member, _bindings(holder, member))

@@ -105,7 +105,7 @@ class Operations(Calls, Interpolation):
         """Applies a binary operator to two values.
 
         Raises:
-            RefusedError: the operator is not defined for their types.
+            CompileError: the operator is not defined for their types.
         """
         if op == "+" and (joined := self.concatenated(left, right, at)) is not None:
             return joined

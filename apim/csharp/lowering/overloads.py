@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from apim.csharp.dotnet.conversions import Converter, best_common, constant_fits, implicit, same
+from apim.csharp.dotnet.conversions import Converter, best_common, constant_conversion, implicit, same
 from apim.csharp.dotnet.inheritance import supertypes
 from apim.csharp.dotnet.signature import NO_DEFAULT, Parameter, TypeMember
 from apim.csharp.dotnet.types import BOOLEAN, INT32, LAMBDA, NULL, STRING, ClrType, clr, is_open, substitute
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.language.syntax import Lambda
 from apim.csharp.lowering.bound import ArgumentValue, Bound
 
@@ -87,13 +87,13 @@ class Overloads:
         self._lambdas = lambdas
         self._arguments = arguments
         self._explicit = explicit
-        self._failure: RefusedError | None = None
+        self._failure: CompileError | None = None
 
     def choose(self, candidates: list[Candidate], at: int, name: str) -> Choice | None:
         """The best applicable candidate; None if none is applicable.
 
         Raises:
-            RefusedError: two candidates are equally good, or the only one has an invalid lambda.
+            CompileError: two candidates are equally good, or the only one has an invalid lambda.
         """
         applicable = [choice for candidate in candidates for choice in self._forms(candidate)]
         if not applicable:
@@ -113,7 +113,7 @@ class Overloads:
         best = [c for c in nearest if all(o is c or self._is_better(c, o) for o in nearest)]
         if len(best) == 1:
             return best[0]
-        raise RefusedError(f"`{name}` is ambiguous: several members match these arguments", at, "CS0121")
+        raise CompileError(f"`{name}` is ambiguous: several members match these arguments", at, "CS0121")
 
     def _forms(self, candidate: Candidate) -> list[Choice]:
         parameters = candidate.member.signature.parameters
@@ -204,7 +204,7 @@ class Overloads:
             return False
         try:
             returned, _code = self._lambdas.bind_lambda(argument.lambda_node, inputs, None)
-        except RefusedError as error:
+        except CompileError as error:
             self._failure = self._failure or error
             return False
         collect(result, returned, found)
@@ -250,7 +250,7 @@ class Overloads:
             return None
         try:
             return self._lambdas.bind_lambda(argument.lambda_node, parts[0], parts[1])[1]
-        except RefusedError as error:
+        except CompileError as error:
             self._failure = self._failure or error
             return None
 
@@ -313,7 +313,7 @@ def convertible(bound: Bound, target: ClrType) -> Converter | None:
         return None
     found = implicit(bound.type, target)
     if found is None and bound.is_constant:
-        found = constant_fits(bound.const, bound.type, target)
+        found = constant_conversion(bound.const, bound.type, target)
     return found
 
 

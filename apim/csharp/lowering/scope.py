@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 
 from apim.csharp.dotnet.types import ClrType
-from apim.csharp.errors import RefusedError
+from apim.csharp.errors import CompileError
 from apim.csharp.language import syntax
 from apim.csharp.lowering.bound import Variable
 
@@ -46,10 +46,10 @@ class Scope:
         """Declares a new variable.
 
         Raises:
-            RefusedError: the name is already in use in this or an enclosing block.
+            CompileError: the name is already in use in this or an enclosing block.
         """
         if self.find(name) is not None or name == "context":
-            raise RefusedError(f"the name `{name}` is already in use here", at, "CS0128")
+            raise CompileError(f"the name `{name}` is already in use here", at, "CS0128")
         variable = Variable(name, of, self._new("v"), name in self._shared, writable=writable)
         self._blocks[-1][name] = variable
         return variable
