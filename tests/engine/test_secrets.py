@@ -52,6 +52,7 @@ def used(new_stack: Deploy) -> UsedStack:
     )
     stack.program = ProjectWithShortWaits(pulumi_cli.ROOT)
     stack.azure.place("azure-native:resources:ResourceGroup", GROUP)
+    stack.azure.place("azure-native:cognitiveservices:Project", PROJECT)
     # Error hooks receive the properties of the resource that failed.
     stack.azure.faults.unpropagated = 1
     assert not stack.preview("--diff").failed
