@@ -74,6 +74,23 @@ def test_the_error_of_a_reference_comparison_says_how_to_fix_it() -> None:
         compile_expression('@(context.Variables["s"] == "abc")', name="policy.xml")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        ("(?(1)a|b)", "a group that begins with (?( in"),
+        (r"\p{Zs}", r"\p{Zs} in"),
+        (r"\PX", r"\P in"),
+        (r"(a)\k<1>", r"\k<1> in"),
+        ("(?-i)a", "(?-i) at the beginning of"),
+        ("a(?i)b", "inline options that are not at the beginning of"),
+    ],
+)
+def test_the_error_of_a_regular_expression_names_the_unsupported_construct(pattern: str, named: str) -> None:
+    with pytest.raises(CSharpError) as caught:
+        compile_expression(f'@(Regex.IsMatch("a", @"{pattern}"))', name="policy.xml")
+    assert f"{named} a regular expression" in str(caught.value)
+
+
 def test_code_that_is_nested_too_deeply_is_rejected() -> None:
     with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression("@(" + "(" * 3000 + "1" + ")" * 3000 + ")", name="policy.xml")

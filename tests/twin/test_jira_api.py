@@ -98,6 +98,16 @@ def test_an_invalid_field_is_named_and_no_issue_is_created(jira, fields, wrong):
     assert jira.site.projects["TIDE"].last_number == 7
 
 
+@pytest.mark.parametrize(
+    ("sprint", "message"),
+    [("soon", "The Sprint id must be a number, not 'soon'"), (99, "Sprint does not exist: 99")],
+)
+def test_the_error_of_an_invalid_sprint_gives_the_reason(jira, sprint, message):
+    answer = jira("PUT", "api/2/issue/BUOY-1", {"fields": {"customfield_10102": sprint}})
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == {"customfield_10102": message}
+
+
 def test_a_transition_changes_status_and_resolution(jira):
     steps = jira("GET", "api/2/issue/BUOY-10/transitions").json()["transitions"]
     assert [step["to"]["name"] for step in steps] == ["In Progress", "In Review", "Done"]
