@@ -88,12 +88,10 @@ def logging(body_bytes: int, sampling_percent: int, session_parameters: Iterable
         session_parameters: the query parameters with the ids of sessions, which are not logged.
     """
     message = _logged_message(body_bytes, session_parameters)
-    pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
+    pipeline = {"request": message, "response": message}
     return {
         "always_log": apimanagement.AlwaysLog.ALL_ERRORS,
-        "sampling": apimanagement.SamplingSettingsArgs(
-            sampling_type=apimanagement.SamplingType.FIXED, percentage=sampling_percent
-        ),
+        "sampling": {"sampling_type": apimanagement.SamplingType.FIXED, "percentage": sampling_percent},
         "verbosity": apimanagement.Verbosity.INFORMATION,
         "http_correlation_protocol": apimanagement.HttpCorrelationProtocol.W3_C,
         "operation_name_format": apimanagement.OperationNameFormat.NAME,
@@ -103,34 +101,15 @@ def logging(body_bytes: int, sampling_percent: int, session_parameters: Iterable
     }
 
 
-def logging_to_monitor(
-    body_bytes: int, sampling_percent: int, session_parameters: Iterable[str]
-) -> dict[str, Any]:
-    """Arguments of a diagnostic that sends telemetry to Log Analytics, without the audit records.
-
-    Args:
-        body_bytes: as in `logging`.
-        sampling_percent: as in `logging`.
-        session_parameters: as in `logging`.
-    """
-    arguments = logging(body_bytes, sampling_percent, session_parameters)
-    arguments["verbosity"] = apimanagement.Verbosity.ERROR
-    for only_application_insights in ("http_correlation_protocol", "operation_name_format"):
-        del arguments[only_application_insights]
-    return arguments
-
-
-def _logged_message(
-    body_bytes: int, session_parameters: Iterable[str]
-) -> "apimanagement.HttpMessageDiagnosticArgs":
+def _logged_message(body_bytes: int, session_parameters: Iterable[str]) -> dict[str, Any]:
     """The logged parts of a message: no headers and no query, because they contain codes and tokens."""
-    return apimanagement.HttpMessageDiagnosticArgs(
-        body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
-        headers=[],
-        data_masking=apimanagement.DataMaskingArgs(
-            query_params=[
-                apimanagement.DataMaskingEntityArgs(value=name, mode=apimanagement.DataMaskingMode.HIDE)
+    return {
+        "body": {"bytes": body_bytes},
+        "headers": [],
+        "data_masking": {
+            "query_params": [
+                {"value": name, "mode": apimanagement.DataMaskingMode.HIDE}
                 for name in dict.fromkeys((*_MASKED_PARAMETERS, *session_parameters))
             ],
-        ),
-    )
+        },
+    }

@@ -10,6 +10,7 @@ from configuration.existing import Existing
 from gateway.account import Account, Role
 from gateway.api_center import ApiCenterEntries, ApiCenterEntriesArgs, environment_name
 from gateway.api_management import ApiManagementRef, PolicyRequirements
+from gateway.azure_monitor import AzureMonitor, AzureMonitorArgs
 from gateway.backend import Hosted
 from gateway.backend_context import BackendContext, Caller, Deployed, LogKind, LogSource
 from gateway.entra import Application, ApplicationArgs
@@ -29,6 +30,8 @@ from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
 from gateway.vault import Vault, VaultArgs
 from settings import ApiCenter, Settings
+
+_API_MANAGEMENT_LOGS = "apim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ class Gateway(pulumi.ComponentResource):
             logger_id=service.logger_id,
             adopted=settings.existing.api_management is not None,
         )
+        self._service_id = service.resource.id
         self._values = _named_values(common, service, application, store)
         self._references = self._store_keys(f"{name}-keys", keys, vault, service, settings)
         self._log_sources = _log_sources(settings.existing, service, store, vault)
@@ -365,7 +369,7 @@ class Gateway(pulumi.ComponentResource):
             **self._values,
             **{key: value for server in deployed for key, value in server.named_values.items()},
         }
-        ResourceLogs(
+        logs = ResourceLogs(
             f"{name}-logs",
             ResourceLogsArgs(
                 workspace_id=self.backend_context.workspace_id,
@@ -376,6 +380,20 @@ class Gateway(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        if not service.adopted:
+            AzureMonitor(
+                f"{name}-azure-monitor",
+                AzureMonitorArgs(
+                    service=service,
+                    service_id=self._service_id,
+                    tags=self.backend_context.tags,
+                    logged_body_bytes=plan.logged_body_bytes,
+                    sampling_percent=self._sampling_percent,
+                    session_parameters=plan.session_parameters,
+                    after=logs.settings[_API_MANAGEMENT_LOGS],
+                ),
+                opts=child,
+            )
         named_values = NamedValues(
             f"{name}-values",
             NamedValuesArgs(
@@ -444,7 +462,9 @@ def _log_sources(existing: Existing, service: Service, store: Store, vault: Vaul
     """The resources whose logs the stack collects; the owner of an existing one configures its logs."""
     sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
     if not existing.api_management:
-        sources.append(LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id))
+        sources.append(
+            LogSource(name=_API_MANAGEMENT_LOGS, kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
+        )
     if not existing.key_vault:
         sources.append(LogSource(name="vault", kind=LogKind.KEY_VAULT, resource_id=vault.id))
     return sources

@@ -1,6 +1,6 @@
 """Sends the logs of Azure resources to the Log Analytics workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -33,12 +33,18 @@ class ResourceLogsArgs:
 
 
 class ResourceLogs(pulumi.ComponentResource):
-    """A diagnostic setting for each resource, with a separate table for each category."""
+    """A diagnostic setting for each resource, with a separate table for each category.
+
+    Attributes:
+        settings: the diagnostic settings by the name of their source.
+    """
+
+    settings: Mapping[str, pulumi.Resource]
 
     def __init__(self, name: str, args: ResourceLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:ResourceLogs", name, None, opts)
-        for source in args.sources:
-            monitor.DiagnosticSetting(
+        self.settings = {
+            source.name: monitor.DiagnosticSetting(
                 f"{name}-{source.name}",
                 monitor.DiagnosticSettingArgs(
                     resource_uri=source.resource_id,
@@ -51,4 +57,6 @@ class ResourceLogs(pulumi.ComponentResource):
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            for source in args.sources
+        }
         self.register_outputs({})

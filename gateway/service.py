@@ -11,7 +11,7 @@ from pulumi_azure_native import apimanagement, authorization, managedidentity
 from configuration.address import Address
 from configuration.resource_id import ResourceId
 from configuration.scale import Scale
-from gateway.api_management import logging, logging_to_monitor
+from gateway.api_management import logging
 from gateway.backend_context import identity_options
 from gateway.propagation import retries
 
@@ -179,28 +179,6 @@ class Service(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )
-        # Configures the telemetry that the diagnostic setting sends to Log Analytics: no headers or queries.
-        monitor_logger = apimanagement.Logger(
-            f"{name}-monitor-logger",
-            apimanagement.LoggerArgs(
-                resource_group_name=self.resource_group_name,
-                service_name=self.name,
-                logger_id="azuremonitor",
-                logger_type=apimanagement.LoggerType.AZURE_MONITOR,
-            ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
-        )
-        apimanagement.Diagnostic(
-            f"{name}-monitor-diagnostic",
-            apimanagement.DiagnosticArgs(
-                resource_group_name=self.resource_group_name,
-                service_name=self.name,
-                diagnostic_id="azuremonitor",
-                logger_id=monitor_logger.id,
-                **logging_to_monitor(args.logged_body_bytes, args.sampling_percent, args.session_parameters),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
-        )
 
     def _create(self, name: str, args: ServiceArgs) -> None:
         """Creates the service and its identity."""
@@ -241,6 +219,10 @@ class Service(pulumi.ComponentResource):
                         lambda identity_id: {identity_id: apimanagement.UserIdentityPropertiesArgs()}
                     ),
                 ),
+                # The classic tiers refuse `false`, the SDK's default. There, whether a client certificate is
+                # requested is a property of each host name; in the v2 tiers `true` would request one.
+                # https://github.com/pulumi/pulumi-azure-native/issues/1741
+                enable_client_certificate=args.sku in _CLASSIC_TIERS,
                 # MCP servers need no developer portal.
                 developer_portal_status=apimanagement.DeveloperPortalStatus.DISABLED,
                 legacy_portal_status=apimanagement.LegacyPortalStatus.DISABLED,

@@ -63,13 +63,23 @@ def _no_public_blobs(type_: str, properties: Properties) -> Iterator[str]:
 
 
 def _no_logged_content(type_: str, properties: Properties) -> Iterator[str]:
-    if _type(type_) not in {"apimanagement:Diagnostic", "apimanagement:ApiDiagnostic"}:
-        return
-    for side in ("frontend", "backend"):
-        for message in ("request", "response"):
-            logged = (properties.get(side) or {}).get(message) or {}
-            if (logged.get("body") or {}).get("bytes") or logged.get("headers"):
-                yield f"Log neither headers nor bodies of {side}.{message}: they contain tokens."
+    for diagnostic in _diagnostics(type_, properties):
+        for side in ("frontend", "backend"):
+            for message in ("request", "response"):
+                logged = (diagnostic.get(side) or {}).get(message) or {}
+                if (logged.get("body") or {}).get("bytes") or logged.get("headers"):
+                    yield f"Log neither headers nor bodies of {side}.{message}: they contain tokens."
+
+
+def _diagnostics(type_: str, properties: Properties) -> Iterator[Properties]:
+    """The properties of a diagnostic of API Management, also of one in a template."""
+    if _type(type_) in {"apimanagement:Diagnostic", "apimanagement:ApiDiagnostic"}:
+        yield properties
+    if _type(type_) == "resources:Deployment":
+        template = (properties.get("properties") or {}).get("template") or {}
+        for resource in template.get("resources") or ():
+            if str(resource.get("type")).endswith("/diagnostics"):
+                yield resource.get("properties") or {}
 
 
 def _principal_types(type_: str, properties: Properties) -> Iterator[str]:

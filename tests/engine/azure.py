@@ -14,6 +14,7 @@ from typing import Any
 
 import pulumi
 
+from tests.engine import template
 from tests.engine.record import Call, Record
 from tests.engine.refusals import Account, Existing, refusal
 from twin.azure import arm
@@ -60,6 +61,8 @@ class Faults:
         hold: the calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.
+        monitored: whether Azure creates the logger and the diagnostic `azuremonitor` with an API Management
+            service. Exports of services contain both; when they are created is not documented.
         exclusive: whether a write to an API is refused (409) during another write to it, as in Azure.
         occupied: seconds that such a write takes, so that a parallel one conflicts with it.
     """
@@ -67,6 +70,7 @@ class Faults:
     refuse: Callable[[Call], bool] = lambda _call: False
     hold: Hold | None = None
     unpropagated: int = 0
+    monitored: bool = True
     exclusive: bool = True
     occupied: float = 0.01
 
@@ -188,7 +192,17 @@ class Azure:
 
     def _create_with_service(self, service: str) -> None:
         """Creates the resources that Azure creates with an API Management service."""
-        self.place("azure-native:apimanagement:Policy", f"{service}/policies/policy")
+        self._put("apimanagement:Policy", f"{service}/policies/policy", {})
+        if self.faults.monitored:
+            logger = f"{service}/loggers/azuremonitor"
+            self._put("apimanagement:Logger", logger, {"loggerType": "azureMonitor"})
+            properties = {"loggerId": logger, "logClientIp": True}
+            self._put("apimanagement:Diagnostic", f"{service}/diagnostics/azuremonitor", properties)
+
+    def _put(self, type_: str, identifier: str, properties: Mapping[str, Any]) -> None:
+        """Creates or updates a resource that is not one of the stack's."""
+        urn = f"urn:pulumi:azure::azure::azure-native:{type_}::{identifier.rpartition('/')[2]}"
+        self._resources[identifier.lower()] = Existing(id=identifier, urn=urn, inputs=properties, outputs={})
 
     def _compute(self, call: Call, unique: str) -> tuple[str, dict[str, Any]]:
         try:
@@ -260,6 +274,8 @@ class Azure:
                 self._resources[key] = Existing(id=call.id, urn=call.urn, inputs=call.inputs, outputs={})
                 if call.kind == "create" and call.is_of("apimanagement:ApiManagementService"):
                     self._create_with_service(call.id)
+                for deployed in template.resources(call):
+                    self._put(deployed.type, deployed.id, deployed.properties)
                 return
             deleted = tuple(
                 Account(resources=self._resources, soft_deleted=frozenset(), writing=()).below(call.id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apim.rawxml import parse
+from tests.engine import template
 from tests.engine.record import Call
 from tests.program import specification
 from twin.translation.vault import UnreadableError, Vaults
@@ -118,6 +119,20 @@ def _exists_already(call: Call, account: Account) -> str | None:
     return None
 
 
+def _template_invalid(call: Call, account: Account) -> str | None:
+    """A resource of a template needs its parent and its logger, which may be in the template before it.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/templates/resource-dependency
+    """
+    for resource in template.resources(call):
+        ready = {identifier.lower() for identifier in resource.depends_on}
+        needed = [_parent(resource.id), *filter(None, [resource.properties.get("loggerId")])]
+        for identifier in needed:
+            if identifier.lower() not in account.resources and identifier.lower() not in ready:
+                return f"404 ResourceNotFound: {identifier} was not found."
+    return None
+
+
 def _location_changes(call: Call, account: Account) -> str | None:
     existing = account.resources.get(call.id.lower())
     before = existing and existing.inputs.get("location")
@@ -135,12 +150,13 @@ def _name_invalid(call: Call, _account: Account) -> str | None:
 
 def _reference_missing(call: Call, account: Account) -> str | None:
     """A resource that references another one by its id requires it."""
+    deployed = {resource.id.lower() for resource in template.resources(call)}
     for text in _strings(call.inputs):
         if not _RESOURCE_ID.fullmatch(text) or "/roleDefinitions/" in text or "/sqlRoleDefinitions/" in text:
             continue
         # Scopes of Cosmos DB's own roles continue the account's id with the database: `.../dbs/name`.
         needed = _STORAGE_SERVICE.sub("", re.sub(r"/dbs/", "/sqlDatabases/", text))
-        if needed.lower() not in account.resources:
+        if needed.lower() not in account.resources and needed.lower() not in deployed:
             return f"404 ResourceNotFound: {text} was not found."
     return None
 
@@ -309,6 +325,7 @@ def _in_use(call: Call, account: Account) -> str | None:
 _WRITE: tuple[Rule, ...] = (
     _parent_missing,
     _exists_already,
+    _template_invalid,
     _location_changes,
     _name_invalid,
     _reference_missing,

@@ -10,9 +10,25 @@ from tests.engine.record import Call, Kind
 from tests.engine.replacement import changed_paths, replacement_inputs
 from twin.monitor import UNKNOWN
 
+_APIM = "Microsoft.ApiManagement/service"
 GROUP = {"resourceGroupName": "group"}
 SERVICE = {**GROUP, "serviceName": "apim-1", "location": "westeurope"}
 API = {**GROUP, "serviceName": "apim-1", "apiId": "notes", "path": "notes"}
+
+
+def deployment(diagnostic: Mapping[str, object], *depends_on: str) -> Mapping[str, object]:
+    """A deployment of a logger and a diagnostic, with the dependencies of the diagnostic."""
+    name = "apim-1/azuremonitor"
+    resources = [
+        {
+            "type": f"{_APIM}/loggers",
+            "name": name,
+            "dependsOn": [],
+            "properties": {"loggerType": "azureMonitor"},
+        },
+        {"type": f"{_APIM}/diagnostics", "name": name, "dependsOn": [*depends_on], "properties": diagnostic},
+    ]
+    return {**GROUP, "deploymentName": "d", "properties": {"template": {"resources": resources}}}
 
 
 @pytest.fixture
@@ -64,6 +80,45 @@ def test_existing_resources_are_not_created_again(azure: Azure) -> None:
 def test_the_policy_of_all_apis_exists_with_its_service(azure: Azure) -> None:
     own = {**GROUP, "serviceName": "apim-1", "policyId": "policy", "value": "<policies />"}
     assert "already existing" in refused(azure, "apimanagement:Policy", own)
+
+
+@pytest.mark.parametrize("monitored", [True, False])
+def test_a_template_creates_what_does_not_exist_and_updates_what_exists(monitored: bool) -> None:
+    azure = Azure()
+    azure.faults.monitored = monitored
+    create(azure, "resources:ResourceGroup", "group", {**GROUP, "location": "westeurope"})
+    service = create(azure, "apimanagement:ApiManagementService", "service", SERVICE)
+    logger = f"{service}/loggers/azuremonitor"
+    assert (logger.lower() in azure.resources) is monitored
+    own = {**GROUP, "serviceName": "apim-1", "loggerId": "azuremonitor", "loggerType": "azureMonitor"}
+    if monitored:
+        assert "already existing" in refused(azure, "apimanagement:Logger", own)
+    diagnostic = {"loggerId": logger, "logClientIp": False}
+    record = create(azure, "resources:Deployment", "deployment", deployment(diagnostic, logger))
+    deployed = azure.resources[f"{service}/diagnostics/azuremonitor".lower()]
+    assert deployed.inputs == diagnostic
+    azure.delete(call("delete", "resources:Deployment", "deployment", {}, record))
+    assert deployed.id.lower() in azure.resources
+
+
+def test_a_template_without_the_order_of_its_resources_is_refused() -> None:
+    azure = Azure()
+    azure.faults.monitored = False
+    create(azure, "resources:ResourceGroup", "group", {**GROUP, "location": "westeurope"})
+    service = create(azure, "apimanagement:ApiManagementService", "service", SERVICE)
+    logger = f"{service}/loggers/azuremonitor"
+    assert "ResourceNotFound" in refused(azure, "resources:Deployment", deployment({"loggerId": logger}))
+
+
+def test_a_classic_tier_refuses_to_disable_client_certificates(azure: Azure) -> None:
+    for sku, refusing in (("Developer", True), ("Premium", True), ("BasicV2", False)):
+        service = {**SERVICE, "serviceName": f"apim-{sku}", "sku": {"name": sku, "capacity": 1}}
+        disabled = {**service, "enableClientCertificate": False}
+        if refusing:
+            expected = f"Setting EnableClientCertificate flag to false is not supported for {sku} SKU."
+            assert expected in refused(azure, "apimanagement:ApiManagementService", disabled)
+        else:
+            create(azure, "apimanagement:ApiManagementService", sku, disabled)
 
 
 def test_resources_that_are_referenced_by_id_must_exist(azure: Azure) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.program.variants import UP, Case
+from tests.program.template import deployed_diagnostic
+from tests.program.variants import CASES, UP, Case
 from twin.stack import Stack
 
 DEV = Case("dev", preview=False)
@@ -56,11 +57,42 @@ def test_log_categories_with_bodies_or_tokens_are_not_declared(case: Case) -> No
         assert not any(log.get("categoryGroup") for log in setting.inputs["logs"])
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_azure_monitor_is_configured_by_a_template_that_deletes_nothing(case: Case) -> None:
+    """Azure may have created the logger and the diagnostic; azure-native refuses to create what exists."""
+    stack = case.stack
+    names = {resource.inputs.get("loggerId") for resource in stack.of_type("apimanagement:Logger")}
+    assert "azuremonitor" not in names
+    deployment = stack.one("resources:Deployment")
+    assert deployment.inputs["properties"]["mode"] == "Incremental"
+    logger, diagnostic = deployment.inputs["properties"]["template"]["resources"]
+    assert logger["properties"] == {"loggerType": "azureMonitor"}
+    assert diagnostic["dependsOn"] == [diagnostic["properties"]["loggerId"]]
+    if not case.preview:
+        service = stack.one("apimanagement:ApiManagementService")
+        assert diagnostic["properties"]["loggerId"] == f"{service.id}/loggers/azuremonitor"
+        assert {resource["name"] for resource in (logger, diagnostic)} == {
+            f"{service.outputs['name']}/azuremonitor"
+        }
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_template_is_deployed_after_the_diagnostic_setting(case: Case) -> None:
+    """Azure may create a diagnostic with the setting; the template's values must remain."""
+    stack = case.stack
+    (setting,) = (
+        one for one in stack.of_type("monitor:DiagnosticSetting") if one.name == "gateway-logs-apim"
+    )
+    assert setting.urn in stack.one("resources:Deployment").dependencies
+
+
 def diagnostics(stack: Stack) -> dict[str, dict[str, Any]]:
-    return {
+    """The properties of the diagnostics of the service, by name."""
+    declared = {
         diagnostic.inputs["diagnosticId"]: dict(diagnostic.inputs)
         for diagnostic in stack.of_type("apimanagement:Diagnostic")
     }
+    return declared | {"azuremonitor": deployed_diagnostic(stack)}
 
 
 @pytest.mark.parametrize("case", UP, ids=str)

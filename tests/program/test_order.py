@@ -56,9 +56,11 @@ def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
 def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
     graph = case.graph
     service = case.stack.one("apimanagement:ApiManagementService")
-    # The diagnostic setting of the service, and the role assignments with which its system-assigned identity
-    # reads keys from a vault that has a firewall.
-    exceptions = re.compile(r"gateway-logs-apim|gateway-keys-(token|consent)-key-v\d+-access")
+    # The diagnostic setting of the service, the template with its logger, and the role assignments with which
+    # its system-assigned identity reads keys from a vault that has a firewall.
+    exceptions = re.compile(
+        r"gateway-logs-apim|gateway-azure-monitor-deployment|gateway-keys-(token|consent)-key-v\d+-access"
+    )
     dependents = [
         resource
         for resource in graph.dependents(service)

@@ -30,6 +30,18 @@ def test_each_rule_finds_its_violation_and_ignores_other_resources(rule: Any) ->
     assert not list(rule.problems("random:index:RandomString", properties))
 
 
+def test_a_logged_header_in_a_template_is_a_violation() -> None:
+    (rule,) = (rule for rule in RULES if rule.name == "no-logged-content")
+    diagnostic = {
+        "type": "Microsoft.ApiManagement/service/diagnostics",
+        "properties": {"backend": {"response": {"headers": ["Authorization"]}}},
+    }
+    deployment = {"properties": {"template": {"resources": [diagnostic]}}}
+    assert list(rule.problems("azure-native:resources:Deployment", deployment)) == [
+        "Log neither headers nor bodies of backend.response: they contain tokens."
+    ]
+
+
 @pytest.mark.parametrize("case", UP, ids=str)
 def test_the_program_complies_with_every_mandatory_rule(case: Case) -> None:
     problems = [

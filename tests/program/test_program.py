@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.program import schema
+from tests.program.template import deployed_diagnostic
 from tests.program.variants import CASES, UP, VARIANTS, Case
 from tests.program.variants import SECRETS as STACK_SECRETS
 from tests.stacks import FUNCTIONS_ONLY
@@ -487,21 +488,21 @@ def test_every_server_has_an_audience_that_no_other_server_accepts(case: Case) -
 
 @every_case
 def test_logs_contain_no_body_no_header_and_no_query(case: Case) -> None:
-    diagnostics = [
+    declared = (
         *case.stack.of_type("apimanagement:Diagnostic"),
         *case.stack.of_type("apimanagement:ApiDiagnostic"),
-    ]
-    assert diagnostics
+    )
+    assert declared
     containers = json.loads(VARIANTS[case.variant].get("containers", "[]"))
     # `azmcpcs` is the parameter of the MCP extension of Azure Functions.
     sessions = {
         "azmcpcs",
         *(entry["sessionParameter"] for entry in containers if "sessionParameter" in entry),
     }
-    for diagnostic in diagnostics:
+    for diagnostic in (*(one.inputs for one in declared), deployed_diagnostic(case.stack)):
         for side in ("frontend", "backend"):
             for message in ("request", "response"):
-                logged = diagnostic.inputs[side][message]
+                logged = diagnostic[side][message]
                 assert logged["body"]["bytes"] == 0
                 assert not logged.get("headers")
                 hidden = logged["dataMasking"]["queryParams"]

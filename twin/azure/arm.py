@@ -360,6 +360,20 @@ def _container_app(resource: Resource) -> dict[str, Any]:
     return {"configuration": configuration, "latestRevisionName": f"{resource.name}--0000001"}
 
 
+def _client_certificate(inputs: Mapping[str, Any]) -> str | None:
+    """The classic tiers accept only `true`, although the SDK sends `false` by default.
+
+    https://github.com/pulumi/pulumi-azure-native/issues/1741
+    """
+    sku = (inputs.get("sku") or {}).get("name")
+    if (
+        sku in ("Developer", "Basic", "Standard", "Premium")
+        and inputs.get("enableClientCertificate") is False
+    ):
+        return f"Setting EnableClientCertificate flag to false is not supported for {sku} SKU."
+    return None
+
+
 _APIM = "Microsoft.ApiManagement/service/{serviceName}"
 _API_CENTER = "Microsoft.ApiCenter/services/{serviceName}/workspaces/{workspaceName}"
 _COSMOS = "Microsoft.DocumentDB/databaseAccounts/{accountName}"
@@ -368,6 +382,7 @@ _SITE = "Microsoft.Web/sites/{name}"
 
 _ENTRIES: dict[str, _Entry] = {
     "resources:ResourceGroup": _Entry("resourceGroups/{resourceGroupName}", _resource_group),
+    "resources:Deployment": _Entry("Microsoft.Resources/deployments/{deploymentName}"),
     "managedidentity:UserAssignedIdentity": _Entry(
         "Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}", _identity
     ),
@@ -401,7 +416,7 @@ _ENTRIES: dict[str, _Entry] = {
     ),
     "cosmosdb:SqlResourceSqlRoleAssignment": _Entry(_COSMOS + "/sqlRoleAssignments/{roleAssignmentId}"),
     "cosmosdb:SqlResourceSqlRoleDefinition": _Entry(_COSMOS + "/sqlRoleDefinitions/{roleDefinitionId}"),
-    "apimanagement:ApiManagementService": _Entry(_APIM, _api_management),
+    "apimanagement:ApiManagementService": _Entry(_APIM, _api_management, rejection=_client_certificate),
     "apimanagement:Api": _Entry(_APIM + "/apis/{apiId}", _api),
     "apimanagement:ApiOperation": _Entry(_APIM + "/apis/{apiId}/operations/{operationId}"),
     "apimanagement:ApiOperationPolicy": _Entry(
