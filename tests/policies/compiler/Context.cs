@@ -1,7 +1,7 @@
 // Declares the types that policy expressions can use, as API Management documents them:
 // https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
-// mono.py compiles policy expressions together with this file. The methods that throw are never called: no test runs an
-// expression that uses them.
+// mono.py compiles policy expressions together with this file. The methods that throw are declared for the compiler only:
+// API Management implements them.
 using System;
 using System.Collections.Generic;
 using System.Security.Cryptography;
