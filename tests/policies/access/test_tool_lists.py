@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from apim.csharp.json import reader
 from tests.policies.access.callers import arrived, harness_with
 from tests.policies.access.test_tools import LIST, RULES, TOOLS, listed, send, token_of, tools_answer
 from tests.policies.engine.harness import reply
@@ -219,6 +220,31 @@ def test_f4_a_list_that_cannot_be_parsed_is_an_error(flow: Flow) -> None:
         )
         answer = send(flow, token_of(flow), LIST)
         assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
+
+
+DEEP = "[" * 70 + "]" * 70
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        f'"x":{DEEP}',
+        # Quotation marks that are not those of a JSON string hide the brackets between them.
+        f"""'"':{DEEP},'"':1""",
+        f'/*"*/"x":{DEEP}/*"*/',
+    ],
+    ids=["alone", "between single quotes", "between comments"],
+)
+def test_e8_deep_json_is_refused_even_if_the_parser_accepts_it(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    """API Management's documentation does not say whether its parser limits the depth."""
+    monkeypatch.setattr(reader, "_MAX_DEPTH", 1000)
+    flow.served = lambda: reply(200, '{"result":{"tools":[],' + extra + "}}")
+    token = token_of(flow)
+    assert send(flow, token, LIST).status == 502
+    message = '{"method":"ping",' + extra + "}"
+    assert send(flow, token, message.encode()).status == 400
 
 
 def test_f4_tools_that_are_not_a_list_are_an_error(flow: Flow) -> None:
