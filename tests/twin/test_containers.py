@@ -34,6 +34,9 @@ from twin.stack import PROJECT, StackError, evaluate
 from twin.state import StateFolder
 from twin.translation.container_app import ContainerApp, container_apps
 
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have one address on the loopback interface"
+)
 GATEWAY = "11111111-1111-1111-1111-111111111111"
 SERVER = r"""
 import http.server, json, os, select, sys, threading
@@ -474,9 +477,7 @@ def test_servers_of_the_sdks_reject_their_host_name_until_it_is_added_as_documen
     anyio.run(check)
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="other systems have one address on the loopback interface"
-)
+@linux
 def test_a_web_page_cannot_reach_a_server_because_its_address_is_random(app, tmp_path) -> None:
     async def addresses() -> list[Address]:
         found = []
@@ -493,9 +494,7 @@ def test_a_web_page_cannot_reach_a_server_because_its_address_is_random(app, tmp
     assert ip_address(first.host) in ip_network("127.0.0.0/8")
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="other systems have one address on the loopback interface"
-)
+@linux
 @pytest.mark.parametrize(
     ("host", "problem"),
     [("127.0.0.1", "listens on 127.0.0.1"), ("0.0.0.0", "listens on every network interface")],

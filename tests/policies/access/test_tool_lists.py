@@ -232,8 +232,9 @@ DEEP = "[" * 70 + "]" * 70
         # Quotation marks that are not those of a JSON string hide the brackets between them.
         f"""'"':{DEEP},'"':1""",
         f'/*"*/"x":{DEEP}/*"*/',
+        f'"a\nb":{DEEP},"c":1',
     ],
-    ids=["alone", "between single quotes", "between comments"],
+    ids=["alone", "between single quotes", "between comments", "after a line break"],
 )
 def test_e8_deep_json_is_refused_even_if_the_parser_accepts_it(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, extra: str
